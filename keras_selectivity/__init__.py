@@ -1,0 +1,34 @@
+"""Class-selectivity regularisation and analysis for Keras classifiers."""
+
+from importlib.metadata import version as _version
+
+from keras_selectivity._lazy import attach
+
+__version__ = _version("keras_selectivity")
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        # Arithmetic
+        "selectivity_index": "selectivity",
+        "class_discriminability": "selectivity",
+        "ClassStatistics": "selectivity",
+        # Training
+        "UnitMeans": "training",
+        "SelectivityModel": "training",
+        "regularize": "training",
+        "LinearWarmup": "training",
+        "EpochWindow": "training",
+        "CoupledSGD": "training",
+        "SelectivityMonitor": "training",
+        # Trained networks on disk
+        "export": "saved_model",
+        "load": "saved_model",
+        # Measuring
+        "measure_selectivity": "representations",
+        # Rooms
+        "datasets": "datasets",
+        "networks": "networks",
+        "InputError": "_errors",
+    },
+)

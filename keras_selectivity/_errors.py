@@ -1,0 +1,9 @@
+"""The one exception that stands for a user's mistake rather than a defect of ours."""
+
+
+class InputError(ValueError):
+    """Bad input, with a message that says what is wrong and what to do.
+
+    The command line prints the message as one line and exits with code 2; from Python it is an
+    ordinary `ValueError`.
+    """

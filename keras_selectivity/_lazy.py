@@ -1,0 +1,24 @@
+"""Re-export tables that import a module only when one of its names is first used."""
+
+import importlib
+
+
+def attach(package, table):
+    """Makes `__getattr__`, `__dir__` and `__all__` for a package.
+
+    Args:
+        package: The package's `__name__`.
+        table: Public name -> module, relative to the package, that defines it. A name whose
+            module has the same name stands for the module itself.
+
+    Returns:
+        `(__getattr__, __dir__, __all__)`.
+    """
+
+    def __getattr__(name):
+        if name not in table:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        module = importlib.import_module(f"{package}.{table[name]}")
+        return module if table[name] == name else getattr(module, name)
+
+    return __getattr__, lambda: sorted(table), sorted(table)

@@ -1,0 +1,11 @@
+"""The papers' networks: plain Keras models from pixels in [0, 1] to logits."""
+
+from keras_selectivity._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "resnet20": "_resnet_cifar",
+        "resnet8": "_resnet_cifar",
+    },
+)

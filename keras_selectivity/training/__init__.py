@@ -1,0 +1,28 @@
+"""Selectivity regularisation in `model.fit`: unit means, the train step, schedules, callbacks."""
+
+from keras_selectivity._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "UnitMeans": "_unit_means",
+        "collecting": "_unit_means",
+        "full_output": "_unit_means",
+        "spatial_mean": "_unit_means",
+        "Report": "_instrument",
+        "Tapped": "_instrument",
+        "instrument": "_instrument",
+        "example_inputs": "_instrument",
+        "strip": "_instrument",
+        "SelectivityModel": "_selectivity_model",
+        "regularize": "_regularize",
+        "AlphaSchedule": "_schedules",
+        "LinearWarmup": "_schedules",
+        "EpochWindow": "_schedules",
+        "checked_alpha": "_schedules",
+        "CoupledSGD": "_optimizer",
+        "SelectivityMonitor": "_monitor",
+        "RunCheckpoint": "_checkpoint",
+        "Recipe": "_recipe",
+    },
+)

@@ -1,0 +1,151 @@
+"""Copies a Keras model with some of its layers swapped, weights and all."""
+
+import keras
+
+from keras_selectivity._errors import InputError
+
+
+def is_graph(layer):
+    """Whether the layer is a Functional or Sequential model, whose layers Keras itself can swap."""
+    return isinstance(layer, keras.Sequential) or hasattr(layer, "operations")
+
+
+def is_container(layer):
+    """Whether sublayers are to be looked for in the attributes of this layer.
+
+    True for models and layers of users' own classes. Wrappers count as one layer, and Keras's own
+    composite layers (RNNs, attention) call their sublayers in loops, where nothing can be collected.
+    """
+    own = type(layer).__module__.startswith("keras.") or isinstance(layer, keras.layers.Wrapper)
+    return not own and not is_graph(layer) and bool(children(layer))
+
+
+def children(layer):
+    """Sublayers held in attributes, and in lists, tuples and dicts of attributes.
+
+    Returns:
+        A dict, path such as `"blocks.0"` -> `(sublayer, setter)`; `setter(new)` replaces it and is
+        `None` inside a tuple.
+    """
+    reserved = vars(keras.Model())
+    found = {}
+
+    def visit(path, value, setter):
+        if isinstance(value, keras.layers.Layer):
+            found[path] = (value, setter)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                visit(f"{path}.{key}", item, _item_setter(value, key))
+        elif isinstance(value, (list, tuple)):
+            for index, item in enumerate(value):
+                setter = _item_setter(value, index) if isinstance(value, list) else None
+                visit(f"{path}.{index}", item, setter)
+
+    for name, value in list(vars(layer).items()):
+        if name not in reserved:
+            visit(name, value, lambda new, name=name: setattr(layer, name, new))
+    return found
+
+
+def _item_setter(container, key):
+    return lambda new: container.__setitem__(key, new)
+
+
+def join(path, name):
+    """Path of a layer inside a nested model: `"backbone/relu_1"`."""
+    return f"{path}/{name}" if path else name
+
+
+def rebuild(model, swap):
+    """Copies a built model, replacing each layer by what `swap` returns for it.
+
+    Args:
+        model: A built Functional, Sequential or subclassed model. Subclassed models and layers
+            need `get_config`, as for saving. Not changed.
+        swap: `swap(path, original, copy) -> layer`, called for every layer without sublayers; the
+            copy has the original's configuration and, once the model is built, gets its weights.
+
+    Returns:
+        The copy, with the weights and random-number states of the original.
+
+    Raises:
+        InputError: The model is not built, or a part of it cannot be copied.
+    """
+    if not model.built:
+        raise InputError(
+            f"The model {model.name!r} has no weights yet. "
+            "Give it an Input layer, or call it on a batch, before regularising it."
+        )
+    pairs = []
+    copy = _copy(model, "", swap, pairs)
+    if not copy.built:
+        copy.build_from_config(model.get_build_config())
+    for original, fresh in pairs:
+        _transfer(original, fresh)
+    return copy
+
+
+def _copy(layer, path, swap, pairs):
+    if is_graph(layer):
+        return keras.models.clone_model(
+            layer, clone_function=lambda child: _copy(child, join(path, child.name), swap, pairs)
+        )
+    return _replace(layer, _fresh(layer), path, swap, pairs)
+
+
+def _replace(layer, fresh, path, swap, pairs):
+    """What stands in for `fresh`, an unbuilt twin of `layer`, in the copy."""
+    if is_graph(layer):
+        return _copy(layer, path, swap, pairs)
+    if not is_container(layer):
+        fresh = swap(path, layer, fresh)
+        if isinstance(layer, keras.layers.Layer):
+            pairs.append((layer, fresh))
+        return fresh
+    twins = children(fresh)
+    for name, (child, _) in children(layer).items():
+        if name not in twins:
+            raise InputError(
+                f"{join(path, name)!r} is created after the constructor of {type(layer).__name__!r} "
+                "has run, so a copy of the layer lacks it. Create sublayers in __init__, or wrap "
+                "the layer in ks.UnitMeans yourself and use ks.SelectivityModel(model, alpha)."
+            )
+        twin, setter = twins[name]
+        new = _replace(child, twin, join(path, name), swap, pairs)
+        if new is not twin:
+            if setter is None:
+                raise InputError(f"{join(path, name)!r} stands in a tuple; keep sublayers in a list.")
+            setter(new)
+    pairs.append((layer, fresh))
+    return fresh
+
+
+def _fresh(layer):
+    try:
+        return type(layer).from_config(layer.get_config())
+    except (NotImplementedError, TypeError) as error:
+        raise InputError(
+            f"Cannot copy {layer.name!r} of class {type(layer).__name__!r} ({error}). Give the "
+            "class a get_config method, or wrap its activations in ks.UnitMeans yourself and use "
+            "ks.SelectivityModel(model, alpha)."
+        ) from error
+
+
+def _own_variables(layer):
+    """Variables of the layer that are not a sublayer's: weights and random-number states."""
+    inner = children(layer).values() if is_container(layer) else ()
+    elsewhere = {id(v) for child, _ in inner for v in child.variables}
+    elsewhere.update(id(v) for v in layer.metrics_variables)
+    return [v for v in layer.variables if id(v) not in elsewhere]
+
+
+def _transfer(original, fresh):
+    fresh.trainable = original.trainable
+    sources, targets = _own_variables(original), _own_variables(fresh)
+    if [v.shape for v in sources] != [v.shape for v in targets]:
+        raise InputError(
+            f"The copy of {original.name!r} has other variables than the original: "
+            f"{[tuple(v.shape) for v in targets]} instead of {[tuple(v.shape) for v in sources]}."
+        )
+    for source, target in zip(sources, targets, strict=True):
+        target.assign(source)

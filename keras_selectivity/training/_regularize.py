@@ -1,0 +1,98 @@
+"""`regularize`: from any Keras classifier to a `SelectivityModel` in one call."""
+
+import re
+
+from keras_selectivity._errors import InputError
+from keras_selectivity.training._instrument import instrument
+from keras_selectivity.training._schedules import AlphaSchedule
+from keras_selectivity.training._schedules import LinearWarmup
+from keras_selectivity.training._schedules import checked_alpha
+from keras_selectivity.training._selectivity_model import SelectivityModel
+
+_NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def regularize(model, alpha, *, metric="selectivity", layers=None, warmup_epochs=0):
+    """Puts class-selectivity regularisation on a Keras classifier.
+
+    The result starts from the model's weights and is compiled and trained like any Keras model.
+    The model itself is not changed. ("Selectivity considered harmful", section 3.3: the loss is
+    cross-entropy - alpha * mean class selectivity of the hidden units.)
+
+    Args:
+        model: A built functional, Sequential or subclassed classifier, nested or from
+            `keras.applications`: inputs to `(batch, classes)` logits or probabilities.
+        alpha: Scale of the regulariser: a finite number, or an `AlphaSchedule`. Negative values
+            make units less class-selective, positive ones more; 0 trains as the plain model does.
+        metric: `"selectivity"` (the class selectivity index) or `"discriminability"` (d').
+        layers: Which layers to regularise: `None` for every hidden rectifier; a list of layer
+            names, which may be any layers but the output; a slice, or `"first 3"` / `"last 3"`, of
+            the rectifiers in the order in which they are called; or a function from a layer's name
+            to whether it is wanted.
+        warmup_epochs: Let alpha grow linearly from 0 over the first epochs. Defaults to 0.
+
+    Returns:
+        A `SelectivityModel`. Its `report` says which layers were found and which were skipped.
+
+    Raises:
+        InputError: alpha is not finite, nothing is there to regularise, `layers` matches nothing,
+            or a part of the model cannot be copied.
+
+    Example:
+
+        model = ks.regularize(ks.networks.resnet20(), alpha=-1.0)
+        model.compile(optimizer, loss)
+        model.fit(images, labels)
+    """
+    if warmup_epochs:
+        if isinstance(alpha, AlphaSchedule):
+            raise InputError("Pass either an alpha schedule or warmup_epochs, not both.")
+        alpha = LinearWarmup(alpha, warmup_epochs)
+    elif not isinstance(alpha, AlphaSchedule):
+        alpha = checked_alpha(alpha)
+    if isinstance(layers, str) and _span(layers) is None:
+        layers = [layers]
+    named = layers if isinstance(layers, (list, tuple)) else ()
+    network, report = instrument(model, [name.partition("#")[0] for name in named])
+    if not report.found:
+        raise InputError(
+            f"The model {model.name!r} has no non-linearity to regularise: no ReLU, leaky ReLU or "
+            "PReLU was found. Name the layers to regularise with layers=[...]."
+        )
+    selected = _select([tap.name for tap in report.found], layers)
+    return SelectivityModel(network, alpha, metric=metric, layers=selected, report=report)
+
+
+def _select(names, layers):
+    """The wanted names, in the order of the calls."""
+    if layers is None:
+        return names
+    if isinstance(layers, str):
+        layers = _span(layers)
+    if isinstance(layers, slice):
+        selected = names[layers]
+    elif callable(layers):
+        selected = [name for name in names if layers(name)]
+    else:
+        selected = [name for name in names if any(_matches(name, wanted) for wanted in layers)]
+    if not selected:
+        raise InputError(f"layers={layers!r} matches nothing. The layers are {', '.join(names)}.")
+    return selected
+
+
+def _matches(name, wanted):
+    """Whether a tapped layer goes by this name: its path, its last part, or one of its calls."""
+    plain = name.partition("#")[0]
+    return wanted in (name, plain, plain.rpartition("/")[2])
+
+
+def _span(text):
+    """`"first 3"` or `"last three"` as a slice, or `None`."""
+    match = re.fullmatch(r"(first|last)[ -](\w+)", text)
+    if match is None:
+        return None
+    number = match[2]
+    count = _NUMBERS.index(number) + 1 if number in _NUMBERS else int(number) if number.isdigit() else 0
+    if not count:
+        return None
+    return slice(None, count) if match[1] == "first" else slice(-count, None)

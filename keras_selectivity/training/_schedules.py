@@ -1,0 +1,93 @@
+"""How alpha changes over the epochs of a training."""
+
+import math
+import numbers
+
+import keras
+
+from keras_selectivity._errors import InputError
+
+
+def checked_alpha(alpha):
+    """The regulariser scale as a float.
+
+    Raises:
+        InputError: It is not a finite number.
+    """
+    if isinstance(alpha, bool) or not isinstance(alpha, numbers.Real) or not math.isfinite(alpha):
+        raise InputError(
+            f"alpha must be a finite number (negative: less selective units). Received: alpha={alpha!r}."
+        )
+    return float(alpha)
+
+
+class AlphaSchedule:
+    """Alpha as a function of the epoch.
+
+    Subclasses define `__call__` and store their constructor's arguments under the same names.
+    """
+
+    def __call__(self, epoch):
+        """Alpha during the epoch with this 0-based index."""
+        raise NotImplementedError
+
+    def get_config(self):
+        return dict(vars(self))
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="keras_selectivity", name="LinearWarmup")
+class LinearWarmup(AlphaSchedule):
+    """Alpha grows linearly from 0, which it has in the first epoch, and stays.
+
+    ("Selectivity considered harmful", appendix A.16, with five epochs.)
+
+    Args:
+        alpha: Final value.
+        epochs: Epoch index (0-based) from which on the final value holds.
+    """
+
+    def __init__(self, alpha, epochs):
+        self.alpha = checked_alpha(alpha)
+        if not isinstance(epochs, numbers.Integral) or epochs < 1:
+            raise InputError(f"A warm-up lasts a whole number of epochs >= 1. Received: {epochs!r}.")
+        self.epochs = int(epochs)
+
+    def __call__(self, epoch):
+        return self.alpha * min(1.0, epoch / self.epochs)
+
+
+@keras.saving.register_keras_serializable(package="keras_selectivity", name="EpochWindow")
+class EpochWindow(AlphaSchedule):
+    """Alpha inside a window of epochs, 0 outside.
+
+    Args:
+        alpha: Value inside the window.
+        start: First epoch index (0-based) inside.
+        stop: First epoch index after the window; `None` leaves it open.
+    """
+
+    def __init__(self, alpha, start=0, stop=None):
+        self.alpha = checked_alpha(alpha)
+        if start < 0 or (stop is not None and stop <= start):
+            raise InputError(f"The window [{start}, {stop}) of epochs is empty.")
+        self.start = start
+        self.stop = stop
+
+    def __call__(self, epoch):
+        inside = epoch >= self.start and (self.stop is None or epoch < self.stop)
+        return self.alpha if inside else 0.0
+
+
+class ApplySchedule(keras.callbacks.Callback):
+    """Sets the model's alpha at the start of each epoch."""
+
+    def __init__(self, schedule):
+        super().__init__()
+        self.schedule = schedule
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.alpha_variable.assign(self.schedule(epoch))

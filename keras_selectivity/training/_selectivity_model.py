@@ -1,0 +1,242 @@
+"""`SelectivityModel`: a Keras model whose loss is cross-entropy - alpha * mean class selectivity."""
+
+import keras
+from keras import ops
+
+from keras_selectivity._errors import InputError
+from keras_selectivity.selectivity import METRICS
+from keras_selectivity.selectivity import batch_selectivity
+from keras_selectivity.selectivity import class_weights
+from keras_selectivity.training._instrument import instrument
+from keras_selectivity.training._instrument import probe
+from keras_selectivity.training._instrument import strip
+from keras_selectivity.training._replicas import check_fit
+from keras_selectivity.training._replicas import replica_reduction
+from keras_selectivity.training._schedules import AlphaSchedule
+from keras_selectivity.training._schedules import ApplySchedule
+from keras_selectivity.training._schedules import checked_alpha
+from keras_selectivity.training._unit_means import collecting
+
+_LABEL_ERROR = "Labels must be integers in"
+
+
+@keras.saving.register_keras_serializable(package="keras_selectivity", name="SelectivityModel")
+class SelectivityModel(keras.Model):
+    """Trains an instrumented classifier with `loss - alpha * selectivity`.
+
+    `loss` is whatever `compile` was given (cross-entropy in the papers), `selectivity` the class
+    selectivity index of the batch, averaged over the units of a layer and then over layers
+    ("Selectivity considered harmful", section 3.3). It is computed from the class sums of the
+    global batch, so replicas of a `tf.distribute` strategy take the step that one device would
+    take. Losses added with `add_loss` belong to `loss`.
+
+    Usually made by `keras_selectivity.regularize`. Logs hold `loss`, `cross_entropy` (the compiled
+    loss alone), `selectivity` (or `discriminability`) and `alpha`; in `evaluate` and validation the
+    selectivity is that of the evaluation batches in inference mode.
+
+    Args:
+        network: A built classifier that holds `UnitMeans` layers: `(batch, ...)` inputs to
+            `(batch, classes)` outputs.
+        alpha: A finite number or an `AlphaSchedule`. Negative makes units less selective.
+        metric: `"selectivity"` or `"discriminability"` (d').
+        layers: Names of the regularised layers; `None` for all that are tapped.
+        report: The `Report` of `instrument`, if there is one.
+
+    Attributes:
+        network: The instrumented classifier.
+        taps: All tapped layers (`Tapped`), in the order of the calls.
+        classes: Number of classes.
+        regularized: Names of the layers that the regulariser sees.
+        report: What was found in the model and what was skipped.
+        alpha_variable: The current alpha, a non-trainable float32 scalar.
+
+    Raises:
+        InputError: A bad alpha or metric, or nothing to regularise.
+    """
+
+    def __init__(self, network, alpha=0.0, *, metric="selectivity", layers=None, report=None, **kwargs):
+        super().__init__(**kwargs)
+        if metric not in METRICS:
+            raise InputError(f"metric must be one of {', '.join(METRICS)}. Received: metric={metric!r}.")
+        if not network.built:
+            raise InputError(f"The network {network.name!r} is not built. Call it on a batch first.")
+        self.network = network
+        self.metric = metric
+        self.taps, _, outputs = probe(network)
+        # A single output is the probability of the second of two classes.
+        self.classes = max(outputs, 2)
+        self.report = report
+        if not self.taps:
+            raise InputError(
+                f"The model {network.name!r} has no non-linearity to regularise: no ReLU, leaky "
+                "ReLU or PReLU was found. Name the layers to regularise with layers=[...]."
+            )
+        self.regularized = [t.name for t in self.taps] if layers is None else list(layers)
+        missing = set(self.regularized) - {t.name for t in self.taps}
+        if missing or not self.regularized:
+            raise InputError(
+                f"{sorted(missing) or 'An empty selection'} matches no tapped layer. The tapped "
+                f"layers are {', '.join(t.name for t in self.taps)}."
+            )
+        self.alpha_variable = self.add_weight(
+            name="alpha", shape=(), initializer="zeros", trainable=False, dtype="float32"
+        )
+        self.alpha = alpha
+        self._logged = [keras.metrics.Mean(name=name) for name in ("cross_entropy", metric, "alpha")]
+        self.built = True
+
+    @property
+    def alpha(self):
+        """The number or schedule that the model was given; setting it recompiles the step."""
+        return self._alpha
+
+    @alpha.setter
+    def alpha(self, alpha):
+        scheduled = isinstance(alpha, AlphaSchedule)
+        self._alpha = alpha if scheduled else checked_alpha(alpha)
+        self.alpha_variable.assign(alpha(0) if scheduled else self._alpha)
+        self.train_function = None
+
+    def call(self, inputs, training=None):
+        return self.network(inputs, training=training)
+
+    def strip(self):
+        """A copy of the plain classifier, with the current weights and without `UnitMeans`."""
+        return strip(self.network)
+
+    def train_step(self, data):
+        import tensorflow as tf
+
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        y = self._checked_labels(y)
+        reduction = replica_reduction()
+        with tf.GradientTape() as tape:
+            outputs, means = self._forward(x, training=True)
+            loss = cross_entropy = self.compute_loss(x, y, outputs, sample_weight, training=True)
+            # Alpha = 0 must train exactly as the plain model does: not even a zero is added.
+            if self._alpha != 0:
+                selectivity = self._selectivity(means, y, sample_weight, reduction)
+                loss = loss - self.alpha_variable * selectivity / reduction.shards
+            scaled = self.optimizer.scale_loss(loss)
+        variables = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
+        if self._alpha == 0:
+            selectivity = self._selectivity(means, y, sample_weight, reduction)
+        self._log(x, cross_entropy, selectivity, reduction)
+        return self.compute_metrics(x, y, outputs, sample_weight=sample_weight)
+
+    def test_step(self, data):
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        y = self._checked_labels(y)
+        reduction = replica_reduction()
+        outputs, means = self._forward(x, training=False)
+        cross_entropy = self.compute_loss(x, y, outputs, sample_weight, training=False)
+        selectivity = self._selectivity(means, y, sample_weight, reduction)
+        self._log(x, cross_entropy, selectivity, reduction)
+        return self.compute_metrics(x, y, outputs, sample_weight=sample_weight)
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, **kwargs):
+        """As `keras.Model.fit`; follows alpha's schedule and checks labels and replicas first.
+
+        Raises:
+            InputError: Labels outside [0, classes) or of the wrong rank, a batch that does not
+                divide among the replicas, or a combination of compile options that Keras itself
+                does not support on replicas.
+        """
+        check_fit(self, x, y, batch_size)
+        if isinstance(self._alpha, AlphaSchedule):
+            callbacks = [ApplySchedule(self._alpha), *keras.tree.flatten(callbacks or [])]
+        return self._with_label_errors(
+            super().fit, x, y, batch_size, epochs, verbose, callbacks, **kwargs
+        )
+
+    def evaluate(self, *args, **kwargs):
+        return self._with_label_errors(super().evaluate, *args, **kwargs)
+
+    def unit_means(self, x):
+        """Unit means of all tapped layers in inference mode.
+
+        Args:
+            x: A batch of inputs.
+
+        Returns:
+            A dict, layer name -> `(batch, units)` float32 tensor.
+        """
+        with collecting() as means:
+            self.network(x, training=False)
+        return means
+
+    def get_config(self):
+        config = {"network": self.network, "alpha": self._alpha, "name": self.name}
+        config = {key: keras.saving.serialize_keras_object(value) for key, value in config.items()}
+        return {
+            **config,
+            "metric": self.metric,
+            "layers": self.regularized,
+            # A subclassed network is rebuilt by its own constructor, without the wrappers.
+            "tapped": [t.name.partition("#")[0] for t in self.taps],
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for key in ("network", "alpha"):
+            config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
+        tapped = config.pop("tapped")
+        network, report = instrument(config.pop("network"), tapped)
+        return cls(network, report=report, **config)
+
+    def _forward(self, x, training):
+        with collecting(only=self._collected()) as means:
+            outputs = self(x, training=training)
+        return outputs, means
+
+    def _checked_labels(self, y):
+        """The labels, behind an assertion that each names a class."""
+        sparse = len(y.shape) == 1 or y.shape[-1] == 1
+        if not sparse or self.jit_compile:  # compiled code cannot raise
+            return y
+        import tensorflow as tf
+
+        message = f"{_LABEL_ERROR} [0, {self.classes - 1}]"
+        low = tf.debugging.assert_greater_equal(y, tf.cast(0, y.dtype), message)
+        high = tf.debugging.assert_less(y, tf.cast(self.classes, y.dtype), message)
+        with tf.control_dependencies([c for c in (low, high) if c is not None]):
+            return tf.identity(y)
+
+    def _with_label_errors(self, function, *args, **kwargs):
+        import tensorflow as tf
+
+        try:
+            return function(*args, **kwargs)
+        except tf.errors.InvalidArgumentError as error:
+            if _LABEL_ERROR not in str(error):
+                raise
+            raise InputError(
+                f"{_LABEL_ERROR} [0, {self.classes - 1}], since the network has {self.classes} "
+                "outputs; the data hold others. Renumber them from 0."
+            ) from None
+
+    def _collected(self):
+        return {name.partition("#")[0] for name in self.regularized}
+
+    def _selectivity(self, means, y, sample_weight, reduction):
+        taps = [t for t in self.taps if t.name in self.regularized]
+        return batch_selectivity(
+            ops.concatenate([means[t.name] for t in taps], axis=1),
+            class_weights(y, self.classes, sample_weight),
+            [t.units for t in taps],
+            metric=self.metric,
+            shifted=[t.shift for t in taps],
+            reduction=reduction,
+        )
+
+    def _log(self, x, cross_entropy, selectivity, reduction):
+        # compute_loss has divided by the number of replicas; the logs are those of one device.
+        cross_entropy = cross_entropy * reduction.shards
+        loss = cross_entropy - self.alpha_variable * selectivity
+        size = ops.shape(keras.tree.flatten(x)[0])[0]
+        next(m for m in self.metrics if m.name == "loss").update_state(loss, sample_weight=size)
+        values = (cross_entropy, selectivity, self.alpha_variable)
+        for tracker, value in zip(self._logged, values, strict=True):
+            tracker.update_state(value, sample_weight=size)

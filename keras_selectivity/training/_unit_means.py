@@ -1,0 +1,113 @@
+"""`UnitMeans`: a layer wrapper that hands its layer's unit means to whoever is collecting."""
+
+import contextlib
+import contextvars
+
+import keras
+from keras import ops
+
+_collector = contextvars.ContextVar("keras_selectivity_collector", default=None)
+
+
+@contextlib.contextmanager
+def collecting(only=None, read=None):
+    """Opens a scope in which every `UnitMeans` layer that is called hands over its output.
+
+    The scope is a context variable: each replica's thread and each trace has its own, and nothing
+    is left behind on a layer.
+
+    Args:
+        only: Names of the layers to collect; `None` collects all.
+        read: `read(outputs, data_format) -> (outputs, value)`: what to hand over, and what the
+            network computes on with. Defaults to `spatial_mean`.
+
+    Yields:
+        A dict, layer name -> value, in the order of the calls. A layer called several times in one
+        forward pass appears as `name#0`, `name#1`, ... and `only` selects it by its plain name.
+    """
+    found = {}
+    token = _collector.set((found, only, read or spatial_mean))
+    try:
+        yield found
+    finally:
+        _collector.reset(token)
+        _number_repeats(found)
+
+
+def spatial_mean(outputs, data_format="channels_last"):
+    """Mean over all axes but the first (samples) and the channels: `(batch, units)` float32.
+
+    Returns the outputs too, since a reader may replace what the network goes on with.
+    """
+    return outputs, _mean(outputs, data_format)
+
+
+def full_output(outputs, data_format="channels_last"):
+    """The whole activation, unreduced."""
+    del data_format
+    return outputs, outputs
+
+
+def _mean(outputs, data_format):
+    rank = len(outputs.shape)
+    axes = tuple(range(1, rank - 1)) if data_format == "channels_last" else tuple(range(2, rank))
+    # float16 sums overflow and stall; the statistics are float32 whatever the policy.
+    outputs = ops.cast(outputs, "float32")
+    return ops.mean(outputs, axis=axes) if axes else outputs
+
+
+def _number_repeats(found):
+    for name in [name for name, values in found.items() if len(values) > 1]:
+        for number, value in enumerate(found[name]):
+            found[f"{name}#{number}"] = [value]
+        del found[name]
+    for name in found:
+        (found[name],) = found[name]
+
+
+@keras.saving.register_keras_serializable(package="keras_selectivity", name="UnitMeans")
+class UnitMeans(keras.layers.Wrapper):
+    """Passes its layer's output through, and its units' means to an open collector.
+
+    A unit is a channel of a convolutional layer or a feature of a dense one; its value for a
+    sample is the mean over space ("Selectivity considered harmful", section 3.2). Without an open
+    `collecting` scope the wrapper costs nothing.
+
+    Args:
+        layer: The layer whose output is the activation after the non-linearity.
+        key: Name under which the units are reported. Defaults to the layer's name.
+        shift: Whether the output can be negative, so that each unit's minimum is subtracted
+            before its selectivity is computed. Defaults to False.
+
+    Example:
+
+        self.act = ks.UnitMeans(keras.layers.ReLU(name="act"))
+    """
+
+    def __init__(self, layer, *, key=None, shift=False, **kwargs):
+        kwargs.setdefault("name", layer.name)
+        super().__init__(layer, **kwargs)
+        self.key = key or layer.name
+        self.shift = bool(shift)
+        self.data_format = getattr(layer, "data_format", None) or keras.config.image_data_format()
+        self.supports_masking = layer.supports_masking
+        if layer.built:
+            self.built = True
+
+    def call(self, inputs, **kwargs):
+        outputs = self.layer(inputs, **kwargs)
+        scope = _collector.get()
+        if scope is None:
+            return outputs
+        found, only, read = scope
+        if only is not None and self.key not in only:
+            return outputs
+        outputs, value = read(outputs, self.data_format)
+        found.setdefault(self.key, []).append(value)
+        return outputs
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
+
+    def get_config(self):
+        return {**super().get_config(), "key": self.key, "shift": self.shift}
