@@ -82,7 +82,7 @@ def instrument(model, named=()):
     def swap(path, original, copy):
         if isinstance(original, UnitMeans):
             return copy if isinstance(copy, UnitMeans) else _wrap(copy, original.key, original.shift)
-        kind = _activation_name(original)
+        kind = activation_name(original)
         if path in named or kind in _RECTIFIERS:
             return _wrap(_as_layer(copy), path, _can_be_negative(original, kind))
         if kind is not None and kind not in _IGNORED:
@@ -174,7 +174,7 @@ def _resolve(name, layers):
     raise InputError(f"{name!r} {what} {', '.join(matches or layers)}.")
 
 
-def _activation_name(layer):
+def activation_name(layer):
     """Name of the non-linearity a layer ends in, or `None`."""
     if isinstance(layer, keras.layers.ReLU):
         return "leaky_relu" if layer.negative_slope else "relu"
@@ -184,7 +184,7 @@ def _activation_name(layer):
         return type(layer).__name__.lower()
     activation = getattr(layer, "activation", None)
     if isinstance(activation, keras.layers.Layer):
-        return _activation_name(activation)
+        return activation_name(activation)
     if callable(activation):
         return getattr(activation, "__name__", type(activation).__name__)
     if not isinstance(layer, keras.layers.Layer):  # an operation such as keras.ops.relu

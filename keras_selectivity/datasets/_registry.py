@@ -1,0 +1,48 @@
+"""The data sets by name."""
+
+from keras_selectivity._errors import InputError
+from keras_selectivity.datasets._cifar10 import has_cifar10
+from keras_selectivity.datasets._cifar10 import load_cifar10
+from keras_selectivity.datasets._cifar10 import prepare_cifar10
+from keras_selectivity.datasets._embedded import load_shapes
+
+NAMES = ("shapes", "cifar10")
+
+
+def load(name, data_dir=None):
+    """Loads a data set into memory.
+
+    Args:
+        name: `"shapes"` (embedded) or `"cifar10"`.
+        data_dir: Where prepared data sets lie; see `load_cifar10`.
+
+    Returns:
+        An `ImageData`.
+
+    Raises:
+        InputError: The name is unknown, or the data are absent or damaged.
+    """
+    _check(name)
+    return load_shapes() if name == "shapes" else load_cifar10(data_dir)
+
+
+def prepare(name, data_dir=None):
+    """Downloads and prepares a data set unless it is there; returns where it lies."""
+    _check(name)
+    return "the package" if name == "shapes" else prepare_cifar10(data_dir)
+
+
+def status(data_dir=None):
+    """Rows for `data list`: name, contents, whether it can be loaded now, and where it lies."""
+    present, where = has_cifar10(data_dir)
+    return [
+        {"name": "shapes", "contents": "4,000 + 1,000 images of 32x32, 10 classes", "ready": True,
+         "where": "generated"},
+        {"name": "cifar10", "contents": "50,000 + 10,000 images of 32x32, 10 classes", "ready": present,
+         "where": str(where)},
+    ]  # fmt: skip
+
+
+def _check(name):
+    if name not in NAMES:
+        raise InputError(f"Unknown data set {name!r}. Choose one of {', '.join(NAMES)}.")

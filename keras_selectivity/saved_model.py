@@ -1,0 +1,317 @@
+"""The contract between training and evaluation: a SavedModel with named endpoints, and `run.json`.
+
+Endpoints: `logits`, `unit_means` (a dict by layer) and `activations` (a dict by layer), all of
+float32 pixels in [0, 1]; `serving_default` is `logits`. TensorFlow only.
+"""
+
+import json
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from keras_selectivity._errors import InputError
+from keras_selectivity._files import digests
+from keras_selectivity._files import whole_directory
+from keras_selectivity._files import write_json
+
+_RUN = "run.json"
+_FORMAT = "keras_selectivity SavedModel"
+_FORMAT_VERSION = 1
+
+
+def export(model, path, *, seed=None, history=None, protocol=None, overwrite=False):
+    """Writes a classifier as a SavedModel that every evaluator of this package reads.
+
+    The directory appears whole or not at all. `run.json` in it records layer names and units per
+    layer, alpha, seed, class count, versions, protocol, training history and the SHA-256 of every
+    file.
+
+    Args:
+        model: A `SelectivityModel`, or any built Keras classifier, which is then instrumented.
+        path: Directory to write.
+        seed: Seed of the training, for the record.
+        history: Dict of lists, log -> value by epoch. Defaults to that of the last `fit`.
+        protocol: Dict of JSON values: how the model was trained.
+        overwrite: Replace an existing directory. Defaults to False.
+
+    Raises:
+        InputError: The path exists, or the backend is not TensorFlow.
+    """
+    import keras
+
+    from keras_selectivity.training import example_inputs
+
+    _require_tensorflow(keras)
+    network, record = _network(model)
+    if history is None:
+        fitted = getattr(model, "history", None)
+        history = getattr(fitted, "history", None)
+    batch = example_inputs(network)
+    if not isinstance(batch, np.ndarray):
+        raise InputError(f"Only classifiers with one input can be exported; {model.name!r} has several.")
+    with whole_directory(path, overwrite) as folder:
+        archive = keras.export.ExportArchive()
+        archive.track(network)
+        for name, function in _endpoints(network).items():
+            signature = [keras.InputSpec(shape=(None, *batch.shape[1:]), dtype="float32")]
+            archive.add_endpoint(name, function, input_signature=signature)
+        archive.write_out(folder, verbose=False)
+        write_json(
+            folder / _RUN,
+            {
+                "format": _FORMAT,
+                "format_version": _FORMAT_VERSION,
+                **record,
+                "input_shape": list(batch.shape[1:]),
+                "seed": seed,
+                "protocol": protocol or {},
+                "history": {k: [_number(v) for v in values] for k, values in (history or {}).items()},
+                "versions": versions(),
+                "files": digests(folder),
+            },
+        )
+
+
+def load(path, *, pixel_range=(0.0, 1.0), outputs="logits"):
+    """Opens a trained classifier for evaluation.
+
+    A SavedModel is a program: open only those that you trust.
+
+    Args:
+        path: A directory written by `export`; a SavedModel of someone else's classifier, which
+            offers logits only; or a `.keras` file, which is instrumented here.
+        pixel_range: What a foreign network expects for pixels 0 and 1, for example `(0, 255)`.
+        outputs: `"logits"`, or `"probabilities"` for a foreign SavedModel that ends in a softmax
+            (its logarithm is then taken).
+
+    Returns:
+        An `Exported`.
+
+    Raises:
+        InputError: The path is missing, half-written, damaged, or nothing of the above.
+    """
+    path = Path(path)
+    if outputs not in ("logits", "probabilities"):
+        raise InputError(f"outputs must be 'logits' or 'probabilities'. Received: {outputs!r}.")
+    if not path.exists():
+        raise InputError(f"{path} does not exist. Name a SavedModel directory or a .keras file.")
+    if path.is_file():
+        return _load_keras(path, pixel_range)
+    if not (path / "saved_model.pb").exists():
+        hint = "it is half-written; export it again" if (path / _RUN).exists() else "it holds no SavedModel"
+        raise InputError(f"{path} has no saved_model.pb: {hint}.")
+    return _load_own(path) if (path / _RUN).exists() else _load_foreign(path, pixel_range, outputs)
+
+
+class Exported:
+    """A classifier as the evaluators see it. Its functions are differentiable in their input.
+
+    Attributes:
+        layer_names: Tapped layers in the order of the calls; empty for a foreign SavedModel.
+        units: Units of each layer, name -> int.
+        shifts: Whether a layer's output can be negative, name -> bool.
+        classes: Number of classes.
+        input_shape: `(height, width, channels)`, or `None` if a foreign model does not tell.
+        run: The content of `run.json`; empty for a foreign model.
+    """
+
+    def __init__(self, functions, layers, classes, input_shape, run, pixel_range=(0.0, 1.0)):
+        self._functions = functions
+        self._offset = pixel_range[0]
+        self._scale = pixel_range[1] - pixel_range[0]
+        self.layer_names = [layer["name"] for layer in layers]
+        self.units = {layer["name"]: layer["units"] for layer in layers}
+        self.shifts = {layer["name"]: layer["shift"] for layer in layers}
+        self.classes = classes
+        self.input_shape = input_shape
+        self.run = run
+
+    def logits(self, x):
+        """`(n, height, width, channels)` pixels in [0, 1] to `(n, classes)` float32 logits."""
+        return self._call("logits", x)
+
+    def unit_means(self, x):
+        """Spatial mean of every unit: a dict, layer name -> `(n, units)` float32."""
+        return self._by_layer("unit_means", x)
+
+    def activations(self, x):
+        """Full activations: a dict, layer name -> `(n, ..., units)`."""
+        return self._by_layer("activations", x)
+
+    def check_pixels(self, images):
+        """Refuses images that are not pixels in [0, 1], up to a rounding error of 1e-5.
+
+        Raises:
+            InputError: Naming the range that was found and what to do.
+        """
+        images = np.asarray(images)
+        if self.input_shape is not None and images.shape[1:] != tuple(self.input_shape):
+            raise InputError(
+                f"The network takes images of shape {tuple(self.input_shape)}. Received: {images.shape[1:]}."
+            )
+        if not len(images):
+            return
+        low, high = images.min(), images.max()
+        if not (low >= -1e-5 and high <= 1 + 1e-5):
+            raise InputError(
+                f"Images must be pixels in [0, 1]. Received: values from {low:g} to {high:g}. "
+                "Divide 8-bit images by 255, and leave out any normalisation: it is part of the network."
+            )
+
+    def _by_layer(self, name, x):
+        if name not in self._functions:
+            raise InputError(
+                "This is a foreign SavedModel, which offers logits only. Load its .keras file, or export it "
+                "with keras_selectivity.export, to see its units."
+            )
+        values = self._call(name, x)
+        return {layer: values[layer] for layer in self.layer_names}
+
+    def _call(self, name, x):
+        import tensorflow as tf
+
+        # Keras SavedModels refuse float64 and uint8 instead of casting them.
+        x = tf.cast(x, tf.float32)
+        if (self._offset, self._scale) != (0.0, 1.0):
+            x = x * self._scale + self._offset
+        return self._functions[name](x)
+
+
+def versions():
+    """Versions of what decides a result, for the record."""
+    import keras
+
+    names = ("keras_selectivity", "keras", "tensorflow", "numpy")
+    return {
+        "python": platform.python_version(),
+        **{name: version(name) for name in names},
+        "backend": keras.backend.backend(),
+    }
+
+
+def _network(model):
+    """The instrumented network of a model that returns logits, and what `run.json` says of it."""
+    from keras_selectivity.training import SelectivityModel
+    from keras_selectivity.training import instrument
+    from keras_selectivity.training import probe
+    from keras_selectivity.training import with_logits
+
+    record = {"alpha": None, "metric": None, "regularized": []}
+    if isinstance(model, SelectivityModel):
+        alpha = model.alpha
+        alpha = alpha if isinstance(alpha, float) else {"class": type(alpha).__name__, **alpha.get_config()}
+        record = {"alpha": alpha, "metric": model.metric, "regularized": model.regularized}
+        network = model.network
+    else:
+        network = instrument(model)[0]
+    network = with_logits(network)
+    taps, _, width = probe(network)
+    layers = [{"name": t.name, "units": t.units, "shift": t.shift} for t in taps]
+    return network, {**record, "classes": max(width, 2), "layers": layers}
+
+
+def _endpoints(network):
+    from keras_selectivity.training import collecting
+    from keras_selectivity.training import full_output
+    from keras_selectivity.training import two_sided
+
+    def logits(x):
+        return two_sided(network(x, training=False))
+
+    def unit_means(x):
+        with collecting() as found:
+            network(x, training=False)
+        return found
+
+    def activations(x):
+        with collecting(read=full_output) as found:
+            network(x, training=False)
+        return found
+
+    return {"logits": logits, "unit_means": unit_means, "activations": activations}
+
+
+def _load_own(path):
+    import tensorflow as tf
+
+    try:
+        run = json.loads((path / _RUN).read_text())
+        files = run["files"]
+        known = run["format"] == _FORMAT
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path / _RUN} is damaged ({error!r}). Export the model again.") from error
+    if not known or run["format_version"] > _FORMAT_VERSION:
+        raise InputError(f"{path} was written by a newer version of keras_selectivity. Upgrade the package.")
+    found = digests(path)
+    damaged = [name for name, digest in files.items() if found.get(name) != digest]
+    if damaged:
+        raise InputError(f"{path} is damaged: {', '.join(damaged)} is missing or changed. Export it again.")
+    loaded = tf.saved_model.load(os.fspath(path))
+    functions = {name: getattr(loaded, name) for name in ("logits", "unit_means", "activations")}
+    exported = Exported(functions, run["layers"], run["classes"], run["input_shape"], run)
+    exported.owner = loaded  # the functions hold their variables only weakly
+    return exported
+
+
+def _load_foreign(path, pixel_range, outputs):
+    import tensorflow as tf
+
+    try:
+        loaded = tf.saved_model.load(os.fspath(path))
+    except Exception as error:
+        raise InputError(f"{path} cannot be read as a SavedModel ({error}).") from error
+    signature = loaded.signatures.get("serving_default")
+    if signature is None:
+        raise InputError(f"{path} has no serving_default signature to call.")
+    shapes = signature.structured_outputs
+    if len(shapes) != 1:
+        raise InputError(f"{path} has {len(shapes)} outputs, {', '.join(shapes)}; a classifier has one.")
+    ((key, spec),) = shapes.items()
+    (argument,) = signature.structured_input_signature[1]
+
+    def logits(x):
+        values = tf.cast(signature(**{argument: x})[key], tf.float32)
+        return tf.math.log(tf.maximum(values, 1e-30)) if outputs == "probabilities" else values
+
+    shape = signature.structured_input_signature[1][argument].shape
+    shape = None if shape.rank is None or None in shape[1:] else list(shape[1:])
+    exported = Exported({"logits": logits}, [], spec.shape[-1], shape, {}, pixel_range)
+    exported.owner = loaded
+    return exported
+
+
+def _load_keras(path, pixel_range):
+    import keras
+    import tensorflow as tf
+
+    from keras_selectivity.training import SelectivityModel  # registers our classes
+    from keras_selectivity.training import example_inputs
+
+    _require_tensorflow(keras)
+    if path.suffix != ".keras":
+        raise InputError(f"{path} is no .keras file. Load it with Keras and save it as one, or export it.")
+    try:
+        model = keras.saving.load_model(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} cannot be loaded as a Keras model ({error}).") from error
+    network, record = _network(model)
+    functions = {name: tf.function(f, reduce_retracing=True) for name, f in _endpoints(network).items()}
+    run = {**record, "trained_with": type(model).__name__ if isinstance(model, SelectivityModel) else None}
+    shape = list(example_inputs(network).shape[1:])
+    return Exported(functions, record["layers"], record["classes"], shape, run, pixel_range)
+
+
+def _require_tensorflow(keras):
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            f"SavedModels need the TensorFlow backend; Keras runs on {keras.backend.backend()}. Save the "
+            "model as a .keras file and export it where KERAS_BACKEND=tensorflow."
+        )
+
+
+def _number(value):
+    value = float(value) if value is not None else None
+    return value if value is not None and np.isfinite(value) else None

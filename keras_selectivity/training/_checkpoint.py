@@ -1,0 +1,92 @@
+"""Checkpoints of a run: the last epoch to resume from, the best epoch to keep."""
+
+import json
+from pathlib import Path
+
+import keras
+
+from keras_selectivity._errors import InputError
+from keras_selectivity._files import whole_file
+from keras_selectivity._files import write_json
+
+_PROGRESS = "progress.json"
+
+
+class RunCheckpoint(keras.callbacks.Callback):
+    """Saves the model after every epoch, and keeps the epoch with the best value of a log.
+
+    `progress.json` names the files that count and is replaced last, so a process that is killed at
+    any moment leaves the state after some whole epoch. Ties go to the earliest epoch.
+
+    Args:
+        folder: Folder of the run; made if absent.
+        monitor: Log to maximise. Defaults to `"val_accuracy"`.
+        progress: What `restore` returned, when a run goes on.
+    """
+
+    def __init__(self, folder, monitor="val_accuracy", progress=None):
+        super().__init__()
+        self.folder = Path(folder)
+        self.monitor = monitor
+        self.progress = progress or {"epochs": 0, "last": None, "best": None, "best_epoch": None, "history": {}}
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        if self.monitor not in logs:
+            raise InputError(f"There is no log {self.monitor!r}; the logs are {', '.join(sorted(logs))}.")
+        progress = {**self.progress, "epochs": epoch + 1, "last": f"epoch-{epoch + 1:04d}.keras"}
+        history = progress["history"]
+        progress["history"] = {
+            name: [*history.get(name, [None] * epoch), _finite(value)] for name, value in logs.items()
+        }
+        best = progress["best_epoch"]
+        if best is None or logs[self.monitor] > progress["history"][self.monitor][best]:
+            progress.update(best=progress["last"], best_epoch=epoch)
+        with whole_file(self.folder / progress["last"]) as temporary:
+            self.model.save(temporary)
+        write_json(self.folder / _PROGRESS, progress)
+        self.progress = progress
+        for file in self.folder.glob("epoch-*.keras"):
+            if file.name not in (progress["last"], progress["best"]):
+                file.unlink()
+
+
+def _finite(value):
+    # JSON has no NaN; a diverged run must still be recorded.
+    return value if abs(value) < float("inf") else None
+
+
+def restore(folder):
+    """Reads where a run stands.
+
+    Returns:
+        The progress of `RunCheckpoint` (`epochs` done, `last` and `best` file, `best_epoch`
+        0-based, `history`), or `None` if no epoch is finished.
+
+    Raises:
+        InputError: The record is damaged, or a file it names is missing.
+    """
+    path = Path(folder) / _PROGRESS
+    if not path.exists():
+        return None
+    try:
+        progress = json.loads(path.read_text())
+        names = progress["last"], progress["best"]
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{path} is damaged ({error}). Start the run again with --overwrite.") from error
+    for name in names:
+        if not (Path(folder) / name).exists():
+            raise InputError(f"{path} names {name}, which is missing. Start the run again with --overwrite.")
+    return progress
+
+
+def load_checkpoint(path):
+    """Loads a `SelectivityModel` saved by `RunCheckpoint`, optimizer state included.
+
+    Raises:
+        InputError: The file is damaged.
+    """
+    try:
+        return keras.saving.load_model(path)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} cannot be loaded ({error}). Start the run again with --overwrite.") from error
