@@ -1,5 +1,6 @@
 """Class-selectivity regularisation and analysis for Keras classifiers."""
 
+import sys as _sys
 from importlib.metadata import version as _version
 
 from keras_selectivity._lazy import attach
@@ -32,3 +33,8 @@ __getattr__, __dir__, __all__ = attach(
         "InputError": "_errors",
     },
 )
+
+if "keras" in _sys.modules:
+    # Whoever has loaded Keras may open a .keras file next: register our classes with it. Otherwise
+    # nothing heavy is imported before it is used.
+    from keras_selectivity.training import _checkpoint as _checkpoint

@@ -34,13 +34,13 @@ def _generate(count, seed):
         inside[members] = _SHAPES[name](x[members], y[members])
     # Distance functions are in units of the shape's radius; half a pixel is about 0.06 of it.
     mask = 1 / (1 + np.exp(np.clip(inside / 0.06, -30, 30)))[..., None]
-    ground = _texture(rng, count, 0.30)
-    figure = _texture(rng, count, 0.18)
+    ground = _texture(rng, count, 0.22)
+    figure = _texture(rng, count, 0.12)
     hue = rng.uniform(0, 1, (2, count, 1, 1, 3))
     # Push figure and ground apart along a random direction in colour space, by a random contrast.
     direction = rng.normal(size=(count, 1, 1, 3))
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True)
-    contrast = rng.uniform(0.25, 0.7, (count, 1, 1, 1)) * direction
+    contrast = rng.uniform(0.35, 0.8, (count, 1, 1, 1)) * direction
     image = mask * (hue[0] * 0.5 + 0.25 + contrast / 2 + figure) + (1 - mask) * (
         hue[0] * 0.5 + 0.25 - contrast / 2 + ground + 0.1 * (hue[1] - 0.5)
     )
@@ -51,9 +51,9 @@ def _generate(count, seed):
 def _coordinates(rng, count):
     """Each image's pixel coordinates in the frame of its shape, whose radius is 1."""
     axis = np.arange(SIZE) - (SIZE - 1) / 2
-    centre = rng.uniform(-5, 5, (2, count, 1, 1))
-    radius = rng.uniform(6.5, 11, (count, 1, 1))
-    turn = rng.uniform(-0.35, 0.35, (count, 1, 1))
+    centre = rng.uniform(-4, 4, (2, count, 1, 1))
+    radius = rng.uniform(8, 11.5, (count, 1, 1))
+    turn = rng.uniform(-0.3, 0.3, (count, 1, 1))
     u = (axis[None, None, :] - centre[0]) / radius
     v = (axis[None, :, None] - centre[1]) / radius
     return np.cos(turn) * u + np.sin(turn) * v, np.cos(turn) * v - np.sin(turn) * u

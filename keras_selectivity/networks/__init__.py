@@ -2,10 +2,13 @@
 
 from keras_selectivity._lazy import attach
 
+NETWORKS = ("resnet20", "resnet8")
+
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "resnet20": "_resnet_cifar",
         "resnet8": "_resnet_cifar",
+        "load_reference_weights": "_reference_weights",
     },
 )

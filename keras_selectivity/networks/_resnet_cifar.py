@@ -2,36 +2,9 @@
 
 import keras
 from keras import layers
-from keras import ops
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
-
-
-@keras.saving.register_keras_serializable(package="keras_selectivity", name="SubsampleShortcut")
-class SubsampleShortcut(layers.Layer):
-    """The parameter-free shortcut: every second pixel, new channels of zeros on both sides.
-
-    (Option A of He et al. 2016, section 4.2, as the papers' reference implementation pads it.)
-
-    Args:
-        channels: Number of output channels; the increase must be even.
-    """
-
-    def __init__(self, channels, **kwargs):
-        super().__init__(**kwargs)
-        self.channels = channels
-
-    def call(self, inputs):
-        extra = (self.channels - inputs.shape[-1]) // 2
-        return ops.pad(inputs[:, ::2, ::2, :], ((0, 0), (0, 0), (0, 0), (extra, extra)))
-
-    def compute_output_shape(self, input_shape):
-        batch, height, width, _ = input_shape
-        return batch, -(-height // 2), -(-width // 2), self.channels
-
-    def get_config(self):
-        return {**super().get_config(), "channels": self.channels}
 
 
 def resnet20(classes=10, input_shape=(32, 32, 3)):
@@ -89,8 +62,20 @@ def _basic_block(x, width, stride, name):
     y = layers.ReLU(name=f"{name}_relu1")(_conv_norm(x, width, stride, f"{name}_conv1"))
     y = _conv_norm(y, width, 1, f"{name}_conv2")
     if stride > 1:
-        x = SubsampleShortcut(width, name=f"{name}_shortcut")(x)
+        x = _subsample(x, width, f"{name}_shortcut")
     return layers.ReLU(name=f"{name}_relu2")(layers.Add(name=f"{name}_add")([x, y]))
+
+
+def _subsample(x, width, name):
+    """The parameter-free shortcut: every second pixel, new channels of zeros on both sides.
+
+    (Option A of He et al. 2016, section 4.2, as the papers' reference implementation pads it.)
+    Built of Keras's own layers, so that a saved network opens without this package.
+    """
+    extra = (width - x.shape[-1]) // 2
+    x = layers.AveragePooling2D(1, strides=2, name=f"{name}_subsample")(x)
+    # Read as channels_first, the last two axes are width and channels.
+    return layers.ZeroPadding2D(((0, 0), (extra, extra)), data_format="channels_first", name=f"{name}_pad")(x)
 
 
 def _conv_norm(x, width, stride, name):
