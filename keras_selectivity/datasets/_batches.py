@@ -27,9 +27,7 @@ class Batches(keras.utils.PyDataset):
     def __init__(self, split, batch_size, *, seed=None, pad=4, first_epoch=0):
         super().__init__()
         if seed is not None and len(split.labels) < batch_size:
-            raise InputError(
-                f"{len(split.labels)} training samples do not fill one batch of {batch_size}."
-            )
+            raise InputError(f"{len(split.labels)} training samples do not fill one batch of {batch_size}.")
         self._split = split
         self._batch_size = batch_size
         self._seed = seed

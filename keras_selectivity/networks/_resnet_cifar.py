@@ -52,9 +52,7 @@ def _resnet(blocks, widths, classes, input_shape, name):
             x = _basic_block(x, width, stride, f"stage{stage}_block{block}")
     x = layers.GlobalAveragePooling2D(name="pool")(x)
     uniform = keras.initializers.RandomUniform(-(widths[-1] ** -0.5), widths[-1] ** -0.5)
-    logits = layers.Dense(
-        classes, kernel_initializer=_kaiming(), bias_initializer=uniform, name="logits"
-    )(x)
+    logits = layers.Dense(classes, kernel_initializer=_kaiming(), bias_initializer=uniform, name="logits")(x)
     return keras.Model(inputs, logits, name=name)
 
 

@@ -40,8 +40,7 @@ def class_weights(labels, classes, sample_weight=None):
     if sample_weight is not None:
         if len(sample_weight.shape) > 2:
             raise ValueError(
-                "sample_weight must hold one weight a sample. "
-                f"Received: shape {tuple(sample_weight.shape)}."
+                f"sample_weight must hold one weight a sample. Received: shape {tuple(sample_weight.shape)}."
             )
         weights = weights * ops.cast(ops.reshape(sample_weight, (-1, 1)), "float32")
     return weights
@@ -102,7 +101,7 @@ def batch_selectivity(unit_means, weights, units_per_layer, *, metric, shifted, 
     means = packed[:classes, :-1] / ops.maximum(ops.expand_dims(counts, 1), 1e-12)
     if any(shifted):
         minimum = ops.min(packed[classes:, :-1], axis=0)
-        used = [float(s) for s, units in zip(shifted, units_per_layer) for _ in range(units)]
+        used = [float(s) for s, units in zip(shifted, units_per_layer, strict=True) for _ in range(units)]
         means = ops.maximum(means - ops.expand_dims(minimum * ops.convert_to_tensor(used), 0), 0.0)
     return mean_over_layers(selectivity_index(means, counts), units_per_layer)
 

@@ -66,9 +66,7 @@ def class_discriminability(class_means, class_mean_squares, class_counts, epsilo
         square = xp.sum(xp.where(weights > 0, weights * class_mean_squares, 0.0), axis=0) / total
         return square - mean * mean
 
-    pooled = 0.5 * (
-        variance(xp.where(is_max, counts, 0.0)) + variance(xp.where(is_max, 0.0, counts))
-    )
+    pooled = 0.5 * (variance(xp.where(is_max, counts, 0.0)) + variance(xp.where(is_max, 0.0, counts)))
     # The square root of zero has an infinite slope: a dead unit's gradient would become NaN.
     spread = pooled > 0
     deviation = xp.where(spread, xp.sqrt(xp.where(spread, pooled, 1.0)), 0.0)
@@ -116,8 +114,7 @@ def _present(xp, class_means, class_counts):
     """`(classes, units)` bool: which rows have samples."""
     if len(class_means.shape) != 2:
         raise ValueError(
-            "class_means must have the shape (classes, units). "
-            f"Received: shape {tuple(class_means.shape)}."
+            f"class_means must have the shape (classes, units). Received: shape {tuple(class_means.shape)}."
         )
     if class_counts is None:
         return xp.ones_like(class_means) > 0

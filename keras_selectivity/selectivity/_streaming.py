@@ -40,8 +40,7 @@ class ClassStatistics:
         classes, units = self.sums.shape
         if unit_means.shape != (len(labels), units):
             raise ValueError(
-                f"Expected activations of shape ({len(labels)}, {units}). "
-                f"Received: shape {unit_means.shape}."
+                f"Expected activations of shape ({len(labels)}, {units}). Received: shape {unit_means.shape}."
             )
         if not len(labels):
             return

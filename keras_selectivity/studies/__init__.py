@@ -7,5 +7,11 @@ __getattr__, __dir__, __all__ = attach(
     {
         "RunConfig": "_run",
         "execute": "_run",
+        "evaluate": "_evaluate",
+        "Study": "_study",
+        "make_study": "_study",
+        "read_study": "_study",
+        "read_results": "_study",
+        "run_study": "_study",
     },
 )

@@ -184,9 +184,7 @@ def _build(config, recipe, classes, input_shape):
     from keras_selectivity.training import regularize
 
     if config.network not in networks.NETWORKS:
-        raise InputError(
-            f"Unknown network {config.network!r}. Choose one of {', '.join(networks.NETWORKS)}."
-        )
+        raise InputError(f"Unknown network {config.network!r}. Choose one of {', '.join(networks.NETWORKS)}.")
     network = getattr(networks, config.network)(classes=classes, input_shape=tuple(input_shape))
     model = regularize(
         network,

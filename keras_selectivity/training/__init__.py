@@ -12,7 +12,7 @@ __getattr__, __dir__, __all__ = attach(
         "Report": "_instrument",
         "Tapped": "_instrument",
         "instrument": "_instrument",
-        "example_inputs": "_instrument",
+        "example_inputs": "_rebuild",
         "probe": "_instrument",
         "strip": "_instrument",
         "with_logits": "_logits",

@@ -30,7 +30,13 @@ class RunCheckpoint(keras.callbacks.Callback):
         super().__init__()
         self.folder = Path(folder)
         self.monitor = monitor
-        self.progress = progress or {"epochs": 0, "last": None, "best": None, "best_epoch": None, "history": {}}
+        self.progress = progress or {
+            "epochs": 0,
+            "last": None,
+            "best": None,
+            "best_epoch": None,
+            "history": {},
+        }
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {name: float(value) for name, value in (logs or {}).items()}
@@ -91,4 +97,6 @@ def load_checkpoint(path):
     try:
         return keras.saving.load_model(path)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} cannot be loaded ({error}). Start the run again with --overwrite.") from error
+        raise InputError(
+            f"{path} cannot be loaded ({error}). Start the run again with --overwrite."
+        ) from error

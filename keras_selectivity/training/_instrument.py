@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import keras
-import numpy as np
-from keras import tree
 
 from keras_selectivity._errors import InputError
 from keras_selectivity.training._rebuild import children
+from keras_selectivity.training._rebuild import example_inputs
 from keras_selectivity.training._rebuild import is_container
 from keras_selectivity.training._rebuild import is_graph
 from keras_selectivity.training._rebuild import join
@@ -126,23 +125,6 @@ def probe(network):
         if value is outputs:
             output = name
     return tuple(taps), output, int(outputs.shape[-1])
-
-
-def example_inputs(network):
-    """One sample of zeros in the structure, shape and dtype of a built network's input."""
-    if is_graph(network):
-        spec = getattr(network, "_inputs_struct", None)
-        spec = network.input if spec is None else spec
-        return tree.map_structure(lambda t: np.zeros([1, *(n or 32 for n in t.shape[1:])], t.dtype), spec)
-    shape = (network.get_build_config() or {}).get("input_shape")
-    if not shape or not isinstance(shape, (tuple, list)) or not all(
-        n is None or isinstance(n, int) for n in shape
-    ):
-        raise InputError(
-            f"The input shape of {network.name!r} is not known. Call the model on one batch, "
-            "passed as its only argument, before regularising it."
-        )
-    return np.zeros([1, *(n or 32 for n in shape[1:])], "float32")
 
 
 def _walk(layer, path):

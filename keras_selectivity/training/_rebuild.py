@@ -1,6 +1,8 @@
 """Copies a Keras model with some of its layers swapped, weights and all."""
 
 import keras
+import numpy as np
+from keras import tree
 
 from keras_selectivity._errors import InputError
 
@@ -35,20 +37,35 @@ def children(layer):
             found[path] = (value, setter)
         elif isinstance(value, dict):
             for key, item in value.items():
-                visit(f"{path}.{key}", item, _item_setter(value, key))
+                visit(f"{path}.{key}", item, lambda new, key=key: _set_value(value, key, new))
         elif isinstance(value, (list, tuple)):
             for index, item in enumerate(value):
-                setter = _item_setter(value, index) if isinstance(value, list) else None
+                setter = (lambda new, i=index: _set_item(value, i, new)) if isinstance(value, list) else None
                 visit(f"{path}.{index}", item, setter)
 
     for name, value in list(vars(layer).items()):
-        if name not in reserved:
-            visit(name, value, lambda new, name=name: setattr(layer, name, new))
+        if name not in reserved and not name.startswith("_self_"):  # TensorFlow keeps such copies
+            visit(name, value, lambda new, name=name: _set_attribute(layer, name, new))
     return found
 
 
-def _item_setter(container, key):
-    return lambda new: container.__setitem__(key, new)
+# Keras goes on tracking a sublayer whose place another one has taken, with its variables; each
+# setter lets go of the old one first.
+def _set_attribute(layer, name, new):
+    layer._tracker.untrack(getattr(layer, name))
+    setattr(layer, name, new)
+
+
+def _set_item(items, index, new):
+    del items[index]
+    items.insert(index, new)
+
+
+def _set_value(mapping, key, new):
+    content = {**mapping, key: new}  # the order matters to whoever iterates over it
+    for name in content:
+        mapping.pop(name)
+    mapping.update(content)
 
 
 def join(path, name):
@@ -79,10 +96,28 @@ def rebuild(model, swap):
     pairs = []
     copy = _copy(model, "", swap, pairs)
     if not copy.built:
-        copy.build_from_config(model.get_build_config())
+        copy(example_inputs(model), training=False)
     for original, fresh in pairs:
         _transfer(original, fresh)
     return copy
+
+
+def example_inputs(network):
+    """One sample of zeros in the structure, shape and dtype of a built network's input."""
+    if is_graph(network):
+        spec = network.inputs[0] if isinstance(network, keras.Sequential) else network.input
+        return tree.map_structure(lambda t: np.zeros([1, *(n or 32 for n in t.shape[1:])], t.dtype), spec)
+    shape = (network.get_build_config() or {}).get("input_shape")
+    if (
+        not shape
+        or not isinstance(shape, (tuple, list))
+        or not all(n is None or isinstance(n, int) for n in shape)
+    ):
+        raise InputError(
+            f"The input shape of {network.name!r} is not known. Call the model on one batch, "
+            "passed as its only argument, before regularising it."
+        )
+    return np.zeros([1, *(n or 32 for n in shape[1:])], "float32")
 
 
 def _copy(layer, path, swap, pairs):

@@ -146,9 +146,7 @@ class SelectivityModel(keras.Model):
         check_fit(self, x, y, batch_size)
         if isinstance(self._alpha, AlphaSchedule):
             callbacks = [ApplySchedule(self._alpha), *keras.tree.flatten(callbacks or [])]
-        return self._with_label_errors(
-            super().fit, x, y, batch_size, epochs, verbose, callbacks, **kwargs
-        )
+        return self._with_label_errors(super().fit, x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
     def evaluate(self, *args, **kwargs):
         return self._with_label_errors(super().evaluate, *args, **kwargs)

@@ -1,0 +1,165 @@
+"""A study: the runs that a file declares, and their results as tidy rows."""
+
+import csv
+import tomllib
+from dataclasses import dataclass
+from dataclasses import fields
+from pathlib import Path
+
+from keras_selectivity._errors import InputError
+from keras_selectivity._files import whole_file
+from keras_selectivity.studies._run import RunConfig
+from keras_selectivity.studies._run import execute
+
+COLUMNS = (
+    "study", "dataset", "split", "samples", "network", "alpha", "seed", "epochs", "samples_trained_on",
+    "batch_size", "python", "keras_selectivity", "keras", "tensorflow", "backend",
+    "layer", "epoch", "measure", "value",
+)  # fmt: skip
+_HISTORY = ("loss", "cross_entropy", "selectivity", "accuracy", "val_accuracy", "val_selectivity")
+
+
+@dataclass(frozen=True)
+class Study:
+    """A grid of runs.
+
+    Attributes:
+        name: Short name; a study that departs from the papers' protocol says so here.
+        title: Heading of its page.
+        description: What is trained, and how it differs from the papers' protocol.
+        runs: Run name -> `RunConfig`.
+    """
+
+    name: str
+    title: str
+    description: str
+    runs: dict
+
+
+def read_study(path):
+    """Reads a study file.
+
+    The file is TOML with the tables `[study]` (`name`, `title`, `description`), `[grid]`
+    (`alphas`, `seeds`: lists) and `[run]` (any attribute of `RunConfig`, the same for all runs).
+
+    Raises:
+        InputError: The file is missing or no TOML, or an entry is missing, unknown or of the wrong
+            kind.
+    """
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"Cannot read the study file {path} ({error.strerror}).") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"The study file {path} is no valid TOML: {error}.") from error
+    try:
+        return make_study(content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def make_study(content):
+    """Checks the content of a study file and lists its runs.
+
+    Args:
+        content: Dict with the tables of `read_study`.
+
+    Returns:
+        A `Study`.
+
+    Raises:
+        InputError: An entry is missing, unknown or of the wrong kind.
+    """
+    allowed = {
+        "study": {"name", "title", "description"},
+        "grid": {"alphas", "seeds"},
+        "run": {f.name for f in fields(RunConfig)} - {"alpha", "seed"},
+    }
+    _check_keys("the file", content, set(allowed), required=set(allowed))
+    for table, keys in allowed.items():
+        required = {"dataset", "network"} if table == "run" else keys
+        _check_keys(f"[{table}]", content[table], keys, required)
+    alphas, seeds = content["grid"]["alphas"], content["grid"]["seeds"]
+    for name, values, kinds in (("alphas", alphas, (int, float)), ("seeds", seeds, (int,))):
+        if not isinstance(values, list) or not values or not all(type(v) in kinds for v in values):
+            raise InputError(f"[grid] {name} must be a list of numbers that is not empty. Found: {values!r}.")
+    shared = dict(content["run"])
+    if "milestones" in shared:
+        shared["milestones"] = tuple(shared["milestones"])
+    runs = {
+        f"alpha{alpha:+g}_seed{seed}": RunConfig(alpha=float(alpha), seed=seed, **shared)
+        for seed in seeds
+        for alpha in alphas
+    }
+    return Study(**content["study"], runs=runs)
+
+
+def run_study(study, runs, output, *, data_dir=None, verbose=2):
+    """Trains and measures every run of a study.
+
+    Runs that are finished are left alone, interrupted ones go on after their last whole epoch.
+
+    Args:
+        study: A `Study`.
+        runs: Folder for the runs' folders.
+        output: Folder for `results.csv`.
+        data_dir: Where prepared data sets lie.
+        verbose: As in `keras.Model.fit`.
+
+    Returns:
+        Path of `results.csv`: one measurement a row, with the columns `COLUMNS`. Rows with an
+        `epoch` (0-based) are the training history, the others come from the whole test split.
+    """
+    from keras_selectivity.saved_model import load
+    from keras_selectivity.studies._evaluate import evaluate
+
+    rows = []
+    for number, (name, config) in enumerate(study.runs.items(), 1):
+        print(f"[{number}/{len(study.runs)}] {name}", flush=True)
+        path = execute(config, Path(runs) / name, data_dir=data_dir, resume=True, verbose=verbose)
+        exported = load(path)
+        measured, protocol = evaluate(exported, config.dataset, data_dir=data_dir, verbose=0)
+        print(f"    accuracy {measured.accuracy:.2%}, mean selectivity {measured.mean:.4f}", flush=True)
+        shared = {"study": study.name, **protocol}
+        rows += [{**shared, **row} for row in measured.rows() if row.pop("unit") == ""]
+        rows += [
+            {**shared, "split": split, "samples": "", "layer": "", "epoch": epoch, "measure": log, "value": v}
+            for log in _HISTORY
+            for split in ["validation" if log.startswith("val_") else "train"]
+            for epoch, v in enumerate(exported.run["history"].get(log, []))
+        ]
+    path = Path(output) / "results.csv"
+    with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+    return path
+
+
+def read_results(path):
+    """Reads `results.csv`.
+
+    Returns:
+        A list of dicts of strings, with `value` and `alpha` as floats.
+
+    Raises:
+        InputError: The file lacks a column.
+    """
+    with open(path, newline="") as file:
+        reader = csv.DictReader(file)
+        missing = set(COLUMNS) - set(reader.fieldnames or ())
+        if missing:
+            raise InputError(f"{path} lacks the columns {', '.join(sorted(missing))}.")
+        return [
+            {**row, "value": float(row["value"] or "nan"), "alpha": float(row["alpha"])} for row in reader
+        ]
+
+
+def _check_keys(where, table, allowed, required):
+    if not isinstance(table, dict):
+        raise InputError(f"{where} must be a table.")
+    for problem, keys in (("unknown", set(table) - allowed), ("missing", required - set(table))):
+        if keys:
+            raise InputError(
+                f"{where}: {problem} {', '.join(sorted(keys))}. Allowed are {', '.join(sorted(allowed))}."
+            )

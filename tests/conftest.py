@@ -1,0 +1,67 @@
+"""Shared fixtures: tiny data, tiny networks, and where real data lie."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+
+DATA = os.environ.get("KERAS_SELECTIVITY_TEST_DATA", "")
+
+
+def real_data(relative):
+    """Path of a real file or folder, or a skip that says what is missing."""
+    path = Path(DATA) / relative
+    if not DATA or not path.exists():
+        pytest.skip(f"needs {relative} below the folder named by KERAS_SELECTIVITY_TEST_DATA")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_data():
+    """48 random 8x8 images with integer labels of four classes, whose brightness tells the class."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(48) % 4
+    images = rng.random((48, 8, 8, 3)) * 0.5 + labels[:, None, None, None] * 0.12
+    return images.astype("float32"), labels
+
+
+def tiny_network(normalised=True, classes=4, seed=0):
+    """A residual network of three ReLU layers with 4, 4 and 6 units on 8x8 images."""
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(seed)
+    norm = layers.BatchNormalization if normalised else layers.Identity
+    inputs = keras.Input((8, 8, 3))
+    x = layers.ReLU(name="relu_a")(norm()(layers.Conv2D(4, 3, padding="same", name="conv_a")(inputs)))
+    y = norm()(layers.Conv2D(4, 3, padding="same", name="conv_b")(x))
+    x = layers.Activation("relu", name="relu_b")(layers.Add()([x, y]))
+    x = layers.Conv2D(6, 3, strides=2, activation="relu", name="conv_c")(x)
+    return keras.Model(inputs, layers.Dense(classes, name="logits")(layers.GlobalAveragePooling2D()(x)))
+
+
+def compiled(model, learning_rate=0.05, **options):
+    """The model, compiled with the papers' optimiser and cross-entropy of logits."""
+    import keras
+
+    import keras_selectivity as ks
+
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    options = {"jit_compile": False, "metrics": ["accuracy"], "loss": loss, **options}
+    model.compile(optimizer=ks.CoupledSGD(learning_rate), **options)
+    return model
+
+
+@pytest.fixture(scope="session")
+def exported_path(tmp_path_factory, tiny_data):
+    """A tiny network, trained for two epochs at alpha = -1 and exported."""
+    import keras_selectivity as ks
+
+    model = compiled(ks.regularize(tiny_network(), -1.0))
+    model.fit(*tiny_data, batch_size=24, epochs=2, verbose=0)
+    path = tmp_path_factory.mktemp("exported") / "model"
+    ks.export(model, path, seed=5, protocol={"epochs": 2})
+    return path
