@@ -109,29 +109,31 @@ class SelectivityModel(keras.Model):
 
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         y = self._checked_labels(y)
+        weights = class_weights(y, self.classes, sample_weight)
         reduction = replica_reduction()
         with tf.GradientTape() as tape:
             outputs, means = self._forward(x, training=True)
             loss = cross_entropy = self.compute_loss(x, y, outputs, sample_weight, training=True)
             # Alpha = 0 must train exactly as the plain model does: not even a zero is added.
             if self._alpha != 0:
-                selectivity = self._selectivity(means, y, sample_weight, reduction)
+                selectivity = self._selectivity(means, weights, reduction)
                 loss = loss - self.alpha_variable * selectivity / reduction.shards
             scaled = self.optimizer.scale_loss(loss)
         variables = self.trainable_variables
         self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
         if self._alpha == 0:
-            selectivity = self._selectivity(means, y, sample_weight, reduction)
+            selectivity = self._selectivity(means, weights, reduction)
         self._log(x, cross_entropy, selectivity, reduction)
         return self.compute_metrics(x, y, outputs, sample_weight=sample_weight)
 
     def test_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         y = self._checked_labels(y)
+        weights = class_weights(y, self.classes, sample_weight)
         reduction = replica_reduction()
         outputs, means = self._forward(x, training=False)
         cross_entropy = self.compute_loss(x, y, outputs, sample_weight, training=False)
-        selectivity = self._selectivity(means, y, sample_weight, reduction)
+        selectivity = self._selectivity(means, weights, reduction)
         self._log(x, cross_entropy, selectivity, reduction)
         return self.compute_metrics(x, y, outputs, sample_weight=sample_weight)
 
@@ -218,11 +220,11 @@ class SelectivityModel(keras.Model):
     def _collected(self):
         return {name.partition("#")[0] for name in self.regularized}
 
-    def _selectivity(self, means, y, sample_weight, reduction):
+    def _selectivity(self, means, weights, reduction):
         taps = [t for t in self.taps if t.name in self.regularized]
         return batch_selectivity(
             ops.concatenate([means[t.name] for t in taps], axis=1),
-            class_weights(y, self.classes, sample_weight),
+            weights,
             [t.units for t in taps],
             metric=self.metric,
             shifted=[t.shift for t in taps],

@@ -1,0 +1,49 @@
+"""Trains the tiny network on N logical CPU devices and saves what came out. Run by test_replicas."""
+
+import os
+import sys
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+import numpy as np
+import tensorflow as tf
+
+
+def main(replicas, variant, path):
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * max(replicas, 1))
+    devices = [f"CPU:{i}" for i in range(replicas)]
+    strategy = tf.distribute.MirroredStrategy(devices) if replicas else tf.distribute.get_strategy()
+
+    import keras
+    from conftest import compiled
+    from conftest import tiny_network
+
+    import keras_selectivity as ks
+
+    rng = np.random.default_rng(0)
+    # Sorted within the first batch, so that each replica sees only some of the classes.
+    labels = np.concatenate([np.repeat(np.arange(4), 4), rng.integers(0, 4, 48)])
+    images = (rng.random((64, 8, 8, 3)) * 0.5 + labels[:, None, None, None] * 0.12).astype("float32")
+    weights = rng.integers(0, 3, 64).astype("float32")
+    options = {"metric": "discriminability"} if variant == "discriminability" else {}
+    with strategy.scope():
+        network = tiny_network(normalised=False)
+        if variant == "leaky":
+            inputs = keras.Input((8, 8, 3))
+            x = keras.layers.LeakyReLU(name="leaky")(keras.layers.Conv2D(4, 3)(inputs))
+            x = keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x))
+            network = keras.Model(inputs, x)
+        model = compiled(ks.regularize(network, -1.0, **options), 0.01)
+    arrays = (images, labels, weights) if variant == "weighted" else (images, labels)
+    data = tf.data.Dataset.from_tensor_slices(arrays).batch(16, drop_remainder=True)
+    history = model.fit(data, epochs=1, verbose=0).history
+    evaluated = model.evaluate(data, verbose=0, return_dict=True)
+    arrays = {f"w{i}": w.numpy() for i, w in enumerate(model.trainable_weights)}
+    arrays |= {f"log_{k}": np.array(v) for k, v in history.items()}
+    arrays |= {f"evaluated_{k}": np.array(v) for k, v in evaluated.items()}
+    np.savez(path, **arrays)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])

@@ -1,0 +1,89 @@
+"""One replica and N replicas on the same global batch must take the same step."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from conftest import compiled
+from conftest import tiny_network
+
+import keras_selectivity as ks
+from keras_selectivity.training._replicas import check_fit
+
+WORKER = Path(__file__).with_name("replicas_worker.py")
+
+
+def train(replicas, variant, folder):
+    # A process each: logical devices are fixed at start, and two strategies in one process collide.
+    path = folder / f"{variant}{replicas}.npz"
+    environment = {"PYTHONPATH": str(WORKER.parents[1]), "PATH": "", "CUDA_VISIBLE_DEVICES": ""}
+    command = [sys.executable, WORKER, str(replicas), variant, path]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr[-3000:]
+    with np.load(path) as arrays:
+        return dict(arrays)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("variant", "replicas"),
+    [("plain", 2), ("plain", 4), ("weighted", 2), ("leaky", 2), ("discriminability", 2)],
+)
+def test_replicas_take_the_step_of_one_device(variant, replicas, tmp_path):
+    one, many = train(0, variant, tmp_path), train(replicas, variant, tmp_path)
+    for name in one:
+        if variant == "weighted" and not name.startswith("w"):
+            continue  # Keras averages weighted losses replica by replica
+        np.testing.assert_allclose(many[name], one[name], atol=1e-6 if name.startswith("w") else 1e-5, err_msg=name)
+
+
+def fake(model, replicas):
+    """The model as the check sees it on a strategy of that many replicas."""
+    return SimpleNamespace(
+        distribute_strategy=SimpleNamespace(num_replicas_in_sync=replicas),
+        jit_compile=model.jit_compile,
+        steps_per_execution=model.steps_per_execution,
+    )
+
+
+@pytest.fixture(name="model", scope="module")
+def _model():
+    return compiled(ks.regularize(tiny_network(), -1.0))
+
+
+def dataset(count, batch, drop):
+    return tf.data.Dataset.from_tensor_slices((np.zeros((count, 2)), np.zeros(count))).batch(batch, drop)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "batch_size", "message"),
+    [
+        (np.zeros((48, 2)), np.zeros(48), 15, "48 samples in batches of 15 leave 3"),
+        (np.zeros((45, 2)), np.zeros(45), 15, "batch size other than 15"),
+        (dataset(48, 16, False), None, None, "drop_remainder=True"),
+        (dataset(48, 15, True), None, None, "batch size other than 15"),
+    ],
+)
+def test_a_batch_that_does_not_fit_the_replicas(model, x, y, batch_size, message):
+    with pytest.raises(ks.InputError, match=message):
+        check_fit(fake(model, 2), x, y, batch_size)
+    check_fit(fake(model, 1), x, y, batch_size)
+
+
+def test_a_batch_that_fits(model):
+    check_fit(fake(model, 2), np.zeros((48, 2)), np.zeros(48), 16)
+    assert check_fit(fake(model, 2), dataset(48, 16, True), None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"jit_compile": True}, "cannot jit-compile"), ({"steps_per_execution": 4}, "steps_per_execution=4")],
+)
+def test_options_that_keras_cannot_run_on_replicas(options, message):
+    model = compiled(ks.regularize(tiny_network(), -1.0), **options)
+    with pytest.raises(ks.InputError, match=message):
+        check_fit(fake(model, 2), np.zeros((48, 2)), np.zeros(48), 16)
