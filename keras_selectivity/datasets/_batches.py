@@ -7,24 +7,30 @@ from keras_selectivity._errors import InputError
 
 
 class Batches(keras.utils.PyDataset):
-    """Shuffled, augmented batches of float32 pixels in [0, 1].
+    """Batches of float32 pixels in [0, 1], those of all epochs of a training one after another.
 
     Order and augmentation of an epoch follow from `(seed, epoch)` alone, so a training that
     resumes at epoch 7 sees what an uninterrupted one would have seen. Augmentation works on uint8.
 
     Args:
         split: A `Split`.
-        batch_size: Samples a batch. The last, smaller batch is kept.
+        batch_size: Samples a batch. The last, smaller batch of an epoch is kept.
         seed: Seed of order and augmentation; `None` keeps the order and augments nothing.
         pad: With a seed: flip left-right at random and crop at a random position after padding
             this many black pixels on each side (4 in the papers' CIFAR-10 recipe); 0 for neither.
+        epochs: Number of epochs of the training.
         first_epoch: Index of the first epoch that is drawn.
 
     Raises:
-        InputError: The split has fewer samples than a batch.
+        InputError: The split has fewer samples than a batch, though it is to be trained on.
+
+    Example:
+
+        batches = Batches(split, 256, seed=0, epochs=200, first_epoch=7)
+        model.fit(batches, epochs=200, initial_epoch=7, steps_per_epoch=batches.steps, shuffle=False)
     """
 
-    def __init__(self, split, batch_size, *, seed=None, pad=4, first_epoch=0):
+    def __init__(self, split, batch_size, *, seed=None, pad=4, epochs=1, first_epoch=0):
         super().__init__()
         if seed is not None and len(split.labels) < batch_size:
             raise InputError(f"{len(split.labels)} training samples do not fill one batch of {batch_size}.")
@@ -32,30 +38,31 @@ class Batches(keras.utils.PyDataset):
         self._batch_size = batch_size
         self._seed = seed
         self._pad = pad
-        self._epoch = first_epoch
-        self._order = None
-        self._draw_order()
+        self._epochs = range(first_epoch, epochs)
 
-    def __len__(self):
+    @property
+    def steps(self):
+        """Batches an epoch."""
         return -(-len(self._split.labels) // self._batch_size)
 
+    def __len__(self):
+        return self.steps * len(self._epochs)
+
     def __getitem__(self, index):
-        positions = self._order[index * self._batch_size : (index + 1) * self._batch_size]
+        epoch, step = self._epochs[index // self.steps], index % self.steps
+        positions = self._order(epoch)[step * self._batch_size : (step + 1) * self._batch_size]
         images = self._split.images[positions]
         if self._seed is not None and self._pad:
-            images = flip_and_crop(images, self._pad, np.random.default_rng([self._seed, self._epoch, index]))
+            images = flip_and_crop(images, self._pad, np.random.default_rng([self._seed, epoch, step]))
         return images.astype(np.float32) / 255, self._split.labels[positions]
 
-    def on_epoch_end(self):
-        self._epoch += 1
-        self._draw_order()
-
-    def _draw_order(self):
+    def _order(self, epoch):
+        # Drawn anew for each batch: a millisecond, and no state that threads would share.
         count = len(self._split.labels)
-        self._order = (
+        return (
             np.arange(count)
             if self._seed is None
-            else np.random.default_rng([self._seed, self._epoch]).permutation(count)
+            else np.random.default_rng([self._seed, epoch]).permutation(count)
         )
 
 

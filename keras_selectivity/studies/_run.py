@@ -114,11 +114,21 @@ def execute(config, folder, *, data_dir=None, resume=False, overwrite=False, ver
     done = progress["epochs"] if progress else 0
     checkpoint = RunCheckpoint(folder / _CHECKPOINTS, progress=progress)
     if done < recipe.epochs:
+        batches = datasets.Batches(
+            train,
+            recipe.batch_size,
+            seed=config.seed,
+            pad=recipe.pad,
+            epochs=recipe.epochs,
+            first_epoch=done,
+        )
         model.fit(
-            datasets.Batches(train, recipe.batch_size, seed=config.seed, pad=recipe.pad, first_epoch=done),
+            batches,
             validation_data=datasets.Batches(validation, 500),
             epochs=recipe.epochs,
             initial_epoch=done,
+            steps_per_epoch=batches.steps,
+            shuffle=False,  # the batches come in a random order already
             callbacks=[recipe.callback(), checkpoint],
             verbose=verbose,
         )

@@ -47,8 +47,8 @@ class RunCheckpoint(keras.callbacks.Callback):
         progress["history"] = {
             name: [*history.get(name, [None] * epoch), _finite(value)] for name, value in logs.items()
         }
-        best = progress["best_epoch"]
-        if best is None or logs[self.monitor] > progress["history"][self.monitor][best]:
+        best = None if epoch == 0 else progress["history"][self.monitor][progress["best_epoch"]]
+        if best is None or logs[self.monitor] > best:
             progress.update(best=progress["last"], best_epoch=epoch)
         with whole_file(self.folder / progress["last"]) as temporary:
             self.model.save(temporary)

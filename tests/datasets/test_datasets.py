@@ -1,0 +1,154 @@
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from conftest import real_data
+
+import keras_selectivity as ks
+from keras_selectivity import datasets
+
+
+@pytest.fixture(scope="module", name="shapes")
+def _shapes():
+    return datasets.load("shapes")
+
+
+def test_shapes_are_balanced_deterministic_images(shapes):
+    again = datasets.load("shapes")
+    for split, count in ((shapes.train, 4000), (shapes.test, 1000)):
+        assert split.images.shape == (count, 32, 32, 3) and split.images.dtype == np.uint8
+        assert np.bincount(split.labels).tolist() == [count // 10] * 10
+    assert np.array_equal(shapes.train.images, again.train.images)
+    assert len(np.unique(shapes.train.images.reshape(4000, -1), axis=0)) == 4000
+    assert shapes.classes == 10
+
+
+def test_shapes_cannot_be_told_by_colour_or_brightness(shapes):
+    """A linear classifier on an image's channel means and deviations stays near the 10 % of chance."""
+    def features(split):
+        flat = split.images.reshape(len(split.images), -1, 3) / 255
+        return np.hstack([flat.mean(axis=1), flat.std(axis=1), np.ones((len(flat), 1))])
+
+    solution = np.linalg.lstsq(features(shapes.train), np.eye(10)[shapes.train.labels], rcond=None)[0]
+    accuracy = ((features(shapes.test) @ solution).argmax(axis=1) == shapes.test.labels).mean()
+    assert accuracy < 0.25
+
+
+def test_hold_out_is_stratified_seeded_and_disjoint(shapes):
+    train, held = datasets.hold_out(shapes.train, 50, seed=3)
+    assert np.bincount(held.labels).tolist() == [50] * 10
+    assert len(train.labels) + len(held.labels) == 4000
+    pool = {image.tobytes() for image in train.images}
+    assert not any(image.tobytes() in pool for image in held.images)
+    assert np.array_equal(datasets.hold_out(shapes.train, 50, seed=3)[1].images, held.images)
+    assert not np.array_equal(datasets.hold_out(shapes.train, 50, seed=4)[1].images, held.images)
+
+
+def test_subset_is_balanced(shapes):
+    assert np.bincount(datasets.subset(shapes.train, 200, seed=0).labels).tolist() == [20] * 10
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda s: datasets.hold_out(s, 400, 0), "has 400 samples; 400 cannot be drawn from it and leave any"),
+        (lambda s: datasets.subset(s, 205, 0), "10 classes cannot have 205"),
+        (lambda s: datasets.subset(s, 5000, 0), "500 cannot be drawn"),
+        (lambda s: datasets.Batches(s.take(slice(0, 7)), 8, seed=0), "do not fill one batch"),
+    ],
+)
+def test_impossible_splits(shapes, call, message):
+    with pytest.raises(ks.InputError, match=message):
+        call(shapes.train)
+
+
+def test_flip_and_crop_against_a_loop():
+    images = np.random.default_rng(0).integers(0, 256, (20, 6, 5, 3), np.uint8)
+    result = datasets.flip_and_crop(images, 2, np.random.default_rng(1))
+    rng = np.random.default_rng(1)
+    offsets, flips = rng.integers(0, 5, (2, 20, 1)), rng.random(20) < 0.5
+    assert 0 < flips.sum() < 20
+    for i in range(20):
+        padded = np.pad(images[i], ((2, 2), (2, 2), (0, 0)))
+        top, left = offsets[:, i, 0]
+        crop = padded[top : top + 6, left : left + 5]
+        np.testing.assert_array_equal(result[i], crop[:, ::-1] if flips[i] else crop)
+
+
+def epochs_seen(batches, epochs, initial=0):
+    """First labels of the batches that `fit` draws."""
+    seen = []
+
+    class Reader(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = keras.layers.Dense(10)
+
+        def call(self, x):
+            return self.dense(keras.layers.Flatten()(x))
+
+        def train_step(self, data):
+            x, y = data
+            seen.append((float(keras.ops.sum(x)), y.numpy().tolist()))
+            return {"loss": 0.0}
+
+    model = Reader()
+    model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
+    options = {"steps_per_epoch": batches.steps, "shuffle": False, "verbose": 0}
+    model.fit(batches, epochs=epochs, initial_epoch=initial, **options)
+    return seen
+
+
+def test_an_epoch_follows_from_seed_and_number_alone(shapes):
+    split = shapes.train.take(slice(0, 50))
+    seen = epochs_seen(datasets.Batches(split, 16, seed=1, epochs=3), 3)
+    assert [len(labels) for _, labels in seen] == [16, 16, 16, 2] * 3
+    for epoch in range(3):
+        part = seen[4 * epoch : 4 * epoch + 4]
+        assert sorted(label for _, labels in part for label in labels) == sorted(split.labels.tolist())
+    assert seen[:4] != seen[4:8]
+    resumed = epochs_seen(datasets.Batches(split, 16, seed=1, epochs=3, first_epoch=2), 3, initial=2)
+    assert resumed == seen[8:]
+
+
+def test_without_a_seed_the_order_stays(shapes):
+    batches = datasets.Batches(shapes.test, 300)
+    assert len(batches) == 4
+    images = np.concatenate([batches[i][0] for i in range(4)])
+    np.testing.assert_allclose(images, shapes.test.images / 255, atol=1e-7)
+
+
+def test_unknown_names_and_absent_data(tmp_path):
+    with pytest.raises(ks.InputError, match="Choose one of shapes, cifar10"):
+        datasets.load("mnist")
+    with pytest.raises(ks.InputError, match="keras-selectivity data prepare cifar10"):
+        datasets.load("cifar10", tmp_path)
+    assert [row["ready"] for row in datasets.status(tmp_path)] == [True, False]
+
+
+@pytest.mark.data
+def test_cifar10_in_official_order():
+    """The first ten test labels are those of the official batch file: cat ship ship plane frog ..."""
+    data = datasets.load("cifar10", real_data("tensorflow_datasets"))
+    assert data.test.labels[:10].tolist() == [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]
+    assert data.train.labels[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
+    assert np.bincount(data.train.labels).tolist() == [5000] * 10
+    assert data.class_names[3] == "cat"
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("damage", ["truncated", "missing", "fewer"])
+def test_damaged_cifar10_is_named(tmp_path, damage):
+    source = real_data("tensorflow_datasets/cifar10")
+    shutil.copytree(source, tmp_path / "cifar10", copy_function=shutil.copyfile)
+    (test,) = tmp_path.rglob("cifar10-test*")
+    if damage == "missing":
+        test.unlink()
+    else:
+        content = test.read_bytes()
+        # Cut inside a record, or between two: the first record's length stands in its first 8 bytes.
+        end = 16 + int.from_bytes(content[:8], "little")
+        test.write_bytes(content[: 5_000_000] if damage == "truncated" else content[:end])
+    with pytest.raises(ks.InputError, match=r"The test split in .* prepare it again"):
+        datasets.load("cifar10", tmp_path)
