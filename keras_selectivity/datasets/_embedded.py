@@ -1,5 +1,7 @@
 """`shapes`: a procedural data set that needs no download."""
 
+import functools
+
 import numpy as np
 
 from keras_selectivity.datasets._image_data import ImageData
@@ -11,15 +13,16 @@ CLASS_NAMES = (
 TRAIN, TEST, SIZE = 4000, 1000, 32
 
 
+@functools.cache
 def load_shapes():
     """Ten classes of shapes on textured ground, 4,000 training and 1,000 test images of 32 pixels.
 
     Colour, position, size, rotation, ground and contrast are random and carry no class
-    information, so the shape has to be seen. Generated in about two seconds, the same on every
-    machine.
+    information, so the shape has to be seen. Generated in a few seconds and kept; the same in every
+    process.
 
     Returns:
-        An `ImageData`.
+        An `ImageData`, its arrays read-only.
     """
     return ImageData("shapes", CLASS_NAMES, _generate(TRAIN, seed=1), _generate(TEST, seed=2))
 
@@ -45,7 +48,10 @@ def _generate(count, seed):
         hue[0] * 0.5 + 0.25 - contrast / 2 + ground + 0.1 * (hue[1] - 0.5)
     )
     image += rng.normal(0, 0.03, image.shape)
-    return Split((np.clip(image, 0, 1) * 255).round().astype(np.uint8), labels.astype(np.int64))
+    split = Split((np.clip(image, 0, 1) * 255).round().astype(np.uint8), labels.astype(np.int64))
+    for array in split:
+        array.flags.writeable = False
+    return split
 
 
 def _coordinates(rng, count):

@@ -11,6 +11,13 @@ from keras_selectivity.training._unit_means import UnitMeans
 _PROBABILITIES = ("softmax", "sigmoid")
 
 
+class _PassThrough(keras.layers.Layer):
+    """Stands in for a Softmax layer, whose call may be given a mask."""
+
+    def call(self, inputs, mask=None):
+        return inputs
+
+
 def with_logits(network):
     """A classifier that returns what goes into its final softmax or sigmoid.
 
@@ -37,7 +44,7 @@ def with_logits(network):
         if f"?{path}" != output:
             return copy
         if isinstance(copy, keras.layers.Softmax):
-            return keras.layers.Activation("linear", name=copy.name)
+            return _PassThrough(name=copy.name)
         copy.activation = keras.activations.linear
         return copy
 

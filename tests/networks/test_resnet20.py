@@ -44,7 +44,8 @@ def test_initialisation_is_he_normal_by_fan_in():
 def test_shortcut_takes_every_second_pixel_and_pads_channels_on_both_sides():
     network = networks.resnet20()
     shortcut = keras.Model(
-        network.get_layer("stage1_block3_relu2").output, network.get_layer("stage2_block1_shortcut_pad").output
+        network.get_layer("stage1_block3_relu2").output,
+        network.get_layer("stage2_block1_shortcut_pad").output,
     )
     x = np.random.default_rng(0).random((2, 32, 32, 16)).astype("float32")
     expected = np.pad(x[:, ::2, ::2], ((0, 0), (0, 0), (0, 0), (8, 8)))
@@ -54,8 +55,7 @@ def test_shortcut_takes_every_second_pixel_and_pads_channels_on_both_sides():
 def test_a_saved_network_opens_without_this_package(tmp_path):
     networks.resnet20().save(tmp_path / "network.keras")
     code = (
-        "import sys, keras; keras.saving.load_model(sys.argv[1]);"
-        "sys.exit('keras_selectivity' in sys.modules)"
+        "import sys, keras; keras.saving.load_model(sys.argv[1]);sys.exit('keras_selectivity' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code, tmp_path / "network.keras"]).returncode == 0
 
@@ -74,6 +74,8 @@ def test_reference_weights_give_the_reference_logits():
 
 
 def test_foreign_weights_are_refused(tmp_path):
-    np.savez(tmp_path / "weights.npz", **{"conv1.weight": np.zeros((16, 3, 3, 3)), "other.weight": np.zeros(3)})
+    np.savez(
+        tmp_path / "weights.npz", **{"conv1.weight": np.zeros((16, 3, 3, 3)), "other.weight": np.zeros(3)}
+    )
     with pytest.raises(ks.InputError, match="does not hold the weights"):
         networks.load_reference_weights(networks.resnet20(), tmp_path / "weights.npz")

@@ -85,13 +85,21 @@ def test_shards_see_the_whole_batch(metric):
         recorded = []
         for number, shard in enumerate(shards):
             calls = []
-            value(values[shard], labels[shard], metric=metric, shifted=shifted, reduction=recording(number, calls))
+            value(
+                values[shard],
+                labels[shard],
+                metric=metric,
+                shifted=shifted,
+                reduction=recording(number, calls),
+            )
             recorded.append(calls)
         depth = len(sums)
         sums.append(sum(calls[depth] for calls in recorded))
     for number, shard in enumerate(shards):
         calls = []
-        got = value(values[shard], labels[shard], metric=metric, shifted=shifted, reduction=recording(number, calls))
+        got = value(
+            values[shard], labels[shard], metric=metric, shifted=shifted, reduction=recording(number, calls)
+        )
         assert float(got) == pytest.approx(whole, rel=1e-5)
         assert len(calls) == len(sums)
 

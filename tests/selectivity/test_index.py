@@ -75,7 +75,9 @@ def test_discriminability_matches_the_formula(case):
     spread = samples.std(axis=0) > 1e-3 * (samples.mean(axis=0) + 1e-12)
     if len(set(labels.tolist())) > 1:
         expected = reference.discriminability(samples, labels)
-        np.testing.assert_allclose(value[spread & (expected < 1e3)], expected[spread & (expected < 1e3)], rtol=1e-5)
+        np.testing.assert_allclose(
+            value[spread & (expected < 1e3)], expected[spread & (expected < 1e3)], rtol=1e-5
+        )
 
 
 @pytest.mark.parametrize("metric", ["selectivity", "discriminability"])
@@ -107,7 +109,9 @@ def test_gradient_of_dead_and_constant_units_is_finite():
     means = tf.Variable(np.array([[0.0, 2.0], [0.0, 2.0], [0.0, 2.0]]))
     with tf.GradientTape() as tape:
         index = ks.selectivity_index(tf.convert_to_tensor(means), tf.constant([1.0, 1, 1]))
-        d = ks.class_discriminability(tf.convert_to_tensor(means), means * means, tf.constant([1.0, 1, 1], "float64"))
+        d = ks.class_discriminability(
+            tf.convert_to_tensor(means), means * means, tf.constant([1.0, 1, 1], "float64")
+        )
         total = tf.reduce_sum(index) + tf.reduce_sum(d)
     assert np.isfinite(tape.gradient(total, means).numpy()).all()
 

@@ -23,8 +23,12 @@ def _data():
 def test_chunks_give_the_statistics_of_the_whole(data):
     values, labels = data
     statistics = filled(values, labels)
-    np.testing.assert_allclose(statistics.selectivity(), reference.selectivity_index(values, labels), atol=1e-13)
-    np.testing.assert_allclose(statistics.discriminability(), reference.discriminability(values, labels), rtol=1e-9)
+    np.testing.assert_allclose(
+        statistics.selectivity(), reference.selectivity_index(values, labels), atol=1e-13
+    )
+    np.testing.assert_allclose(
+        statistics.discriminability(), reference.discriminability(values, labels), rtol=1e-9
+    )
     np.testing.assert_allclose(statistics.means, values.mean(axis=0), rtol=1e-12)
     np.testing.assert_allclose(statistics.deviations, values.std(axis=0), atol=1e-12)
     assert statistics.dead.tolist() == [False, False, True, False, False]

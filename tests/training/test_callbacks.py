@@ -72,7 +72,11 @@ def test_best_epoch_is_the_earliest_of_the_highest(tiny_data, tmp_path):
     progress = restore(tmp_path)
     assert (progress["epochs"], progress["best_epoch"]) == (4, 1)
     assert progress["history"]["val_accuracy"] == [0.1, 0.5, 0.5, 0.3]
-    assert sorted(f.name for f in tmp_path.iterdir()) == ["epoch-0002.keras", "epoch-0004.keras", "progress.json"]
+    assert sorted(f.name for f in tmp_path.iterdir()) == [
+        "epoch-0002.keras",
+        "epoch-0004.keras",
+        "progress.json",
+    ]
     for name, epoch in ((progress["best"], 1), (progress["last"], 3)):
         loaded = load_checkpoint(tmp_path / name).get_weights()
         assert all(np.array_equal(a, b) for a, b in zip(loaded, kept[epoch], strict=True))
@@ -91,7 +95,9 @@ def test_damaged_records_are_named(tmp_path):
     (tmp_path / "progress.json").write_text('{"epochs": 1')
     with pytest.raises(ks.InputError, match="is damaged"):
         restore(tmp_path)
-    (tmp_path / "progress.json").write_text(json.dumps({"last": "epoch-0001.keras", "best": "epoch-0001.keras"}))
+    (tmp_path / "progress.json").write_text(
+        json.dumps({"last": "epoch-0001.keras", "best": "epoch-0001.keras"})
+    )
     with pytest.raises(ks.InputError, match=r"names epoch-0001.keras, which is missing"):
         restore(tmp_path)
     (tmp_path / "epoch-0001.keras").write_bytes(b"PK\x03\x04 cut off")
@@ -101,4 +107,6 @@ def test_damaged_records_are_named(tmp_path):
 
 def test_a_missing_monitor_is_named(tiny_data, tmp_path):
     with pytest.raises(ks.InputError, match="no log 'val_accuracy'"):
-        compiled(ks.regularize(tiny_network(), 0.0)).fit(*tiny_data, verbose=0, callbacks=[RunCheckpoint(tmp_path)])
+        compiled(ks.regularize(tiny_network(), 0.0)).fit(
+            *tiny_data, verbose=0, callbacks=[RunCheckpoint(tmp_path)]
+        )

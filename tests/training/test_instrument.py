@@ -139,7 +139,9 @@ def test_subclassed_model_saves_and_loads(tmp_path):
 
 
 def test_nested_models_have_paths():
-    inner = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(2, 3), layers.ReLU(name="act")], name="stem")
+    inner = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.Conv2D(2, 3), layers.ReLU(name="act")], name="stem"
+    )
     inputs = keras.Input((8, 8, 3))
     x = layers.ReLU(name="act")(layers.Conv2D(2, 3)(inner(inputs)))
     x = Block(name="block")(x)

@@ -35,7 +35,11 @@ def test_differs_from_the_decoupled_decay_of_keras():
 def test_configuration_round_trip():
     config = keras.optimizers.serialize(ks.CoupledSGD(0.2, momentum=0.5, l2=0.3))
     optimizer = keras.optimizers.deserialize(config)
-    assert (float(optimizer.learning_rate), optimizer.momentum, optimizer.l2) == (pytest.approx(0.2), 0.5, 0.3)
+    assert (float(optimizer.learning_rate), optimizer.momentum, optimizer.l2) == (
+        pytest.approx(0.2),
+        0.5,
+        0.3,
+    )
 
 
 @pytest.mark.parametrize("options", [{"momentum": 1.0}, {"momentum": -0.1}, {"l2": -1e-4}])

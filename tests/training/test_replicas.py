@@ -38,7 +38,9 @@ def test_replicas_take_the_step_of_one_device(variant, replicas, tmp_path):
     for name in one:
         if variant == "weighted" and not name.startswith("w"):
             continue  # Keras averages weighted losses replica by replica
-        np.testing.assert_allclose(many[name], one[name], atol=1e-6 if name.startswith("w") else 1e-5, err_msg=name)
+        np.testing.assert_allclose(
+            many[name], one[name], atol=1e-6 if name.startswith("w") else 1e-5, err_msg=name
+        )
 
 
 def fake(model, replicas):

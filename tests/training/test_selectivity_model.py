@@ -49,7 +49,9 @@ def test_step_against_finite_differences(tiny_data, metric):
     network.set_weights(model.network.get_weights())
     kernel = network.get_layer("conv_a").kernel
     start = kernel.numpy()
-    formula = {"selectivity": reference.selectivity_index, "discriminability": reference.discriminability}[metric]
+    formula = {"selectivity": reference.selectivity_index, "discriminability": reference.discriminability}[
+        metric
+    ]
 
     def objective():
         logits = network(images).numpy()
@@ -116,13 +118,17 @@ def test_sample_weights(tiny_data):
 def test_one_hot_labels_take_the_step_of_integers(tiny_data):
     images, labels = tiny_data
     a = compiled(ks.regularize(tiny_network(), -1.0))
-    b = compiled(ks.regularize(tiny_network(), -1.0), loss=keras.losses.CategoricalCrossentropy(from_logits=True))
+    b = compiled(
+        ks.regularize(tiny_network(), -1.0), loss=keras.losses.CategoricalCrossentropy(from_logits=True)
+    )
     a.train_on_batch(images, labels)
     b.train_on_batch(images, np.eye(4, dtype="float32")[labels])
     assert distance(a, b) < 1e-6
 
 
-@pytest.mark.parametrize("options", [{"jit_compile": True}, {"steps_per_execution": 3}, {"run_eagerly": True}])
+@pytest.mark.parametrize(
+    "options", [{"jit_compile": True}, {"steps_per_execution": 3}, {"run_eagerly": True}]
+)
 def test_compile_options_take_the_same_steps(tiny_data, options):
     a = compiled(ks.regularize(tiny_network(), -1.0))
     b = compiled(ks.regularize(tiny_network(), -1.0), **options)
@@ -140,7 +146,9 @@ def test_mixed_precision(tiny_data):
     logs = [m.train_on_batch(images, labels, return_dict=True) for m in (single, mixed)]
     assert logs[0]["selectivity"] == pytest.approx(logs[1]["selectivity"], abs=1e-3)
     moved = [[w - s for w, s in zip(weights(m), start, strict=True)] for m in (single, mixed)]
-    for a, b in zip(*moved, strict=True):  # gradients of float16 activations: batch norm amplifies their rounding
+    for a, b in zip(
+        *moved, strict=True
+    ):  # gradients of float16 activations: batch norm amplifies their rounding
         np.testing.assert_allclose(a, b, atol=0.1 * np.abs(a).max() + 1e-4)
 
 

@@ -1,0 +1,108 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import keras_selectivity as ks
+from keras_selectivity import datasets
+from keras_selectivity.studies import RunConfig
+from keras_selectivity.studies import execute
+
+TINY = {
+    "dataset": "shapes", "network": "resnet8", "alpha": -1.0, "epochs": 3, "milestones": (2,), "batch_size": 32,
+    "validation_per_class": 10, "train_samples": 100, "pad": 2,
+}  # fmt: skip
+
+
+def behaviour(path):
+    """Logits and unit means of an exported network on a few images."""
+    images = datasets.load("shapes").test.images[:20] / np.float32(255)
+    exported = ks.load(path)
+    return {"logits": exported.logits(images).numpy(), **exported.unit_means(images)}
+
+
+@pytest.fixture(scope="module", name="finished")
+def _finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return execute(RunConfig(**TINY), folder, verbose=0)
+
+
+def test_a_run_leaves_its_model_configuration_and_protocol(finished):
+    run = json.loads((finished / "run.json").read_text())
+    assert sorted(p.name for p in finished.parent.iterdir()) == ["config.json", "model"]
+    protocol = run["protocol"]
+    assert (protocol["samples_trained_on"], protocol["samples_validated_on"], protocol["epochs"]) == (
+        100,
+        100,
+        3,
+    )
+    assert run["history"]["learning_rate"] == pytest.approx([0.1, 0.1, 0.01])
+    best = run["history"]["val_accuracy"].index(max(run["history"]["val_accuracy"]))
+    assert protocol["best_epoch"] == best
+
+
+def test_the_exported_epoch_is_the_one_with_the_best_validation_accuracy(finished):
+    run = json.loads((finished / "run.json").read_text())
+    validation = datasets.hold_out(datasets.load("shapes").train, 10, 0)[1]
+    measured = ks.measure_selectivity(ks.load(finished), tuple(validation), verbose=0)
+    assert measured.accuracy == pytest.approx(max(run["history"]["val_accuracy"]), abs=1e-6)
+
+
+def test_a_finished_run_is_left_alone_and_an_existing_folder_refused(finished):
+    stamp = (finished / "run.json").stat().st_mtime_ns
+    assert execute(RunConfig(**TINY), finished.parent, resume=True, verbose=0) == finished
+    assert (finished / "run.json").stat().st_mtime_ns == stamp
+    with pytest.raises(ks.InputError, match="exists"):
+        execute(RunConfig(**TINY), finished.parent, verbose=0)
+    other = RunConfig(**{**TINY, "alpha": 1.0, "seed": 4})
+    with pytest.raises(ks.InputError, match="another alpha, seed"):
+        execute(other, finished.parent, resume=True, verbose=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_goes_on_to_the_same_result(finished, tmp_path, how):
+    """Stopped after its first epoch and resumed, a run ends with the weights of one never stopped."""
+    folder = tmp_path / "run"
+    command = [
+        sys.executable, "-m", "keras_selectivity.cli", "train", "--dataset", "shapes", "--network", "resnet8",
+        "--alpha", "-1", "--epochs", "3", "--milestones", "2", "--batch-size", "32", "--validation-per-class", "10",
+        "--train-samples", "100", "--pad", "2", "--output", str(folder),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    progress = folder / "checkpoints" / "progress.json"
+    while not progress.exists() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(how)
+    error = process.communicate(timeout=120)[1]
+    if how == signal.SIGINT:
+        assert process.returncode == 130 and "Go on with --resume" in error and "Traceback" not in error
+    assert not (folder / "model").exists()
+    assert json.loads(progress.read_text())["epochs"] < 3
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True, env={**os.environ})
+    assert done.returncode == 0, done.stderr[-2000:]
+    expected, got = behaviour(finished), behaviour(folder / "model")
+    for name in expected:
+        np.testing.assert_allclose(got[name], expected[name], atol=1e-4, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dataset": "mnist"}, "Unknown data set 'mnist'"),
+        ({"network": "resnet7"}, "Unknown network 'resnet7'"),
+        ({"alpha": float("nan")}, "alpha must be a finite number"),
+        ({"layers": ["relu_z"]}, "'relu_z' is not a layer"),
+        ({"epochs": 0}, "at least one epoch"),
+        ({"batch_size": 5000}, "do not fill one batch of 5000"),
+        ({"validation_per_class": 400}, "400 cannot be drawn"),
+    ],
+)
+def test_bad_configurations(tmp_path, change, message):
+    with pytest.raises(ks.InputError, match=message):
+        execute(RunConfig(**{**TINY, **change}), tmp_path / "run", verbose=0)
