@@ -129,7 +129,7 @@ def test_somebody_else_s_classifier(tmp_path):
 
 def test_an_existing_path_is_refused_and_overwritten_on_request(copy):
     network = tiny_network(seed=3)
-    with pytest.raises(ks.InputError, match="exists.*--overwrite"):
+    with pytest.raises(ks.InputError, match=r"exists.*--overwrite"):
         ks.export(network, copy)
     ks.export(network, copy, overwrite=True)
     assert ks.load(copy).run["alpha"] is None

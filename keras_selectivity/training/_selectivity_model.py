@@ -16,6 +16,7 @@ from keras_selectivity.training._schedules import AlphaSchedule
 from keras_selectivity.training._schedules import ApplySchedule
 from keras_selectivity.training._schedules import checked_alpha
 from keras_selectivity.training._unit_means import collecting
+from keras_selectivity.training._unit_means import spatial_mean_in_training
 
 _LABEL_ERROR = "Labels must be integers in"
 
@@ -187,7 +188,8 @@ class SelectivityModel(keras.Model):
         return cls(network, report=report, **config)
 
     def _forward(self, x, training):
-        with collecting(only=self._collected()) as means:
+        read = spatial_mean_in_training if training else None
+        with collecting(only=self._collected(), read=read) as means:
             outputs = self(x, training=training)
         return outputs, means
 

@@ -108,7 +108,7 @@ def test_the_grid_is_every_alpha_with_every_seed():
         ("alphas = [-1, 1]", "alphas = []", r"\[grid\] alphas must be a list"),
         ('network = "resnet8"', "", r"\[run\]: missing network"),
         ("[grid]", "[grids]", "unknown grids"),
-        ("[grid]", "[grid", "no valid TOML.*line"),
+        ("[grid]", "[grid", r"no valid TOML.*line"),
     ],
 )
 def test_bad_study_files(tmp_path, old, new, message):
