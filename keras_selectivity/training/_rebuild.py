@@ -105,7 +105,8 @@ def rebuild(model, swap):
 def example_inputs(network):
     """One sample of zeros in the structure, shape and dtype of a built network's input."""
     if is_graph(network):
-        spec = network.inputs[0] if isinstance(network, keras.Sequential) else network.input
+        # A single input may stand in a list; Keras takes it without.
+        spec = network.inputs[0] if len(network.inputs) == 1 else network.input
         return tree.map_structure(lambda t: np.zeros([1, *(n or 32 for n in t.shape[1:])], t.dtype), spec)
     shape = (network.get_build_config() or {}).get("input_shape")
     if (

@@ -122,5 +122,5 @@ def test_missing_study_file_and_columns(tmp_path):
         read_study(tmp_path / "none.toml")
     with open(tmp_path / "results.csv", "w", newline="") as file:
         csv.writer(file).writerow(["alpha", "value"])
-    with pytest.raises(ks.InputError, match="lacks the columns .*measure"):
+    with pytest.raises(ks.InputError, match=r"lacks the columns .*measure"):
         read_results(tmp_path / "results.csv")

@@ -139,16 +139,14 @@ def test_compile_options_take_the_same_steps(tiny_data, options):
 
 def test_mixed_precision(tiny_data):
     images, labels = tiny_data
-    single = compiled(ks.regularize(tiny_network(), -1.0))
-    mixed = under_policy("mixed_float16", lambda: compiled(ks.regularize(tiny_network(), -1.0)))
+    single = compiled(ks.regularize(tiny_network(False), -1.0))
+    mixed = under_policy("mixed_float16", lambda: compiled(ks.regularize(tiny_network(False), -1.0)))
     assert isinstance(mixed.optimizer, keras.optimizers.LossScaleOptimizer)
     start = weights(single)
     logs = [m.train_on_batch(images, labels, return_dict=True) for m in (single, mixed)]
     assert logs[0]["selectivity"] == pytest.approx(logs[1]["selectivity"], abs=1e-3)
     moved = [[w - s for w, s in zip(weights(m), start, strict=True)] for m in (single, mixed)]
-    for a, b in zip(
-        *moved, strict=True
-    ):  # gradients of float16 activations: batch norm amplifies their rounding
+    for a, b in zip(*moved, strict=True):  # float16 has three digits
         np.testing.assert_allclose(a, b, atol=0.1 * np.abs(a).max() + 1e-4)
 
 
