@@ -1,6 +1,7 @@
 """`SelectivityModel`: a Keras model whose loss is cross-entropy - alpha * mean class selectivity."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_selectivity._errors import InputError
@@ -144,15 +145,24 @@ class SelectivityModel(keras.Model):
         Raises:
             InputError: Labels outside [0, classes) or of the wrong rank, a batch that does not
                 divide among the replicas, or a combination of compile options that Keras itself
-                does not support on replicas.
+                does not support on replicas. With `jit_compile=True`, labels are checked only if
+                they come as an array.
         """
+        if keras.backend.backend() != "tensorflow":
+            raise InputError(
+                "Training with the regulariser needs the TensorFlow backend; Keras runs on "
+                f"{keras.backend.backend()}. Set KERAS_BACKEND=tensorflow."
+            )
         check_fit(self, x, y, batch_size)
+        self._check_label_array(y)
         if isinstance(self._alpha, AlphaSchedule):
             callbacks = [ApplySchedule(self._alpha), *keras.tree.flatten(callbacks or [])]
         return self._with_label_errors(super().fit, x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
-    def evaluate(self, *args, **kwargs):
-        return self._with_label_errors(super().evaluate, *args, **kwargs)
+    def evaluate(self, x=None, y=None, *args, **kwargs):
+        """As `keras.Model.evaluate`; checks labels as `fit` does."""
+        self._check_label_array(y)
+        return self._with_label_errors(super().evaluate, x, y, *args, **kwargs)
 
     def unit_means(self, x):
         """Unit means of all tapped layers in inference mode.
@@ -206,6 +216,15 @@ class SelectivityModel(keras.Model):
         with tf.control_dependencies([c for c in (low, high) if c is not None]):
             return tf.identity(y)
 
+    def _check_label_array(self, y):
+        """Refuses an array of labels outside the range before anything is compiled."""
+        if not isinstance(y, (np.ndarray, list)) or not len(y):
+            return
+        y = np.asarray(y)
+        sparse = y.ndim == 1 or y.shape[-1] == 1
+        if sparse and (y.min() < 0 or y.max() >= self.classes):
+            raise self._label_error()
+
     def _with_label_errors(self, function, *args, **kwargs):
         import tensorflow as tf
 
@@ -214,10 +233,13 @@ class SelectivityModel(keras.Model):
         except tf.errors.InvalidArgumentError as error:
             if _LABEL_ERROR not in str(error):
                 raise
-            raise InputError(
-                f"{_LABEL_ERROR} [0, {self.classes - 1}], since the network has {self.classes} "
-                "outputs; the data hold others. Renumber them from 0."
-            ) from None
+            raise self._label_error() from None
+
+    def _label_error(self):
+        return InputError(
+            f"{_LABEL_ERROR} [0, {self.classes - 1}], since the network tells {self.classes} "
+            "classes apart; the data hold others. Renumber them from 0."
+        )
 
     def _collected(self):
         return {name.partition("#")[0] for name in self.regularized}

@@ -252,6 +252,14 @@ def test_labels_outside_the_range(tiny_data, bad, method):
             getattr(model, method)(*data, verbose=0)
 
 
+def test_labels_outside_the_range_under_compilation(tiny_data):
+    images, labels = tiny_data
+    model = compiled(ks.regularize(tiny_network(), -1.0), jit_compile=True)
+    for method in (model.fit, model.evaluate):
+        with pytest.raises(ks.InputError, match=r"Labels must be integers in \[0, 3\]"):
+            method(images, labels + 1, verbose=0)
+
+
 def test_labels_of_the_wrong_rank(tiny_data):
     images, labels = tiny_data
     model = compiled(ks.regularize(tiny_network(), -1.0))

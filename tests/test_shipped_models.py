@@ -1,0 +1,42 @@
+"""The networks in saved_models/ and the published rows must tell the same."""
+
+from pathlib import Path
+
+import pytest
+from conftest import real_data
+
+import keras_selectivity as ks
+from keras_selectivity.studies import read_results
+
+ROOT = Path(__file__).parents[1]
+ROWS = read_results(ROOT / "experiments" / "first_light_cifar10" / "results.csv")
+
+
+def value(alpha, measure):
+    (found,) = [
+        r["value"]
+        for r in ROWS
+        if (r["alpha"], r["measure"], r["layer"], r["epoch"]) == (alpha, measure, "", "")
+    ]
+    return found
+
+
+def test_selectivity_falls_and_rises_with_alpha():
+    assert value(-1, "mean_selectivity") < value(0, "mean_selectivity") < value(1, "mean_selectivity")
+
+
+@pytest.mark.parametrize("alpha", [-1, 0, 1])
+def test_models_open_and_name_their_protocol(alpha):
+    name = f"resnet20_cifar10_15epochs_alpha{alpha:+d}_seed0".replace("+0", "0")
+    exported = ks.load(ROOT / "saved_models" / name)
+    assert exported.run["alpha"] == alpha and exported.run["protocol"]["epochs"] == 15
+    assert sum(exported.units.values()) == 688
+
+
+@pytest.mark.data
+def test_a_shipped_model_measures_as_published():
+    test = ks.datasets.load("cifar10", real_data("tensorflow_datasets")).test
+    exported = ks.load(ROOT / "saved_models" / "resnet20_cifar10_15epochs_alpha-1_seed0")
+    measured = ks.measure_selectivity(exported, tuple(test), verbose=0)
+    assert measured.accuracy == pytest.approx(value(-1, "accuracy"), abs=2e-4)
+    assert measured.mean == pytest.approx(value(-1, "mean_selectivity"), abs=1e-4)
