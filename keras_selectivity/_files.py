@@ -38,14 +38,14 @@ def write_json(path, value):
 
 
 @contextlib.contextmanager
-def whole_directory(path, overwrite=False):
+def whole_directory(path, overwrite=False, marks=()):
     """Yields an empty temporary directory that becomes `path` once the block ends without error.
 
     Raises:
-        InputError: `path` exists and `overwrite` is false.
+        InputError: As `check_absent`.
     """
     path = Path(path)
-    check_absent(path, overwrite)
+    check_absent(path, overwrite, marks)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
@@ -61,14 +61,25 @@ def whole_directory(path, overwrite=False):
         shutil.rmtree(old, ignore_errors=True)
 
 
-def check_absent(path, overwrite=False):
+def check_absent(path, overwrite=False, marks=()):
     """Refuses an output path that exists.
 
+    Args:
+        path: File or folder to be written.
+        overwrite: Whether an existing one may be replaced.
+        marks: Names of which a folder must hold one before it is replaced, so that a slip in a
+            path does not delete what we have not written.
+
     Raises:
-        InputError: It exists and `overwrite` is false.
+        InputError: It exists and `overwrite` is false, or it is a folder of something else.
     """
-    if Path(path).exists() and not overwrite:
+    path = Path(path)
+    if not path.exists():
+        return
+    if not overwrite:
         raise InputError(f"{path} exists. Choose another output path, or pass --overwrite (overwrite=True).")
+    if path.is_dir() and any(path.iterdir()) and not any((path / mark).exists() for mark in marks):
+        raise InputError(f"{path} holds something else and is not overwritten. Choose another output path.")
 
 
 def digests(folder):

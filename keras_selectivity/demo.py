@@ -41,7 +41,7 @@ def run_demo(folder, *, resume=False, overwrite=False):
     """
     folder = Path(folder)
     if not resume:
-        check_absent(folder, overwrite)
+        check_absent(folder, overwrite, ("results.csv", "runs"))
         shutil.rmtree(folder, ignore_errors=True)
     study = make_study(STUDY)
     results = run_study(study, folder / "runs", folder)

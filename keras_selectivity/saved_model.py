@@ -52,7 +52,7 @@ def export(model, path, *, seed=None, history=None, protocol=None, overwrite=Fal
     batch = example_inputs(network)
     if not isinstance(batch, np.ndarray):
         raise InputError(f"Only classifiers with one input can be exported; {model.name!r} has several.")
-    with whole_directory(path, overwrite) as folder:
+    with whole_directory(path, overwrite, ("saved_model.pb", _RUN)) as folder:
         archive = keras.export.ExportArchive()
         archive.track(network)
         for name, function in _endpoints(network).items():

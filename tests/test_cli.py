@@ -85,6 +85,8 @@ def test_evaluate_prints_a_table(model, capsys):
         (["train", "--alpha", "1", "--milestones", "x", "--output", "{new}"], "--milestones takes whole numbers"),
         (["train", "--alpha", "1", "--output", "{model}"], "exists"),
         (["demo", "--output", "{model}"], "exists"),
+        (["demo", "--output", "{model}", "--overwrite"], "holds something else"),
+        (["train", "--alpha", "1", "--output", "{model}", "--overwrite"], "holds something else"),
         (["study", "run", "{new}", "--runs", "{new}"], "Cannot read the study file"),
     ],
 )  # fmt: skip

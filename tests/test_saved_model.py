@@ -136,6 +136,13 @@ def test_an_existing_path_is_refused_and_overwritten_on_request(copy):
     assert [p.name for p in copy.parent.iterdir()] == ["copy"]
 
 
+def test_overwriting_spares_what_is_not_ours(tmp_path):
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(ks.InputError, match="holds something else"):
+        ks.export(tiny_network(), tmp_path, overwrite=True)
+    assert (tmp_path / "thesis.tex").exists()
+
+
 def test_a_failing_export_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setattr(
         "keras_selectivity.saved_model.write_json", lambda *a: (_ for _ in ()).throw(OSError("full"))

@@ -83,7 +83,7 @@ def execute(config, folder, *, data_dir=None, resume=False, overwrite=False, ver
     """
     folder = Path(folder)
     if not resume:
-        check_absent(folder, overwrite)
+        check_absent(folder, overwrite, (_CONFIG, _CHECKPOINTS))
         shutil.rmtree(folder, ignore_errors=True)
     elif (folder / _CONFIG).exists():
         _check_same(config, folder)
