@@ -207,17 +207,5 @@ def _build(config, recipe, classes, input_shape):
         optimizer=recipe.optimizer(),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
-        jit_compile=_jit(),
     )
     return model
-
-
-def _jit():
-    """XLA helps on accelerators; on a CPU TensorFlow's own kernels take half the time."""
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return "auto"
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
