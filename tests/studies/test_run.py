@@ -91,6 +91,20 @@ def test_an_interrupted_run_goes_on_to_the_same_result(finished, tmp_path, how):
         np.testing.assert_allclose(got[name], expected[name], atol=1e-4, err_msg=name)
 
 
+@pytest.mark.slow
+def test_deterministic_runs_agree_bit_by_bit(tmp_path):
+    # A process each, since deterministic kernels cannot be switched off again.
+    for name in ("a", "b"):
+        command = [
+            sys.executable, "-m", "keras_selectivity.cli", "train", "--dataset", "shapes", "--network", "resnet8",
+            "--alpha", "-1", "--epochs", "1", "--batch-size", "32", "--validation-per-class", "10",
+            "--train-samples", "100", "--deterministic", "--output", str(tmp_path / name),
+        ]  # fmt: skip
+        assert subprocess.run(command, capture_output=True).returncode == 0
+    a, b = (behaviour(tmp_path / name / "model") for name in ("a", "b"))
+    assert all(np.array_equal(a[name], b[name]) for name in a)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
