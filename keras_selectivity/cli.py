@@ -121,9 +121,8 @@ def _train(options):
 
     names = RunConfig.__dataclass_fields__
     values = {name: value for name, value in vars(options).items() if name in names}
-    half, three_quarters = options.epochs // 2, options.epochs * 3 // 4
-    marks = options.milestones or f"{half},{three_quarters}"
-    values["milestones"] = tuple(_whole_numbers("--milestones", marks))
+    if options.milestones:
+        values["milestones"] = tuple(_whole_numbers("--milestones", options.milestones))
     if options.layers and not options.layers.startswith(("first ", "last ")):
         values["layers"] = options.layers.split(",")
     path = execute(

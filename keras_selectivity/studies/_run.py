@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from keras_selectivity._errors import InputError
@@ -30,7 +31,8 @@ class RunConfig:
         epochs: Number of epochs.
         batch_size: Samples a batch.
         learning_rate: Initial learning rate.
-        milestones: Epoch indices at which the learning rate drops to a tenth.
+        milestones: Epoch indices at which the learning rate drops to a tenth; `None` puts them, as the
+            papers do, at a half and three quarters of the epochs.
         pad: Padding of the flip-and-crop augmentation; 0 trains without augmentation.
         validation_per_class: Training samples of each class held out to choose the epoch.
         train_samples: Size of a class-balanced subset of the remaining training samples; `None`
@@ -48,7 +50,7 @@ class RunConfig:
     epochs: int = 200
     batch_size: int = 256
     learning_rate: float = 0.1
-    milestones: tuple = (100, 150)
+    milestones: tuple | None = None
     pad: int = 4
     validation_per_class: int = 500
     train_samples: int | None = None
@@ -56,7 +58,7 @@ class RunConfig:
 
     def to_dict(self):
         """The configuration as plain JSON values."""
-        return {**asdict(self), "milestones": list(self.milestones)}
+        return {**asdict(self), "milestones": None if self.milestones is None else list(self.milestones)}
 
 
 def execute(config, folder, *, data_dir=None, resume=False, overwrite=False, verbose="auto"):
@@ -141,6 +143,7 @@ def execute(config, folder, *, data_dir=None, resume=False, overwrite=False, ver
         history=progress["history"],
         protocol={
             **config.to_dict(),
+            "milestones": list(recipe.milestones),
             "momentum": recipe.momentum,
             "l2": recipe.l2,
             "samples_trained_on": len(train.labels),
@@ -178,13 +181,14 @@ def _data(datasets, config, data_dir):
 def _recipe(config):
     from keras_selectivity.training import Recipe
 
-    return Recipe(
+    recipe = Recipe(
         epochs=config.epochs,
         batch_size=config.batch_size,
         learning_rate=config.learning_rate,
-        milestones=tuple(config.milestones),
+        milestones=Recipe().shortened(config.epochs).milestones,
         pad=config.pad,
     )
+    return recipe if config.milestones is None else replace(recipe, milestones=tuple(config.milestones))
 
 
 def _build(config, recipe, classes, input_shape):

@@ -83,7 +83,7 @@ def instrument(model, named=()):
             return copy if isinstance(copy, UnitMeans) else _wrap(copy, original.key, original.shift)
         kind = activation_name(original)
         if path in named or kind in _RECTIFIERS:
-            return _wrap(_as_layer(copy), path, _can_be_negative(original, kind))
+            return _wrap(_as_layer(copy), path, _RECTIFIERS.get(kind, True))
         if kind is not None and kind not in _IGNORED:
             skipped[path] = f"{kind} is not a rectifier; name it in layers= to include it"
         return copy
@@ -175,10 +175,6 @@ def activation_name(layer):
         kind = type(layer).__name__
         return name.get(kind) or (kind.lower() if kind in smooth else None)
     return None
-
-
-def _can_be_negative(layer, kind):
-    return _RECTIFIERS.get(kind, True)
 
 
 def _as_layer(operation):

@@ -1,6 +1,5 @@
 """The papers' training recipe: optimiser, learning-rate drops and batch size in one value."""
 
-from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import replace
 
@@ -58,7 +57,3 @@ class Recipe:
     def callback(self):
         """The callback that sets the learning rate."""
         return keras.callbacks.LearningRateScheduler(lambda epoch, _: self.learning_rate_at(epoch))
-
-    def to_dict(self):
-        """The recipe as plain JSON values."""
-        return {**asdict(self), "milestones": list(self.milestones)}

@@ -91,6 +91,13 @@ def test_an_interrupted_run_goes_on_to_the_same_result(finished, tmp_path, how):
         np.testing.assert_allclose(got[name], expected[name], atol=1e-4, err_msg=name)
 
 
+def test_milestones_default_to_a_half_and_three_quarters(tmp_path):
+    config = RunConfig(**{**TINY, "epochs": 4, "milestones": None})
+    run = json.loads((execute(config, tmp_path / "run", verbose=0) / "run.json").read_text())
+    assert run["history"]["learning_rate"] == pytest.approx([0.1, 0.1, 0.01, 0.001])
+    assert run["protocol"]["milestones"] == [2, 3]
+
+
 @pytest.mark.slow
 def test_deterministic_runs_agree_bit_by_bit(tmp_path):
     # A process each, since deterministic kernels cannot be switched off again.
