@@ -27,9 +27,13 @@ __getattr__, __dir__, __all__ = attach(
         "load": "saved_model",
         # Measuring
         "measure_selectivity": "representations",
+        "corrupt": "datasets",
+        "fgsm": "robustness",
+        "pgd": "robustness",
         # Rooms
         "datasets": "datasets",
         "networks": "networks",
+        "robustness": "robustness",
         "InputError": "_errors",
     },
 )

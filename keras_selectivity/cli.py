@@ -221,7 +221,7 @@ def _add_data(commands):
         "download a data set and prepare it for reading",
         "keras-selectivity data prepare cifar10 --data-dir ~/tensorflow_datasets",
     )  # fmt: skip
-    command.add_argument("name", help="cifar10")
+    command.add_argument("name", help="cifar10 or cifar10_corrupted (CIFAR-10-C)")
     _add_data_dir(command)
 
 

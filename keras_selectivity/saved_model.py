@@ -120,6 +120,7 @@ class Exported:
 
     def __init__(self, functions, layers, classes, input_shape, run, pixel_range=(0.0, 1.0)):
         self._functions = functions
+        self._compiled = {}
         self._offset = pixel_range[0]
         self._scale = pixel_range[1] - pixel_range[0]
         self.layer_names = [layer["name"] for layer in layers]
@@ -141,25 +142,62 @@ class Exported:
         """Full activations: a dict, layer name -> `(n, ..., units)`."""
         return self._by_layer("activations", x)
 
-    def check_pixels(self, images):
-        """Refuses images that are not pixels in [0, 1], up to a rounding error of 1e-5.
+    def pixels(self, images):
+        """Images as float32 pixels in [0, 1], for the methods of this class.
+
+        Args:
+            images: `(n, height, width, channels)`; uint8, or floats in [0, 1]. A rounding error of
+                up to 1e-5 beyond the range is clipped.
 
         Raises:
-            InputError: Naming the range that was found and what to do.
+            InputError: Shape or range do not fit; the range that was found, and what to do.
         """
         images = np.asarray(images)
-        if self.input_shape is not None and images.shape[1:] != tuple(self.input_shape):
+        if images.ndim != 4 or (self.input_shape and images.shape[1:] != tuple(self.input_shape)):
+            wanted = self.input_shape or ("height", "width", "channels")
             raise InputError(
-                f"The network takes images of shape {tuple(self.input_shape)}. Received: {images.shape[1:]}."
+                f"The network takes images of shape (n, {', '.join(map(str, wanted))}). "
+                f"Received: {images.shape}."
             )
+        if images.dtype == np.uint8:
+            return images.astype(np.float32) / 255
+        images = images.astype(np.float32)
         if not len(images):
-            return
+            return images
         low, high = images.min(), images.max()
         if not (low >= -1e-5 and high <= 1 + 1e-5):
             raise InputError(
                 f"Images must be pixels in [0, 1]. Received: values from {low:g} to {high:g}. "
                 "Divide 8-bit images by 255, and leave out any normalisation: it is part of the network."
             )
+        return images.clip(0, 1)
+
+    def labels(self, labels, samples):
+        """Labels as an int64 array of length `samples`.
+
+        Raises:
+            InputError: They are no integers of this network's classes, or not as many.
+        """
+        labels = np.asarray(labels)
+        if labels.shape not in ((samples,), (samples, 1)) or labels.dtype.kind not in "iu":
+            raise InputError(
+                f"Expected {samples} integer labels, one an image. Received: shape {labels.shape}, "
+                f"dtype {labels.dtype}."
+            )
+        labels = labels.reshape(-1).astype(np.int64)
+        if len(labels) and (labels.min() < 0 or labels.max() >= self.classes):
+            raise InputError(
+                f"The network has the classes 0 to {self.classes - 1}. Received: labels from "
+                f"{labels.min()} to {labels.max()}. Does the data set belong to this network?"
+            )
+        return labels
+
+    def compiled(self, function, *options):
+        """`function(self, *options)`, made once and kept: a `tf.function` that a second call reuses."""
+        key = (function, *options)
+        if key not in self._compiled:
+            self._compiled[key] = function(self, *options)
+        return self._compiled[key]
 
     def _by_layer(self, name, x):
         if name not in self._functions:

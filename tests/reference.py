@@ -39,3 +39,11 @@ def mean_over_layers(values, units_per_layer):
     """Units of a layer first, then layers."""
     ends = np.cumsum(units_per_layer)[:-1]
     return np.mean([part.mean() for part in np.split(values, ends)])
+
+
+def cross_entropy(logits, labels):
+    """Mean cross-entropy of integer labels."""
+    logits = np.asarray(logits, np.float64)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    log_sum = np.log(np.exp(shifted).sum(axis=1))
+    return float((log_sum - shifted[np.arange(len(labels)), labels]).mean())

@@ -1,4 +1,4 @@
-"""Image data sets: embedded shapes, CIFAR-10, splits and augmented batches."""
+"""Image data sets: embedded shapes, CIFAR-10, their corrupted versions, splits and augmented batches."""
 
 from keras_selectivity._lazy import attach
 
@@ -15,5 +15,16 @@ __getattr__, __dir__, __all__ = attach(
         "subset": "_image_data",
         "Batches": "_batches",
         "flip_and_crop": "_batches",
+        "BENCHMARK": "corruptions",
+        "CORRUPTIONS": "corruptions",
+        "SEVERITIES": "corruptions",
+        "check_corruption": "corruptions",
+        "corrupt": "corruptions",
+        "CorruptedImages": "_corrupted",
+        "generated_corruptions": "_corrupted",
+        "cifar10_c": "_corrupted",
+        "cifar10_corrupted": "_corrupted",
+        "tiny_imagenet_c": "_corrupted",
+        "open_corrupted": "_corrupted",
     },
 )

@@ -4,9 +4,15 @@ from keras_selectivity._errors import InputError
 from keras_selectivity.datasets._cifar10 import has_cifar10
 from keras_selectivity.datasets._cifar10 import load_cifar10
 from keras_selectivity.datasets._cifar10 import prepare_cifar10
+from keras_selectivity.datasets._corrupted import prepare_cifar10_corrupted
 from keras_selectivity.datasets._embedded import load_shapes
 
 NAMES = ("shapes", "cifar10")
+_PREPARED = {
+    "shapes": lambda data_dir: "the package",
+    "cifar10": prepare_cifar10,
+    "cifar10_corrupted": prepare_cifar10_corrupted,
+}
 
 
 def load(name, data_dir=None):
@@ -22,14 +28,14 @@ def load(name, data_dir=None):
     Raises:
         InputError: The name is unknown, or the data are absent or damaged.
     """
-    _check(name)
+    _check(name, NAMES)
     return load_shapes() if name == "shapes" else load_cifar10(data_dir)
 
 
 def prepare(name, data_dir=None):
     """Downloads and prepares a data set unless it is there; returns where it lies."""
-    _check(name)
-    return "the package" if name == "shapes" else prepare_cifar10(data_dir)
+    _check(name, _PREPARED)
+    return _PREPARED[name](data_dir)
 
 
 def status(data_dir=None):
@@ -43,6 +49,6 @@ def status(data_dir=None):
     ]  # fmt: skip
 
 
-def _check(name):
-    if name not in NAMES:
-        raise InputError(f"Unknown data set {name!r}. Choose one of {', '.join(NAMES)}.")
+def _check(name, names):
+    if name not in names:
+        raise InputError(f"Unknown data set {name!r}. Choose one of {', '.join(names)}.")

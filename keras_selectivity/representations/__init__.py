@@ -8,6 +8,5 @@ __getattr__, __dir__, __all__ = attach(
         "measure_selectivity": "_unit_selectivity",
         "SelectivityMeasurement": "_unit_selectivity",
         "LayerSelectivity": "_unit_selectivity",
-        "as_pixels": "_unit_selectivity",
     },
 )

@@ -142,13 +142,10 @@ def measure_selectivity(exported, dataset, *, batch_size=500, verbose=1):
     batches, steps = _batches(dataset, batch_size)
     bar = keras.utils.Progbar(steps, verbose=verbose, unit_name="batch")
     for images, labels in batches:
-        images, labels = as_pixels(images), np.asarray(labels).reshape(-1)
-        exported.check_pixels(images)
+        images = exported.pixels(images)
+        labels = exported.labels(labels, len(images))
         means, logits = exported.unit_means(images), np.asarray(exported.logits(images))
-        try:
-            statistics.update(np.concatenate([np.asarray(means[n]) for n in names], axis=1), labels)
-        except ValueError as error:
-            raise InputError(str(error)) from error
+        statistics.update(np.concatenate([np.asarray(means[n]) for n in names], axis=1), labels)
         correct += int((logits.argmax(axis=1) == labels).sum())
         samples += len(labels)
         bar.add(1)
@@ -159,12 +156,6 @@ def measure_selectivity(exported, dataset, *, batch_size=500, verbose=1):
     return SelectivityMeasurement(
         _by_layer(exported, statistics), correct / samples, samples, statistics.counts.astype(int)
     )
-
-
-def as_pixels(images):
-    """Images as float32; uint8 images are divided by 255."""
-    images = np.asarray(images)
-    return images.astype(np.float32) / 255 if images.dtype == np.uint8 else images.astype(np.float32)
 
 
 def _batches(dataset, batch_size):

@@ -1,0 +1,292 @@
+"""Corrupted test sets: generated here, or read from the released archives."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from keras_selectivity._errors import InputError
+from keras_selectivity.datasets._image_data import Split
+from keras_selectivity.datasets.corruptions import BENCHMARK
+from keras_selectivity.datasets.corruptions import CORRUPTIONS
+from keras_selectivity.datasets.corruptions import SEVERITIES
+from keras_selectivity.datasets.corruptions import check_corruption
+from keras_selectivity.datasets.corruptions import corrupt
+
+# MD5 of the released files (Zenodo record 2535967), as listed by torch-uncertainty 0.9.
+_CIFAR10_C_MD5 = {
+    "brightness": "0a81ef75e0b523c3383219c330a85d48",
+    "contrast": "3c8262171c51307f916c30a3308235a8",
+    "defocus_blur": "7d1322666342a0702b1957e92f6254bc",
+    "elastic_transform": "9421657c6cd452429cf6ce96cc412b5f",
+    "fog": "7b397314b5670f825465fbcd1f6e9ccd",
+    "frost": "31f6ab3bce1d9934abfb0cc13656f141",
+    "gaussian_blur": "c33370155bc9b055fb4a89113d3c559d",
+    "gaussian_noise": "ecaf8b9a2399ffeda7680934c33405fd",
+    "glass_blur": "7361fb4019269e02dbf6925f083e8629",
+    "impulse_noise": "2090e01c83519ec51427e65116af6b1a",
+    "jpeg_compression": "2b9cc4c864e0193bb64db8d7728f8187",
+    "labels": "c439b113295ed5254878798ffe28fd54",
+    "motion_blur": "fffa5f852ff7ad299cfe8a7643f090f4",
+    "pixelate": "0f14f7e2db14288304e1de10df16832f",
+    "saturate": "1cfae0964219c5102abbb883e538cc56",
+    "shot_noise": "3a7239bb118894f013d9bf1984be7f11",
+    "snow": "bb238de8555123da9c282dea23bd6e55",
+    "spatter": "8a5a3903a7f8f65b59501a6093b4311e",
+    "speckle_noise": "ef00b87611792b00df09c0b0237a1e30",
+    "zoom_blur": "6ea8e63f1c5cdee1517533840641641b",
+}
+_TFDS_NAMES = {"glass_blur": "frosted_glass_blur", "elastic_transform": "elastic"}
+
+
+@dataclass(frozen=True)
+class CorruptedImages:
+    """Corrupted versions of a test set.
+
+    Attributes:
+        source: Where they come from, for the record.
+        corruptions: Names of the corruptions there are.
+        paired: Whether every version holds the images of the clean test set in its order, so that
+            differences may be taken.
+        read: Function of corruption and severity that returns a `Split`.
+    """
+
+    source: str
+    corruptions: tuple
+    paired: bool
+    read: Callable
+
+
+def generated_corruptions(clean, *, seed=0, textures=None):
+    """All 19 corruptions of a split, made by `corrupt` when they are read.
+
+    Args:
+        clean: A `Split` of 32x32 or 64x64 images.
+        seed: Seed of the random draws.
+        textures: Folder with photographs of frost, or `None` for generated textures.
+
+    Returns:
+        A `CorruptedImages`.
+    """
+
+    def read(corruption, severity):
+        return Split(corrupt(clean.images, corruption, severity, seed=seed, textures=textures), clean.labels)
+
+    frost = "generated textures" if textures is None else f"textures of {Path(textures).name}"
+    return CorruptedImages(f"generated, seed {seed}, frost of {frost}", CORRUPTIONS, True, read)
+
+
+def cifar10_c(directory, clean, *, verify=True):
+    """The released CIFAR-10-C from its extracted archive.
+
+    Args:
+        directory: Folder with `labels.npy` and one `.npy` file a corruption, each `(5 n, 32, 32, 3)`
+            uint8, severity 1 first.
+        clean: The clean test `Split` of n images.
+        verify: Compare every file's MD5 with the released one's when it is first read. Defaults to
+            True.
+
+    Returns:
+        A `CorruptedImages`, paired.
+
+    Raises:
+        InputError: A file is missing, is no plain array, has another shape or checksum; or the
+            labels do not come in the clean test set's order.
+    """
+    folder = Path(directory)
+    missing = [name for name in (*CORRUPTIONS, "labels") if not (folder / f"{name}.npy").is_file()]
+    if missing:
+        raise InputError(
+            f"{folder} lacks {', '.join(f'{name}.npy' for name in missing)}. Extract the whole CIFAR-10-C.tar "
+            "(Zenodo record 2535967) there."
+        )
+    count = len(clean.labels)
+    verified = set()
+
+    def array(name, shape):
+        path = folder / f"{name}.npy"
+        if verify and name not in verified:
+            with open(path, "rb") as file:
+                found = hashlib.file_digest(file, "md5").hexdigest()
+            if found != _CIFAR10_C_MD5[name]:
+                raise InputError(
+                    f"{path} is not the released file: its MD5 is {found}, not {_CIFAR10_C_MD5[name]}. Extract "
+                    "the archive again, or read files of your own with verify=False (--unverified)."
+                )
+            verified.add(name)
+        try:
+            values = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, OSError, EOFError) as error:
+            raise InputError(f"{path} cannot be read as an array ({error}). Extract it again.") from error
+        if values.shape != shape or values.dtype.kind not in "ui":
+            raise InputError(
+                f"{path} should hold integers of shape {shape}. Found: {values.dtype} of {values.shape}."
+            )
+        return values
+
+    if not np.array_equal(array("labels", (5 * count,)), np.tile(clean.labels, 5)):
+        raise InputError(
+            f"The labels in {folder} are not those of the clean test set in its order, five times over; images "
+            "could not be compared with their clean versions."
+        )
+
+    def read(corruption, severity):
+        check_corruption(corruption, severity)
+        images = array(corruption, (5 * count, *clean.images.shape[1:]))
+        return Split(np.array(images[(severity - 1) * count : severity * count], np.uint8), clean.labels)
+
+    source = "CIFAR-10-C, released files" if verify else "CIFAR-10-C directory, unverified"
+    return CorruptedImages(source, CORRUPTIONS, True, read)
+
+
+def cifar10_corrupted(clean, data_dir=None):
+    """The released CIFAR-10-C through tensorflow-datasets (`cifar10_corrupted`).
+
+    tensorflow-datasets stores the images shuffled by a hash of their index; the hash is computed
+    again to restore the order, and the labels are compared with the clean test set's.
+
+    Args:
+        clean: The clean test `Split` of 10,000 images.
+        data_dir: Where prepared data sets lie; see `load`.
+
+    Returns:
+        A `CorruptedImages`, paired.
+
+    Raises:
+        InputError: A version is not prepared, damaged, or not in the expected order.
+    """
+    count = len(clean.labels)
+    keys = [hashlib.md5(f"test{index}".encode(), usedforsecurity=False).digest() for index in range(count)]
+    stored = sorted(range(count), key=keys.__getitem__)
+
+    def read(corruption, severity):
+        builder = tfds_builder(corruption, severity, data_dir)
+        if not builder.is_prepared():
+            raise InputError(
+                f"{builder.info.full_name} is not in {builder.data_dir}. Run `keras-selectivity data prepare "
+                "cifar10_corrupted` (it downloads 2.7 GB), or name a directory that holds it."
+            )
+        images, labels = np.empty_like(clean.images), np.empty_like(clean.labels)
+        done = 0
+        try:
+            for batch in builder.as_dataset(split="test", batch_size=1000).as_numpy_iterator():
+                positions = stored[done : done + len(batch["label"])]
+                images[positions], labels[positions] = batch["image"], batch["label"]
+                done += len(positions)
+        except Exception as error:
+            raise InputError(f"{builder.data_dir} cannot be read ({error}). Prepare it again.") from error
+        if done != count or not np.array_equal(labels, clean.labels):
+            raise InputError(
+                f"{builder.data_dir} does not hold the {count} images of the clean test set in the expected "
+                "order. Delete it and prepare it again."
+            )
+        return Split(images, clean.labels)
+
+    return CorruptedImages("CIFAR-10-C, tensorflow-datasets", CORRUPTIONS, True, read)
+
+
+def tfds_builder(corruption, severity, data_dir=None):
+    """The tensorflow-datasets builder of one version; its default configuration is never used."""
+    import tensorflow_datasets as tfds
+
+    check_corruption(corruption, severity)
+    name = f"cifar10_corrupted/{_TFDS_NAMES.get(corruption, corruption)}_{severity}"
+    return tfds.builder(name, data_dir=data_dir)
+
+
+def tiny_imagenet_c(directory, class_folders):
+    """The released Tiny ImageNet-C from its extracted archive.
+
+    It has no clean counterpart: its images are not those of Tiny ImageNet's validation set.
+
+    Args:
+        directory: Folder with `<corruption>/<severity>/<class folder>/*.JPEG`.
+        class_folders: Names of the class folders (WordNet ids) in label order.
+
+    Returns:
+        A `CorruptedImages`, not paired, with the corruptions whose folders are there.
+
+    Raises:
+        InputError: One of the 15 benchmark corruptions is missing, a class folder is missing or
+            unknown, or an image cannot be read.
+    """
+    folder = Path(directory)
+    present = tuple(name for name in CORRUPTIONS if (folder / name).is_dir())
+    missing = [name for name in BENCHMARK if name not in present]
+    if missing:
+        raise InputError(f"{folder} lacks the folders {', '.join(missing)} of Tiny ImageNet-C.")
+
+    def read(corruption, severity):
+        check_corruption(corruption, severity)
+        place = folder / corruption / str(severity)
+        found = {path.name for path in place.iterdir() if path.is_dir()} if place.is_dir() else set()
+        unknown, absent = found - set(class_folders), set(class_folders) - found
+        if unknown or absent:
+            examples = ", ".join(sorted(unknown or absent)[:3])
+            hint = (
+                " The first release of frost has 1,000 classes; Zenodo record 8206060 has the repaired one."
+            )
+            raise InputError(
+                f"{place} {'has' if unknown else 'lacks'} {len(unknown or absent)} classes "
+                f"{'that the network does not know' if unknown else 'of the data set'} ({examples}, ...)."
+                f"{hint if unknown and corruption == 'frost' else ''}"
+            )
+        files = [(f, k) for k, c in enumerate(class_folders) for f in sorted((place / c).iterdir())]
+        return Split(np.stack([_rgb(file) for file, _ in files]), np.array([k for _, k in files], np.int64))
+
+    return CorruptedImages("Tiny ImageNet-C, released files", present, False, read)
+
+
+def open_corrupted(where, data, *, data_dir=None, verify=True):
+    """Opens the corrupted versions of a data set's test split.
+
+    Args:
+        where: `"tfds"` for CIFAR-10-C through tensorflow-datasets, or the folder of an extracted
+            CIFAR-10-C or Tiny ImageNet-C.
+        data: The clean `ImageData`.
+        data_dir: Where prepared data sets lie; see `load`.
+        verify: Whether to compare checksums.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    if where == "tfds":
+        return cifar10_corrupted(data.test, data_dir)
+    folder = Path(where)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder. Name that of CIFAR-10-C or Tiny ImageNet-C, or 'tfds'.")
+    if any(folder.glob("*.npy")):
+        return cifar10_c(folder, data.test, verify=verify)
+    return tiny_imagenet_c(folder, data.class_names)
+
+
+def prepare_cifar10_corrupted(data_dir=None):
+    """Downloads CIFAR-10-C (2.7 GB, checksum verified) and prepares its 95 versions.
+
+    Returns:
+        The directory that now holds them.
+    """
+    for corruption in CORRUPTIONS:
+        for severity in SEVERITIES:
+            builder = tfds_builder(corruption, severity, data_dir)
+            if not builder.is_prepared():
+                print(f"Preparing {builder.info.full_name}", flush=True)
+                try:
+                    builder.download_and_prepare()
+                except Exception as error:
+                    raise InputError(
+                        f"CIFAR-10-C could not be prepared in {builder.data_dir} ({type(error).__name__}: "
+                        f"{error}). Check the network, or name a folder with its .npy files instead."
+                    ) from error
+    return Path(builder.data_dir).parents[1]
+
+
+def _rgb(file):
+    import cv2
+
+    picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise InputError(f"{file} cannot be read as a picture. Extract the archive again.")
+    return picture[..., ::-1]

@@ -1,0 +1,66 @@
+"""Frost textures: generated, or a folder of photographs."""
+
+import functools
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from keras_selectivity._errors import InputError
+from keras_selectivity.datasets.corruptions._plasma import plasma
+
+# Mean and standard deviation of the brightness, and the tint, of five kinds of frost on glass.
+_KINDS = [(150, 22, (0.72, 1.0, 1.12)), (205, 22, (0.98, 1.0, 1.03)), (195, 28, (0.96, 1.0, 1.05)),
+          (152, 29, (0.90, 1.0, 1.07)), (124, 43, (0.92, 1.0, 1.06))]  # fmt: skip
+_SHAPE = (384, 512)
+
+
+@functools.cache
+def generated_textures():
+    """Five `(384, 512, 3)` uint8 textures of ridged fractal noise, always the same."""
+    return [_texture(number, *kind) for number, kind in enumerate(_KINDS)]
+
+
+@functools.lru_cache(maxsize=4)
+def textures_in(folder):
+    """The photographs of a folder, in the order of their names.
+
+    Raises:
+        InputError: The folder holds no picture.
+    """
+    try:
+        files = sorted(Path(folder).iterdir())
+    except OSError as error:
+        raise InputError(f"Cannot read the folder of frost textures {folder} ({error.strerror}).") from error
+    pictures = [cv2.imread(str(file)) for file in files if file.suffix.lower() in (".png", ".jpg", ".jpeg")]
+    found = [np.ascontiguousarray(picture[..., ::-1]) for picture in pictures if picture is not None]
+    if not found or len(found) < len(pictures):
+        raise InputError(
+            f"The folder of frost textures {folder} must hold PNG or JPEG pictures that can be read; "
+            f"{len(found)} of {len(pictures)} could."
+        )
+    return found
+
+
+def check_textures(textures, scale, size):
+    """Refuses textures that are smaller than the images once scaled.
+
+    Raises:
+        InputError: Naming the smallest size that will do.
+    """
+    for texture in textures:
+        if any(round(t * scale) < s for t, s in zip(texture.shape, size, strict=False)):
+            raise InputError(
+                f"Frost textures must have at least {size[0] / scale:.0f}x{size[1] / scale:.0f} pixels for images "
+                f"of {size[0]}x{size[1]}. Received: {texture.shape[0]}x{texture.shape[1]}."
+            )
+
+
+def _texture(number, mean, deviation, tint):
+    rng = np.random.default_rng([19, number])
+    # Sharp ridges where fractal maps cross their middle: crystals that branch.
+    maps = plasma([rng] * 4, max(_SHAPE), 1.6)[:, : _SHAPE[0], : _SHAPE[1]]
+    ridges = (1 - np.abs(2 * maps - 1)) ** 6
+    frost = ridges.max(axis=0) + 0.3 * maps.mean(axis=0)
+    frost = mean + deviation * (frost - frost.mean()) / frost.std()
+    return (frost[..., None] * np.array(tint)).clip(0, 255).astype(np.uint8)

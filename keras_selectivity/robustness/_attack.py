@@ -1,0 +1,97 @@
+"""What the attacks share: the gradient of the loss in the pixels, checked arguments, batches."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from keras_selectivity._errors import InputError
+
+BATCH_SIZE = 250
+
+# Half-precision gradients of confident predictions underflow. A power of two changes neither the
+# sign nor the direction, and rounds nothing in float32.
+_LOSS_SCALE = 1024.0
+
+
+def loss_gradient(exported, images, labels):
+    """Cross-entropy of every image and its gradient in the pixels; for use in a `tf.function`.
+
+    Args:
+        exported: What `keras_selectivity.load` returns.
+        images: `(n, height, width, channels)` float32 tensor.
+        labels: `(n,)` integer tensor.
+
+    Returns:
+        `(losses, logits, gradient)`: `(n,)`, `(n, classes)`, and the shape of the images. The
+        gradient is 1,024 times that of the loss; zero stays zero.
+
+    Raises:
+        InputError: The logits do not depend on the pixels differentiably.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(images)
+        logits = tf.cast(exported.logits(images), tf.float32)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+        total = tf.reduce_sum(losses) * _LOSS_SCALE
+    gradient = tape.gradient(total, images)
+    if gradient is None:
+        raise InputError(
+            "The network has no gradient with respect to its input, so it cannot be attacked or analysed by "
+            "gradients. Is there a step in it that cannot be differentiated, such as rounding or a cast to "
+            "integers?"
+        )
+    return losses, logits, gradient
+
+
+def is_zero(gradient):
+    """Whether an image's gradient is zero everywhere: `(n, ...)` to `(n,)` bool."""
+    return tf.reduce_all(gradient == 0, axis=tf.range(1, tf.rank(gradient)))
+
+
+def is_correct(logits, labels):
+    """Whether the largest logit is the label's: `(n,)` bool."""
+    return tf.argmax(logits, axis=-1) == labels
+
+
+def signature(exported, *others):
+    """Input signature for a batch of any size: images, labels, then the others."""
+    images = tf.TensorSpec([None, *(exported.input_shape or (None, None, None))], tf.float32)
+    return [images, tf.TensorSpec([None], tf.int64), *others]
+
+
+def non_negative(name, value):
+    """The value as float.
+
+    Raises:
+        InputError: It is negative, infinite, or no number.
+    """
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = np.nan
+    if not (np.isfinite(number) and number >= 0):
+        raise InputError(
+            f"{name} must be a number of at least 0, in units of pixels in [0, 1]; got {value!r}."
+        )
+    return number
+
+
+def whole_number(name, value, least):
+    """The value as int.
+
+    Raises:
+        InputError: It is no whole number of at least `least`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}.")
+    return int(value)
+
+
+def batches(samples, batch_size, verbose):
+    """Slices of at most `batch_size` samples, with a progress bar unless `verbose` is 0."""
+    whole_number("batch_size", batch_size, 1)
+    starts = range(0, samples, batch_size)
+    bar = keras.utils.Progbar(len(starts), verbose=verbose, unit_name="batch")
+    for start in starts:
+        yield slice(start, min(start + batch_size, samples))
+        bar.add(1)

@@ -1,0 +1,134 @@
+"""The fast gradient sign method: one gradient, any number of strengths."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from keras_selectivity._errors import InputError
+from keras_selectivity.robustness._attack import BATCH_SIZE
+from keras_selectivity.robustness._attack import batches
+from keras_selectivity.robustness._attack import is_correct
+from keras_selectivity.robustness._attack import is_zero
+from keras_selectivity.robustness._attack import loss_gradient
+from keras_selectivity.robustness._attack import non_negative
+from keras_selectivity.robustness._attack import signature
+
+
+@dataclass(frozen=True)
+class FGSMAccuracy:
+    """What `fgsm_accuracy` found.
+
+    Attributes:
+        epsilons: Strengths, in pixels of [0, 1].
+        accuracy: `(epsilons,)` share of images classified correctly.
+        loss: `(epsilons,)` mean cross-entropy of the true labels.
+        zero_gradients: Share of clean images whose gradient is zero in every pixel, so that the
+            attack leaves them as they are.
+        samples: Number of images.
+    """
+
+    epsilons: tuple
+    accuracy: np.ndarray
+    loss: np.ndarray
+    zero_gradients: float
+    samples: int
+
+
+def fgsm(exported, images, labels, epsilons, *, targets=None, batch_size=BATCH_SIZE, verbose=1):
+    """Adversarial images of the fast gradient sign method.
+
+    `clip(x + epsilon * sign(d cross-entropy / d x), 0, 1)`; the gradient at the clean image is
+    computed once for all strengths. (Goodfellow et al. 2014; "On the relationship between class
+    selectivity, dimensionality, and robustness", appendix A.1.4.)
+
+    Args:
+        exported: What `keras_selectivity.load` returns.
+        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        labels: `(n,)` true labels, integers.
+        epsilons: Strengths, each at least 0, in pixels of [0, 1].
+        targets: `(n,)` labels towards which to push the images instead. Defaults to None.
+        batch_size: Images at a time. Defaults to 250.
+        verbose: 0 shows no progress bar.
+
+    Returns:
+        `(len(epsilons), n, height, width, channels)` float32 in [0, 1].
+
+    Raises:
+        InputError: An argument is out of its range, or the network has no gradient in its input.
+    """
+    images, labels, epsilons = _checked(exported, images, labels, epsilons)
+    goals = labels if targets is None else exported.labels(targets, len(images))
+    sign = 1.0 if targets is None else -1.0
+    found = np.empty([len(epsilons), *images.shape], np.float32)
+    step = exported.compiled(_images)
+    for part in batches(len(images), batch_size, verbose):
+        found[:, part] = step(images[part], goals[part], sign * epsilons)
+    return found
+
+
+def fgsm_accuracy(exported, images, labels, epsilons, *, batch_size=BATCH_SIZE, verbose=1):
+    """Accuracy under the fast gradient sign method by strength, in bounded memory.
+
+    Args: as for `fgsm`.
+
+    Returns:
+        An `FGSMAccuracy`. Predictions are those of the clipped float32 images.
+
+    Raises:
+        InputError: As `fgsm`, or there are no images.
+    """
+    images, labels, epsilons = _checked(exported, images, labels, epsilons)
+    if not len(images):
+        raise InputError("There are no images to attack.")
+    correct, loss, zero = np.zeros(len(epsilons)), np.zeros(len(epsilons)), 0
+    step = exported.compiled(_outcomes)
+    for part in batches(len(images), batch_size, verbose):
+        c, s, z = step(images[part], labels[part], epsilons)
+        correct, loss, zero = correct + c, loss + s, zero + int(z)
+    n = len(images)
+    return FGSMAccuracy(tuple(epsilons.tolist()), correct / n, loss / n, zero / n, n)
+
+
+def _checked(exported, images, labels, epsilons):
+    images = exported.pixels(images)
+    epsilons = [non_negative("epsilon", e) for e in np.atleast_1d(np.asarray(epsilons, object))]
+    if not epsilons:
+        raise InputError("Name at least one epsilon.")
+    return images, exported.labels(labels, len(images)), np.array(epsilons, np.float32)
+
+
+def _moved(images, gradient, epsilon):
+    return tf.clip_by_value(images + epsilon * tf.sign(gradient), 0, 1)
+
+
+def _images(exported):
+    @tf.function(input_signature=signature(exported, tf.TensorSpec([None], tf.float32)), autograph=False)
+    def images_of(images, labels, epsilons):
+        gradient = loss_gradient(exported, images, labels)[2]
+        return _moved(images, gradient, tf.reshape(epsilons, [-1, 1, 1, 1, 1]))
+
+    return images_of
+
+
+def _outcomes(exported):
+    @tf.function(input_signature=signature(exported, tf.TensorSpec([None], tf.float32)), autograph=False)
+    def outcomes(images, labels, epsilons):
+        clean_losses, clean_logits, gradient = loss_gradient(exported, images, labels)
+
+        def attacked(epsilon):
+            logits = tf.cast(exported.logits(_moved(images, gradient, epsilon)), tf.float32)
+            return logits, tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+
+        def at(epsilon):
+            logits, losses = tf.cond(
+                epsilon == 0, lambda: (clean_logits, clean_losses), lambda: attacked(epsilon)
+            )
+            correct = tf.reduce_sum(tf.cast(is_correct(logits, labels), tf.float32))
+            return tf.stack([correct, tf.reduce_sum(losses)])
+
+        # One strength at a time bounds the memory.
+        sums = tf.map_fn(at, epsilons, parallel_iterations=1)
+        return sums[:, 0], sums[:, 1], tf.math.count_nonzero(is_zero(gradient))
+
+    return outcomes

@@ -1,0 +1,289 @@
+"""Projected gradient descent: the whole loop in one graph."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from keras_selectivity._errors import InputError
+from keras_selectivity.robustness._attack import BATCH_SIZE
+from keras_selectivity.robustness._attack import batches
+from keras_selectivity.robustness._attack import is_correct
+from keras_selectivity.robustness._attack import loss_gradient
+from keras_selectivity.robustness._attack import non_negative
+from keras_selectivity.robustness._attack import signature
+from keras_selectivity.robustness._attack import whole_number
+
+NORMS = ("linf", "l2")
+
+
+@dataclass(frozen=True)
+class PGDAccuracy:
+    """What `pgd_accuracy` found.
+
+    Attributes:
+        steps: Numbers of steps, ascending.
+        accuracy: `(steps,)` share of images classified correctly after so many steps.
+        worst_accuracy: `(steps,)` share classified correctly after every number of steps so far.
+        loss: `(steps,)` mean cross-entropy of the true labels.
+        largest_change: Largest distance from the clean image, in the attack's norm.
+        samples: Number of images.
+    """
+
+    steps: tuple
+    accuracy: np.ndarray
+    worst_accuracy: np.ndarray
+    loss: np.ndarray
+    largest_change: float
+    samples: int
+
+
+def pgd(
+    exported,
+    images,
+    labels,
+    *,
+    steps=25,
+    step_size=1e-4,
+    epsilon=None,
+    norm="linf",
+    random_start=False,
+    seed=None,
+    targets=None,
+    batch_size=BATCH_SIZE,
+    verbose=1,
+):
+    """Adversarial images of projected gradient descent on the cross-entropy.
+
+    Every step moves by `step_size` along the gradient's sign (`"linf"`) or its direction (`"l2"`),
+    returns to the ball of radius `epsilon` around the clean image if there is one, and clips to
+    [0, 1]. The defaults are the papers': 25 steps of 0.0001, no ball, no random start. (Kurakin et
+    al. 2016; Madry et al. 2018; "On the relationship between class selectivity, dimensionality, and
+    robustness", appendix A.1.4.)
+
+    Args:
+        exported: What `keras_selectivity.load` returns.
+        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        labels: `(n,)` true labels, integers.
+        steps: Number of steps, at least 0.
+        step_size: Length of a step in the norm, in pixels of [0, 1].
+        epsilon: Radius of the ball in the norm, or `None`. Defaults to `None`.
+        norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
+        random_start: Start from a point drawn uniformly from the ball.
+        seed: Seed of the random start. An image's start depends on it and on the image's position.
+        targets: `(n,)` labels towards which to push the images instead. Defaults to None.
+        batch_size: Images at a time. Defaults to 250.
+        verbose: 0 shows no progress bar.
+
+    Returns:
+        `(n, height, width, channels)` float32 in [0, 1].
+
+    Raises:
+        InputError: An argument is out of its range, or the network has no gradient in its input.
+    """
+    images, labels = _checked(exported, images, labels)
+    settings = _settings(step_size, epsilon, norm, random_start, seed)
+    whole_number("steps", steps, 0)
+    goals = labels if targets is None else exported.labels(targets, len(images))
+    found = np.empty_like(images)
+    for part in batches(len(images), batch_size, verbose):
+        start = _start(images, part, settings)
+        found[part] = _run(
+            exported, images[part], start, labels[part], goals[part], steps, settings, targets is not None
+        )[0]
+    return found
+
+
+def pgd_accuracy(
+    exported,
+    images,
+    labels,
+    *,
+    steps=(0, 1, 2, 5, 10, 25),
+    step_size=1e-4,
+    epsilon=None,
+    norm="linf",
+    random_start=False,
+    seed=None,
+    batch_size=BATCH_SIZE,
+    verbose=1,
+):
+    """Accuracy under projected gradient descent by number of steps, from one run.
+
+    No image is left out once it is fooled: a later step may bring it back, which would change the
+    accuracy after that step.
+
+    Args:
+        steps: Numbers of steps at which to report.
+        Otherwise as for `pgd`.
+
+    Returns:
+        A `PGDAccuracy`. Predictions are those of the clipped float32 images.
+
+    Raises:
+        InputError: As `pgd`, or there are no images.
+    """
+    images, labels = _checked(exported, images, labels)
+    if not len(images):
+        raise InputError("There are no images to attack.")
+    settings = _settings(step_size, epsilon, norm, random_start, seed)
+    wanted = sorted({whole_number("steps", s, 0) for s in np.atleast_1d(np.asarray(steps, object))})
+    if not wanted:
+        raise InputError("Name at least one number of steps.")
+    correct, worst, loss, change = 0, 0, 0, 0.0
+    for part in batches(len(images), batch_size, verbose):
+        start = _start(images, part, settings)
+        outcome = _run(exported, images[part], start, labels[part], labels[part], wanted[-1], settings)
+        found, right, losses = (np.asarray(value) for value in outcome)
+        correct = correct + right.sum(axis=1)
+        worst = worst + np.logical_and.accumulate(right).sum(axis=1)
+        loss = loss + losses.sum(axis=1, dtype=np.float64)
+        change = max(change, distances(found, images[part], norm).max())
+    n = len(images)
+    return PGDAccuracy(
+        tuple(wanted), correct[wanted] / n, worst[wanted] / n, loss[wanted] / n, float(change), n
+    )
+
+
+def surviving(exported, images, labels, *, steps, step_size, epsilon, seed, batch_size=BATCH_SIZE, verbose=1):
+    """Which images a random-start attack in the L-infinity ball never fools: `(n,)` bool.
+
+    An image that is fooled at any step is done with, so the attack goes on with the others only.
+    """
+    images, labels = _checked(exported, images, labels)
+    settings = _settings(step_size, epsilon, "linf", True, seed)
+    whole_number("steps", steps, 1)
+    left = np.zeros(len(images), bool)
+    attack = exported.compiled(_survivors)
+    for part in batches(len(images), batch_size, verbose):
+        start = _start(images, part, settings)
+        left[part][attack(start, labels[part], images[part], steps, step_size, epsilon).numpy()] = True
+    return left
+
+
+def distances(images, others, norm):
+    """Distance between images in a norm: `(n,)` float64."""
+    change = (np.asarray(images, np.float64) - others).reshape(len(images), -1)
+    return np.abs(change).max(axis=1) if norm == "linf" else np.sqrt((change**2).sum(axis=1))
+
+
+def _checked(exported, images, labels):
+    images = exported.pixels(images)
+    return images, exported.labels(labels, len(images))
+
+
+def _settings(step_size, epsilon, norm, random_start, seed):
+    if norm not in NORMS:
+        raise InputError(f"norm must be 'linf' or 'l2'. Received: {norm!r}.")
+    if random_start and epsilon is None:
+        raise InputError("A random start is drawn from the ball of radius epsilon: name an epsilon.")
+    if random_start and seed is None:
+        raise InputError("A random start needs a seed, so that the attack can be repeated.")
+    radius = np.inf if epsilon is None else non_negative("epsilon", epsilon)
+    seed = whole_number("seed", seed, 0) if random_start else None
+    return {"step_size": non_negative("step_size", step_size), "radius": radius, "norm": norm, "seed": seed}
+
+
+def _start(images, part, settings):
+    """Where the attack on these images starts: there, or at a random point of the ball."""
+    clean = images[part]
+    if settings["seed"] is None or not len(clean):
+        return clean
+    moves = []
+    for position in range(part.start, part.stop):
+        rng = np.random.default_rng([settings["seed"], position])
+        if settings["norm"] == "linf":
+            moves.append(rng.uniform(-settings["radius"], settings["radius"], clean.shape[1:]))
+        else:
+            direction = rng.standard_normal(clean.shape[1:])
+            length = settings["radius"] * rng.random() ** (1 / direction.size)
+            moves.append(direction * length / np.linalg.norm(direction))
+    return np.clip(clean + np.array(moves, np.float32), 0, 1)
+
+
+def _run(exported, clean, start, labels, goals, steps, settings, targeted=False):
+    """Adversarial images, and `(steps + 1, n)` whether each is classified correctly and its loss."""
+    step_size = -settings["step_size"] if targeted else settings["step_size"]
+    loop = exported.compiled(_loop, settings["norm"])
+    return loop(start, goals, labels, clean, steps, step_size, settings["radius"])
+
+
+def _loop(exported, norm):
+    scalar = tf.TensorSpec([], tf.float32)
+    images, labels = signature(exported)
+    steps = tf.TensorSpec([], tf.int32)
+
+    # AutoGraph would wrap our errors into its own, hence the loop in plain TensorFlow.
+    @tf.function(input_signature=[images, labels, labels, images, steps, scalar, scalar], autograph=False)
+    def loop(x, goals, labels, clean, steps, step_size, radius):
+        def step(number, x, correct, losses):
+            # The prediction after a step comes with the gradient for the next one.
+            loss, logits, gradient = loss_gradient(exported, x, goals)
+            correct = correct.write(number, is_correct(logits, labels))
+            x = _step(x, clean, gradient, norm, step_size, radius)
+            return number + 1, x, correct, losses.write(number, loss)
+
+        correct = tf.TensorArray(tf.bool, steps + 1, element_shape=[None])
+        losses = tf.TensorArray(tf.float32, steps + 1, element_shape=[None])
+        number, x, correct, losses = tf.while_loop(
+            lambda number, *_: number < steps, step, (0, x, correct, losses)
+        )
+        logits = tf.cast(exported.logits(x), tf.float32)
+        correct = correct.write(number, is_correct(logits, labels))
+        losses = losses.write(number, tf.nn.sparse_softmax_cross_entropy_with_logits(goals, logits))
+        return x, correct.stack(), losses.stack()
+
+    return loop
+
+
+def _survivors(exported):
+    scalar = tf.TensorSpec([], tf.float32)
+    images, labels = signature(exported)
+    steps, shape = tf.TensorSpec([], tf.int32), images.shape
+
+    @tf.function(input_signature=[images, labels, images, steps, scalar, scalar], autograph=False)
+    def survivors(x, labels, clean, steps, step_size, radius):
+        def step(number, *images):
+            _, logits, gradient = loss_gradient(exported, images[0], images[1])
+            left = tf.where(is_correct(logits, images[1]))[:, 0]
+            x, labels, clean, kept, gradient = (tf.gather(v, left) for v in (*images, gradient))
+            return number + 1, _step(x, clean, gradient, "linf", step_size, radius), labels, clean, kept
+
+        kept = tf.range(tf.shape(x)[0])
+        _, x, labels, _, kept = tf.while_loop(
+            lambda number, x, *_: (number < steps) & (tf.shape(x)[0] > 0),
+            step,
+            (0, x, labels, clean, kept),
+            shape_invariants=(
+                tf.TensorShape([]),
+                shape,
+                tf.TensorShape([None]),
+                shape,
+                tf.TensorShape([None]),
+            ),
+        )
+        # Convolutions may refuse an empty batch.
+        return tf.cond(
+            tf.size(kept) > 0,
+            lambda: tf.boolean_mask(kept, is_correct(exported.logits(x), labels)),
+            lambda: kept,
+        )
+
+    return survivors
+
+
+def _step(x, clean, gradient, norm, step_size, radius):
+    """One step, back into the ball, back into [0, 1]; clipping leads no image out of the ball."""
+    if norm == "linf":
+        x = x + step_size * tf.sign(gradient)
+        x = tf.clip_by_value(x, clean - radius, clean + radius)
+    else:
+        x = x + step_size * gradient / tf.maximum(_length(gradient), 1e-12)
+        change = x - clean
+        # An infinite radius over a length is infinite: no ball.
+        x = clean + change * tf.minimum(1.0, radius / tf.maximum(_length(change), 1e-12))
+    return tf.clip_by_value(x, 0, 1)
+
+
+def _length(tensor):
+    return tf.sqrt(tf.reduce_sum(tensor**2, axis=[1, 2, 3], keepdims=True))
