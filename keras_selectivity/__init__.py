@@ -30,6 +30,8 @@ __getattr__, __dir__, __all__ = attach(
         "corrupt": "datasets",
         "fgsm": "robustness",
         "pgd": "robustness",
+        "jacobian_norm": "robustness",
+        "input_unit_gradients": "robustness",
         # Rooms
         "datasets": "datasets",
         "networks": "networks",

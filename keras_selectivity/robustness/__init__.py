@@ -17,5 +17,8 @@ __getattr__, __dir__, __all__ = attach(
         "GradientMasking": "_masking",
         "transfer_images": "_masking",
         "accuracy": "_accuracy",
+        "jacobian_norm": "_jacobian",
+        "input_unit_gradients": "_unit_gradients",
+        "LayerUnitGradients": "_unit_gradients",
     },
 )

@@ -35,12 +35,17 @@ def loss_gradient(exported, images, labels):
         total = tf.reduce_sum(losses) * _LOSS_SCALE
     gradient = tape.gradient(total, images)
     if gradient is None:
-        raise InputError(
-            "The network has no gradient with respect to its input, so it cannot be attacked or analysed by "
-            "gradients. Is there a step in it that cannot be differentiated, such as rounding or a cast to "
-            "integers?"
-        )
+        raise no_gradient()
     return losses, logits, gradient
+
+
+def no_gradient():
+    """The error to raise when the pixels have no gradient."""
+    return InputError(
+        "The network has no gradient with respect to its input, so it cannot be attacked or analysed by "
+        "gradients. Is there a step in it that cannot be differentiated, such as rounding or a cast to "
+        "integers?"
+    )
 
 
 def is_zero(gradient):

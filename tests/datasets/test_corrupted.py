@@ -37,7 +37,7 @@ def test_directory_of_arrays(clean, folder):
 
 
 def test_checksums_are_those_of_the_release(clean, folder):
-    with pytest.raises(ks.InputError, match="labels.npy is not the released file.*--unverified"):
+    with pytest.raises(ks.InputError, match=r"labels.npy is not the released file.*--unverified"):
         datasets.cifar10_c(folder, clean)
 
 
@@ -58,7 +58,7 @@ def test_damaged_directories_are_named(clean, folder):
     with pytest.raises(ks.InputError, match=r"snow.npy should hold integers of shape \(100, 32, 32, 3\)"):
         opened().read("snow", 1)
     np.save(folder / "fog.npy", np.array([{"a": 1}]), allow_pickle=True)
-    with pytest.raises(ks.InputError, match="fog.npy cannot be read as an array"):
+    with pytest.raises(ks.InputError, match=r"fog.npy cannot be read as an array"):
         opened().read("fog", 1)
     with pytest.raises(ks.InputError, match="Unknown corruption 'mist'"):
         opened().read("mist", 1)
@@ -66,7 +66,7 @@ def test_damaged_directories_are_named(clean, folder):
     with pytest.raises(ks.InputError, match="not those of the clean test set in its order"):
         opened()
     (folder / "frost.npy").unlink()
-    with pytest.raises(ks.InputError, match="lacks frost.npy. Extract the whole CIFAR-10-C.tar"):
+    with pytest.raises(ks.InputError, match=r"lacks frost.npy. Extract the whole CIFAR-10-C.tar"):
         opened()
 
 

@@ -312,13 +312,13 @@ def test_bad_arguments_are_named(exported, change, message):
 
 
 def test_bad_fgsm_arguments_are_named(exported, tiny_data):
-    with pytest.raises(ks.InputError, match="epsilon must be.*got nan"):
+    with pytest.raises(ks.InputError, match=r"epsilon must be.*got nan"):
         ks.fgsm(exported, *tiny_data, [0.1, np.nan], verbose=0)
     with pytest.raises(ks.InputError, match="at least one epsilon"):
         ks.fgsm(exported, *tiny_data, [], verbose=0)
     with pytest.raises(ks.InputError, match="no images to attack"):
         robustness.fgsm_accuracy(exported, tiny_data[0][:0], tiny_data[1][:0], [0.1], verbose=0)
-    with pytest.raises(ks.InputError, match="changed by at most 0.01"):
+    with pytest.raises(ks.InputError, match=r"changed by at most 0.01"):
         robustness.gradient_masking(
             exported, *tiny_data, epsilon=0.01, transferred=1 - tiny_data[0].clip(0, 1), verbose=0
         )

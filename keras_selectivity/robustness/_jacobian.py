@@ -1,0 +1,73 @@
+"""Size of the input-output Jacobian of every sample."""
+
+import numpy as np
+import tensorflow as tf
+
+from keras_selectivity._errors import InputError
+from keras_selectivity.robustness._attack import batches
+from keras_selectivity.robustness._attack import whole_number
+from keras_selectivity.robustness._pullback import squared_norms
+
+
+def jacobian_norm(exported, images, *, projections=None, seed=0, batch_size=100, verbose=1):
+    """Frobenius norm of d logits / d pixels for every sample, at inference.
+
+    Exact, from as many backward passes as there are classes; or estimated from `projections` random
+    orthonormal directions v of the logits, drawn for every sample: `classes / projections * sum
+    |J^T v|^2` is an unbiased estimate of the squared norm (its root is slightly too small on
+    average), and exact with as many projections as classes. (Hoffman et al. 2019, "Robust learning
+    with Jacobian regularization", section 2.3; "On the relationship between class selectivity,
+    dimensionality, and robustness", section 3.2.)
+
+    Args:
+        exported: What `keras_selectivity.load` returns.
+        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        projections: Number of random directions, 1 to the number of classes, or `None` for the
+            exact norm. 20 to 50 do for 200 classes. Defaults to `None`.
+        seed: Seed of the directions; a sample's depend on it and on the sample's position.
+        batch_size: Images at a time. Defaults to 100.
+        verbose: 0 shows no progress bar.
+
+    Returns:
+        `(n,)` float64, in logits per unit of pixels in [0, 1].
+
+    Raises:
+        InputError: An argument is out of its range, or the network has no gradient in its input.
+    """
+    images = exported.pixels(images)
+    classes = exported.classes
+    if projections is not None:
+        whole_number("projections", projections, 1)
+        whole_number("seed", seed, 0)
+        if projections > classes:
+            raise InputError(f"There are no more than {classes} projections of {classes} logits.")
+    directions = classes if projections is None else projections
+    function = exported.compiled(_squared_norms)
+    found = np.empty(len(images))
+    for part in batches(len(images), batch_size, verbose):
+        positions = range(part.start, part.stop)
+        if projections is None:
+            vectors = np.broadcast_to(np.eye(classes)[:, None], [classes, len(positions), classes])
+        else:
+            vectors = np.stack([_orthonormal([seed, p], classes, directions) for p in positions], axis=1)
+        sums = np.asarray(function(images[part], vectors.astype(np.float32)), np.float64).sum(axis=1)
+        found[part] = np.sqrt(sums * classes / directions)
+    return found
+
+
+def _orthonormal(seed, size, count):
+    """`(count, size)` orthonormal vectors, each uniform on the sphere."""
+    return np.linalg.qr(np.random.default_rng(seed).standard_normal([size, count]))[0].T
+
+
+def _squared_norms(exported):
+    shape = [None, *(exported.input_shape or (None, None, None))]
+
+    @tf.function(
+        input_signature=[tf.TensorSpec(shape), tf.TensorSpec([None, None, exported.classes])],
+        autograph=False,
+    )
+    def norms(images, vectors):
+        return squared_norms(exported.logits, images, lambda i: vectors[i], tf.range(tf.shape(vectors)[0]))
+
+    return norms

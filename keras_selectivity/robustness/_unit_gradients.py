@@ -1,0 +1,121 @@
+"""How much the units' responses hang on the pixels, and how evenly."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from keras_selectivity._errors import InputError
+from keras_selectivity.robustness._attack import batches
+from keras_selectivity.robustness._attack import whole_number
+from keras_selectivity.robustness._pullback import squared_norms
+
+
+@dataclass(frozen=True)
+class LayerUnitGradients:
+    """Norms of the input-unit gradients of one layer.
+
+    Attributes:
+        name: Name of the layer.
+        width: Number of units of the layer.
+        units: `(u,)` indices of the units that were measured.
+        mean: `(u,)` mean norm over samples.
+        deviation: `(u,)` population standard deviation over samples.
+        samples: Number of samples.
+    """
+
+    name: str
+    width: int
+    units: np.ndarray
+    mean: np.ndarray
+    deviation: np.ndarray
+    samples: int
+
+    @property
+    def dead(self):
+        """`(u,)` bool: units whose gradient is zero for every sample."""
+        return self.mean == 0
+
+    @property
+    def variation_over_samples(self):
+        """`(u,)` coefficient of variation CV_u of every unit; NaN for dead ones."""
+        return np.divide(self.deviation, self.mean, out=np.full(self.mean.shape, np.nan), where=~self.dead)
+
+    @property
+    def variation_over_units(self):
+        """Coefficient of variation CV_l of the mean norms of the units that are not dead."""
+        means = self.mean[~self.dead]
+        return float(means.std() / means.mean()) if len(means) else float("nan")
+
+
+def input_unit_gradients(
+    exported, images, *, layers=None, units_per_layer=64, seed=0, batch_size=100, verbose=1
+):
+    """L2 norm of d unit / d pixels for every unit and sample, summarised over samples.
+
+    A unit is the spatial mean of a channel after its non-linearity. The more these norms vary over
+    samples and over units, the less evenly the network draws on its input. ("Linking average- and
+    worst-case perturbation robustness via class selectivity and dimensionality"; the papers do not
+    print the formulas, these are L2 norm, CV_u = sd / mean over samples, CV_l = sd / mean over
+    units of the mean norms, with population standard deviations.)
+
+    Args:
+        exported: What `keras_selectivity.load` returns.
+        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1]; a thousand or
+            more for results to report.
+        layers: Names of layers. Defaults to all.
+        units_per_layer: Most units to measure in a layer; in wider ones as many are drawn at
+            random. `None` measures all. Defaults to 64.
+        seed: Seed of that draw.
+        batch_size: Images at a time. Defaults to 100.
+        verbose: 0 shows no progress bar.
+
+    Returns:
+        A list of `LayerUnitGradients`, one a layer.
+
+    Raises:
+        InputError: The model offers no units, a layer is unknown, there are no images, or an
+            argument is out of its range.
+    """
+    images = exported.pixels(images)
+    if not len(images):
+        raise InputError("There are no images.")
+    if not exported.layer_names:
+        exported.unit_means(images[:1])  # says why not
+    layers = exported.layer_names if layers is None else list(layers)
+    unknown = [name for name in layers if name not in exported.layer_names]
+    if unknown:
+        raise InputError(f"Unknown layers {', '.join(unknown)}. There are {', '.join(exported.layer_names)}.")
+    if units_per_layer is not None:
+        whole_number("units_per_layer", units_per_layer, 1)
+    whole_number("seed", seed, 0)
+    return [_layer(exported, images, name, units_per_layer, seed, batch_size, verbose) for name in layers]
+
+
+def _layer(exported, images, name, most, seed, batch_size, verbose):
+    width = exported.units[name]
+    units = np.arange(width)
+    if most is not None and most < width:
+        rng = np.random.default_rng([seed, exported.layer_names.index(name)])
+        units = np.sort(rng.choice(width, most, replace=False))
+    function = exported.compiled(_norms, name)
+    total, squares = np.zeros(len(units)), np.zeros(len(units))
+    for part in batches(len(images), batch_size, verbose):
+        found = np.asarray(function(images[part], units.astype(np.int32)), np.float64)
+        total, squares = total + np.sqrt(found).sum(axis=0), squares + found.sum(axis=0)
+    mean = total / len(images)
+    deviation = np.sqrt(np.maximum(squares / len(images) - mean**2, 0))
+    return LayerUnitGradients(name, width, units, mean, deviation, len(images))
+
+
+def _norms(exported, name):
+    shape = [None, *(exported.input_shape or (None, None, None))]
+
+    @tf.function(input_signature=[tf.TensorSpec(shape), tf.TensorSpec([None], tf.int32)], autograph=False)
+    def norms(images, units):
+        def one(unit):
+            return tf.one_hot(tf.fill([tf.shape(images)[0]], unit), exported.units[name])
+
+        return squared_norms(lambda x: exported.unit_means(x)[name], images, one, units)
+
+    return norms
