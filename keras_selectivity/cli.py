@@ -122,7 +122,7 @@ def _train(options):
     names = RunConfig.__dataclass_fields__
     values = {name: value for name, value in vars(options).items() if name in names}
     if options.milestones:
-        values["milestones"] = tuple(_whole_numbers("--milestones", options.milestones))
+        values["milestones"] = _list("--milestones", options.milestones, int)
     if options.layers and not options.layers.startswith(("first ", "last ")):
         values["layers"] = options.layers.split(",")
     path = execute(
@@ -136,49 +136,108 @@ def _train(options):
     print(f"Exported to {path}")
 
 
-def _whole_numbers(option, text):
-    try:
-        return [int(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"{option} takes whole numbers with commas. Received: {text!r}.") from None
-
-
 def _add_evaluate(commands):
     command = _command(
         commands, "evaluate", _evaluate,
-        "measure accuracy and selectivity of a trained network on a test set",
-        "keras-selectivity evaluate runs/alpha-1/model --dataset cifar10 --csv alpha-1.csv",
+        "measure trained networks on a test set",
+        "keras-selectivity evaluate runs/*/model --dataset cifar10 --attacks --corruptions --csv robustness.csv "
+        "--page robustness",
     )  # fmt: skip
     add = command.add_argument
-    add("model", help="SavedModel directory or .keras file")
+    add("models", nargs="+", metavar="MODEL", help="SavedModel directory or .keras file")
     add("--dataset", default="cifar10", help="shapes or cifar10 (default: %(default)s)")
-    add("--samples", type=int, metavar="N", help="use a class-balanced subset of N test samples")
-    add("--pixel-range", default="0,1", metavar="LOW,HIGH", help="what the network expects for black and "
+    add("--limit", type=int, metavar="N", help="use a class-balanced subset of N test samples")
+    add("--pixel-range", default="0,1", metavar="LOW,HIGH", help="what the networks expect for black and "
         "white (default: %(default)s)")  # fmt: skip
-    add("--csv", metavar="FILE", help="write all measures as tidy rows")
-    add("--overwrite", action="store_true", help="replace the CSV file if it exists")
+    add("--csv", metavar="FILE", help="write tidy rows (.csv or .parquet); what is in it already is not "
+        "measured again")  # fmt: skip
+    add("--overwrite", action="store_true", help="start the file anew")
+    add("--page", metavar="DIR", help="write a page with figures")
+    add("--units", action="store_true", help="add the measures of every single unit to the rows")
+    add("--seed", type=int, default=0, help="seed of subsets, corruptions, controls (default: %(default)s)")
+    group = command.add_argument_group("attacks")
+    add = group.add_argument
+    add("--attacks", action="store_true", help="FGSM, PGD, and the controls for gradient masking")
+    add("--epsilons", metavar="E,E", help="strengths of FGSM in pixels of [0, 1] (default: 0 to 16/255)")
+    add("--pgd-steps", metavar="N,N", help="numbers of steps of PGD (default: 0 to 100)")
+    add("--pgd-step-size", type=float, metavar="E", help="length of a step of PGD (default: 0.0001)")
+    add("--pgd-epsilon", type=float, metavar="E", help="radius of the ball of PGD (default: none)")
+    add("--pgd-norm", choices=("linf", "l2"), help="norm of PGD (default: linf)")
+    add("--transfer-from", metavar="MODEL", help="network whose adversarial images attack the others (default: the "
+        "first with alpha = 0)")  # fmt: skip
+    group = command.add_argument_group("corruptions")
+    add = group.add_argument
+    add("--corruptions", action="store_true", help="accuracy by corruption and severity")
+    add("--corrupted-data", metavar="DIR", help="folder of CIFAR-10-C or Tiny ImageNet-C, or 'tfds' (default: "
+        "generate the corruptions)")  # fmt: skip
+    add(
+        "--unverified",
+        action="store_true",
+        help="accept corrupted files with other checksums than the released",
+    )
+    add("--only-corruptions", metavar="NAME,NAME", help="take these only")
+    add("--frost", metavar="DIR", help="photographs of frost for generated corruptions")
+    group = command.add_argument_group("input gradients")
+    add = group.add_argument
+    add("--jacobian", action="store_true", help="norm of the input-output Jacobian")
+    add("--projections", type=int, metavar="N", help="estimate it from N random projections (default: exact)")
+    add("--unit-gradients", action="store_true", help="variation of the input-unit gradients")
+    add("--units-per-layer", type=int, metavar="N", help="most units of a layer (default: 64)")
+    add("--gradient-samples", type=int, metavar="N", help="samples for the unit gradients (default: 1000)")
     _add_json(command)
     _add_data_dir(command)
 
 
 def _evaluate(options):
-    from keras_selectivity._files import check_absent
-    from keras_selectivity.saved_model import load
-    from keras_selectivity.studies import evaluate
+    import contextlib
+    from pathlib import Path
 
-    if options.csv:
-        check_absent(options.csv, options.overwrite)
-    exported = load(options.model, pixel_range=_whole_numbers("--pixel-range", options.pixel_range))
-    measured, protocol = evaluate(
-        exported,
-        options.dataset,
-        samples=options.samples,
-        data_dir=options.data_dir,
-        verbose=int(not options.json),
-    )
-    if options.csv:
-        measured.to_csv(options.csv, **protocol)
-    print(json.dumps({**protocol, "rows": list(measured.rows())}) if options.json else measured)
+    from keras_selectivity.reports import layer_table
+    from keras_selectivity.reports import table
+    from keras_selectivity.reports import write_page
+    from keras_selectivity.saved_model import load
+    from keras_selectivity.studies import Evaluation
+    from keras_selectivity.studies import Results
+    from keras_selectivity.studies import evaluate
+    from keras_selectivity.studies import sole_writer
+
+    lists = {"epsilons": float, "pgd_steps": int, "only_corruptions": str}
+    values = {name: getattr(options, name, None) for name in Evaluation.__dataclass_fields__}
+    for name, kind in lists.items():
+        if values[name]:
+            values[name] = _list(f"--{name.replace('_', '-')}", values[name], kind)
+    values["verify"] = not options.unverified
+    evaluation = Evaluation(**{name: value for name, value in values.items() if value is not None})
+    pixel_range = _list("--pixel-range", options.pixel_range, int)
+    with sole_writer(options.csv) if options.csv else contextlib.nullcontext():
+        if options.csv and options.overwrite:
+            Path(options.csv).unlink(missing_ok=True)
+        results = Results(options.csv)
+        models = {name: load(name, pixel_range=pixel_range) for name in options.models}
+        evaluate(models, evaluation, results, data_dir=options.data_dir, verbose=int(not options.json))
+    rows = [row for row in results.rows if row["model"] in models]
+    if options.page:
+        page = write_page(
+            options.page, rows, title=f"Robustness on {options.dataset}",
+            description=f"Measured by keras-selectivity evaluate on {len(models)} networks.",
+            results=os.path.relpath(options.csv, options.page) if options.csv else "",
+        )  # fmt: skip
+    if options.json:
+        print(json.dumps(rows))
+        return
+    print(table(rows))
+    if len(models) == 1:
+        print(f"\n{layer_table(rows)}")
+    if options.page:
+        print(f"Page in {page}")
+
+
+def _list(option, text, kind):
+    try:
+        return tuple(kind(part) for part in text.split(","))
+    except ValueError:
+        what = "whole numbers" if kind is int else "numbers"
+        raise InputError(f"{option} takes {what} with commas. Received: {text!r}.") from None
 
 
 def _add_study(commands):
@@ -199,13 +258,17 @@ def _study_run(options):
     from pathlib import Path
 
     from keras_selectivity.reports import write_page
+    from keras_selectivity.studies import read_results
     from keras_selectivity.studies import read_study
     from keras_selectivity.studies import run_study
 
     study = read_study(options.study)
     output = Path(options.output or Path(options.study).parent)
     results = run_study(study, options.runs, output, data_dir=options.data_dir)
-    print(f"Results in {results}, page in {write_page(study, results, output)}")
+    page = write_page(
+        output, read_results(results), title=study.title, description=study.description, results=results.name
+    )
+    print(f"Results in {results}, page in {page}")
 
 
 def _add_data(commands):

@@ -7,6 +7,7 @@ from keras_selectivity._files import check_absent
 from keras_selectivity.reports import table
 from keras_selectivity.reports import write_page
 from keras_selectivity.studies import make_study
+from keras_selectivity.studies import read_results
 from keras_selectivity.studies import run_study
 
 STUDY = {
@@ -45,5 +46,6 @@ def run_demo(folder, *, resume=False, overwrite=False):
         shutil.rmtree(folder, ignore_errors=True)
     study = make_study(STUDY)
     results = run_study(study, folder / "runs", folder)
-    page = write_page(study, results, folder)
-    print(f"\n{table(results)}\n\nSavedModels in {folder / 'runs'}, page in {page}")
+    rows = read_results(results)
+    page = write_page(folder, rows, title=study.title, description=study.description, results=results.name)
+    print(f"\n{table(rows)}\n\nSavedModels in {folder / 'runs'}, page in {page}")

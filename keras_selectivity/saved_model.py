@@ -4,6 +4,7 @@ Endpoints: `logits`, `unit_means` (a dict by layer) and `activations` (a dict by
 float32 pixels in [0, 1]; `serving_default` is `logits`. TensorFlow only.
 """
 
+import hashlib
 import json
 import os
 import platform
@@ -116,9 +117,10 @@ class Exported:
         classes: Number of classes.
         input_shape: `(height, width, channels)`, or `None` if a foreign model does not tell.
         run: The content of `run.json`; empty for a foreign model.
+        fingerprint: Twelve hexadecimal digits that tell this network's files from another's.
     """
 
-    def __init__(self, functions, layers, classes, input_shape, run, pixel_range=(0.0, 1.0)):
+    def __init__(self, functions, layers, classes, input_shape, run, fingerprint, pixel_range=(0.0, 1.0)):
         self._functions = functions
         self._compiled = {}
         self._offset = pixel_range[0]
@@ -129,6 +131,7 @@ class Exported:
         self.classes = classes
         self.input_shape = input_shape
         self.run = run
+        self.fingerprint = fingerprint
 
     def logits(self, x):
         """`(n, height, width, channels)` pixels in [0, 1] to `(n, classes)` float32 logits."""
@@ -289,9 +292,17 @@ def _load_own(path):
         raise InputError(f"{path} is damaged: {', '.join(damaged)} is missing or changed. Export it again.")
     loaded = tf.saved_model.load(os.fspath(path))
     functions = {name: getattr(loaded, name) for name in ("logits", "unit_means", "activations")}
-    exported = Exported(functions, run["layers"], run["classes"], run["input_shape"], run)
+    exported = Exported(
+        functions, run["layers"], run["classes"], run["input_shape"], run, _fingerprint(found)
+    )
     exported.owner = loaded  # the functions hold their variables only weakly
     return exported
+
+
+def _fingerprint(found):
+    """Of the SavedModel itself, without what `run.json` says of it."""
+    network = {name: digest for name, digest in found.items() if name != _RUN}
+    return hashlib.sha256(json.dumps(network, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _load_foreign(path, pixel_range, outputs):
@@ -316,7 +327,9 @@ def _load_foreign(path, pixel_range, outputs):
 
     shape = signature.structured_input_signature[1][argument].shape
     shape = None if shape.rank is None or None in shape[1:] else list(shape[1:])
-    exported = Exported({"logits": logits}, [], spec.shape[-1], shape, {}, pixel_range)
+    exported = Exported(
+        {"logits": logits}, [], spec.shape[-1], shape, {}, _fingerprint(digests(path)), pixel_range
+    )
     exported.owner = loaded
     return exported
 
@@ -339,7 +352,8 @@ def _load_keras(path, pixel_range):
     functions = {name: tf.function(f, reduce_retracing=True) for name, f in _endpoints(network).items()}
     run = {**record, "trained_with": type(model).__name__ if isinstance(model, SelectivityModel) else None}
     shape = list(example_inputs(network).shape[1:])
-    return Exported(functions, record["layers"], record["classes"], shape, run, pixel_range)
+    fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    return Exported(functions, record["layers"], record["classes"], shape, run, fingerprint, pixel_range)
 
 
 def _require_tensorflow(keras):

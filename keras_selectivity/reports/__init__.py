@@ -7,5 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "write_page": "_page",
         "table": "_page",
+        "layer_table": "_page",
+        "draw": "_figures",
     },
 )

@@ -1,13 +1,11 @@
 """Selectivity of every unit of a trained classifier on a whole data set."""
 
-import csv
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
 from keras_selectivity._errors import InputError
-from keras_selectivity._files import whole_file
 from keras_selectivity.selectivity import ClassStatistics
 
 MEASURES = (
@@ -68,7 +66,7 @@ class SelectivityMeasurement:
         """Tidy rows, one value each: the network's, each layer's, then each unit's.
 
         Returns:
-            Dicts with `layer` and `unit` (empty for what belongs to the network or a layer),
+            Dicts with `layer` and `unit` (`None` for what belongs to the network or a layer),
             `measure` and `value`. Layers have the mean and standard deviation of the selectivity
             over units and the share of dead units.
         """
@@ -76,25 +74,18 @@ class SelectivityMeasurement:
         def row(layer, unit, measure, value):
             return {"layer": layer, "unit": unit, "measure": measure, "value": value}
 
-        yield row("", "", "accuracy", self.accuracy)
-        yield row("", "", "mean_selectivity", self.mean)
-        yield row("", "", "dead_units", self.dead_units)
+        yield row(None, None, "accuracy", self.accuracy)
+        yield row(None, None, "mean_selectivity", self.mean)
+        yield row(None, None, "dead_units", self.dead_units)
         for layer in self.layers:
-            yield row(layer.name, "", "units", len(layer.selectivity))
-            yield row(layer.name, "", "mean_selectivity", float(layer.selectivity.mean()))
-            yield row(layer.name, "", "sd_selectivity", float(layer.selectivity.std()))
-            yield row(layer.name, "", "dead_units", float(layer.dead.mean()))
+            yield row(layer.name, None, "units", len(layer.selectivity))
+            yield row(layer.name, None, "mean_selectivity", float(layer.selectivity.mean()))
+            yield row(layer.name, None, "sd_selectivity", float(layer.selectivity.std()))
+            yield row(layer.name, None, "dead_units", float(layer.dead.mean()))
         for layer in self.layers:
             for unit in range(len(layer.selectivity)):
                 for measure in MEASURES:
                     yield row(layer.name, unit, measure, getattr(layer, measure)[unit].item())
-
-    def to_csv(self, path, **columns):
-        """Writes the rows as CSV, the given columns in front of each (protocol, model, ...)."""
-        with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
-            writer = csv.DictWriter(file, [*columns, "layer", "unit", "measure", "value"])
-            writer.writeheader()
-            writer.writerows({**columns, **row} for row in self.rows())
 
     def __str__(self):
         width = max(len("mean over layers"), *(len(layer.name) for layer in self.layers))

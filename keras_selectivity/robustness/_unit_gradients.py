@@ -49,7 +49,7 @@ class LayerUnitGradients:
 
 
 def input_unit_gradients(
-    exported, images, *, layers=None, units_per_layer=64, seed=0, batch_size=100, verbose=1
+    exported, images, *, layers=None, units_per_layer=64, seed=0, batch_size=50, verbose=1
 ):
     """L2 norm of d unit / d pixels for every unit and sample, summarised over samples.
 
@@ -67,7 +67,7 @@ def input_unit_gradients(
         units_per_layer: Most units to measure in a layer; in wider ones as many are drawn at
             random. `None` measures all. Defaults to 64.
         seed: Seed of that draw.
-        batch_size: Images at a time. Defaults to 100.
+        batch_size: Images at a time. Defaults to 50.
         verbose: 0 shows no progress bar.
 
     Returns:
@@ -89,33 +89,44 @@ def input_unit_gradients(
     if units_per_layer is not None:
         whole_number("units_per_layer", units_per_layer, 1)
     whole_number("seed", seed, 0)
-    return [_layer(exported, images, name, units_per_layer, seed, batch_size, verbose) for name in layers]
-
-
-def _layer(exported, images, name, most, seed, batch_size, verbose):
-    width = exported.units[name]
-    units = np.arange(width)
-    if most is not None and most < width:
-        rng = np.random.default_rng([seed, exported.layer_names.index(name)])
-        units = np.sort(rng.choice(width, most, replace=False))
-    function = exported.compiled(_norms, name)
+    chosen = {name: _drawn(exported, name, units_per_layer, seed) for name in layers}
+    starts = dict(zip(exported.layer_names, np.cumsum([0, *exported.units.values()]), strict=False))
+    units = np.concatenate([starts[name] + chosen[name] for name in layers]).astype(np.int32)
+    function = exported.compiled(_norms)
     total, squares = np.zeros(len(units)), np.zeros(len(units))
     for part in batches(len(images), batch_size, verbose):
-        found = np.asarray(function(images[part], units.astype(np.int32)), np.float64)
+        found = np.asarray(function(images[part], units), np.float64)
         total, squares = total + np.sqrt(found).sum(axis=0), squares + found.sum(axis=0)
     mean = total / len(images)
     deviation = np.sqrt(np.maximum(squares / len(images) - mean**2, 0))
-    return LayerUnitGradients(name, width, units, mean, deviation, len(images))
+    ends = np.cumsum([len(chosen[name]) for name in layers])[:-1]
+    return [
+        LayerUnitGradients(name, exported.units[name], chosen[name], mu, sigma, len(images))
+        for name, mu, sigma in zip(layers, np.split(mean, ends), np.split(deviation, ends), strict=True)
+    ]
 
 
-def _norms(exported, name):
+def _drawn(exported, name, most, seed):
+    """Indices of the units of a layer to measure."""
+    width = exported.units[name]
+    if most is None or most >= width:
+        return np.arange(width)
+    rng = np.random.default_rng([seed, exported.layer_names.index(name)])
+    return np.sort(rng.choice(width, most, replace=False))
+
+
+def _norms(exported):
     shape = [None, *(exported.input_shape or (None, None, None))]
+    width = sum(exported.units.values())
 
     @tf.function(input_signature=[tf.TensorSpec(shape), tf.TensorSpec([None], tf.int32)], autograph=False)
     def norms(images, units):
-        def one(unit):
-            return tf.one_hot(tf.fill([tf.shape(images)[0]], unit), exported.units[name])
+        def all_units(x):
+            return tf.concat([tf.cast(m, tf.float32) for m in exported.unit_means(x).values()], axis=1)
 
-        return squared_norms(lambda x: exported.unit_means(x)[name], images, one, units)
+        def one(unit):
+            return tf.one_hot(tf.fill([tf.shape(images)[0]], unit), width)
+
+        return squared_norms(all_units, images, one, units)
 
     return norms

@@ -7,11 +7,17 @@ __getattr__, __dir__, __all__ = attach(
     {
         "RunConfig": "_run",
         "execute": "_run",
+        "Evaluation": "_evaluation",
         "evaluate": "_evaluate",
+        "COLUMNS": "_results",
+        "Results": "_results",
+        "read_results": "_results",
+        "write_results": "_results",
+        "sole_writer": "_results",
+        "mean_interval": "_statistics",
         "Study": "_study",
         "make_study": "_study",
         "read_study": "_study",
-        "read_results": "_study",
         "run_study": "_study",
     },
 )

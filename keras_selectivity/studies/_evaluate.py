@@ -1,41 +1,246 @@
-"""Evaluation of a trained network on a test set, with the protocol that belongs to the numbers."""
+"""Evaluation of trained networks on a test set, piece by piece into a table that can be continued."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
 
 from keras_selectivity import datasets
-from keras_selectivity.representations import measure_selectivity
+from keras_selectivity._errors import InputError
 from keras_selectivity.saved_model import versions
+from keras_selectivity.studies import _evaluation as pieces
+from keras_selectivity.studies._evaluation import Test
+from keras_selectivity.studies._results import PIECE
+from keras_selectivity.studies._results import Results
 
 
-def evaluate(exported, dataset, *, samples=None, data_dir=None, verbose=1):
-    """Measures a trained network on the test split of a named data set.
+def evaluate(models, evaluation, results=None, *, data_dir=None, verbose=1):
+    """Measures trained networks on the test split of a named data set.
+
+    A piece is one attack, one corruption at one severity, and so on, of one network. What the
+    table holds already is not measured again.
 
     Args:
-        exported: What `keras_selectivity.load` returns.
-        dataset: Name of the data set.
-        samples: Size of a class-balanced subset of the test split; `None` uses all.
+        models: Dict, name -> what `keras_selectivity.load` returns.
+        evaluation: An `Evaluation`.
+        results: A `Results` to go on with. Defaults to a new one in memory.
         data_dir: Where prepared data sets lie.
-        verbose: 0 shows no progress bar.
+        verbose: 0 shows no progress.
 
     Returns:
-        `(measurement, protocol)`: a `SelectivityMeasurement` and a dict of what its numbers rest
-        on, for the columns of a table.
+        The `Results`; every piece is on disk as soon as it is finished.
 
     Raises:
-        InputError: The data are absent, or do not fit the network.
+        InputError: A setting is out of its range, the data are absent or do not fit a network, or
+            the table holds results of another network of the same name.
     """
-    test = datasets.load(dataset, data_dir).test
-    if samples is not None:
-        test = datasets.subset(test, samples, seed=0)
-    measured = measure_selectivity(exported, (test.images, test.labels), verbose=verbose)
+    results = Results() if results is None else results
+    pieces.check(evaluation)
+    data = datasets.load(evaluation.dataset, data_dir)
+    for name, exported in models.items():
+        if exported.classes != data.classes:
+            raise InputError(
+                f"{name} tells {exported.classes} classes apart, {evaluation.dataset} has {data.classes}."
+            )
+    session = _Session(models, evaluation, results, data, verbose)
+    session.measure("clean", {}, pieces.clean_rows)
+    if evaluation.attacks:
+        _attack(session)
+    if evaluation.corruptions:
+        _corrupt(session, data_dir)
+    if evaluation.jacobian:
+        settings = {"projections": evaluation.projections}
+        session.measure("jacobian", settings, pieces.jacobian_rows)
+    if evaluation.unit_gradients:
+        settings = {"units_per_layer": evaluation.units_per_layer}
+        few = min(evaluation.gradient_samples, len(session.test.labels))
+        session.measure("unit gradients", settings, pieces.unit_gradient_rows, test=session.subset(few))
+    return results
+
+
+class _Session:
+    """What all pieces of an evaluation share."""
+
+    def __init__(self, models, evaluation, results, data, verbose):
+        self.models, self.evaluation, self.results = models, evaluation, results
+        self.data, self.verbose = data, verbose
+        self.test = self.subset(evaluation.limit)
+
+    def subset(self, samples):
+        """The test split, or a class-balanced part of it."""
+        split, protocol = self.data.test, {}
+        if samples is not None and samples < len(split.labels):
+            split = datasets.subset(split, samples, self.evaluation.seed)
+            protocol = {"balanced_subset": samples, "of": len(self.data.test.labels)}
+        return Test(split.images, split.labels, protocol)
+
+    def measure(self, what, settings, function, *, perturbation=None, test=None, **arguments):
+        """Runs `function` for every model that lacks the piece, and adds its rows.
+
+        `arguments` are functions of the model's name.
+        """
+        test = self.test if test is None else test
+        for name, shared in self.missing(what, settings, perturbation, None, test):
+            if self.verbose:
+                print(f"{name}: {what}, {len(test.labels):,} images", flush=True)
+            values = {key: value(name) for key, value in arguments.items()}
+            rows = function(self.models[name], test, self.evaluation, verbose=self.verbose, **values)
+            self.results.add([{**shared, **row} for row in rows])
+
+    def missing(self, what, settings, perturbation, severity, test):
+        """Names of the models that lack a piece, each with the columns its rows share."""
+        protocol = {"evaluation": what, "seed": self.evaluation.seed, **test.protocol, **settings}
+        for name, exported in self.models.items():
+            shared = {
+                **_about(name, exported),
+                "dataset": self.evaluation.dataset,
+                "split": "test",
+                "samples": len(test.labels),
+                "perturbation": perturbation,
+                "severity": severity,
+                "protocol": json.dumps(protocol, sort_keys=True),
+            }
+            if not self.results.has(tuple(shared[key] for key in PIECE), exported.fingerprint):
+                yield name, shared
+
+
+def _about(name, exported):
+    """Columns that tell which network was measured, and with what."""
     trained = exported.run.get("protocol") or {}
-    return measured, {
-        "dataset": dataset,
-        "split": "test",
-        "samples": measured.samples,
-        "network": trained.get("network", ""),
-        "alpha": trained.get("alpha", exported.run.get("alpha")),
+    alpha = trained.get("alpha", exported.run.get("alpha"))
+    return {
+        "model": name,
+        "fingerprint": exported.fingerprint,
+        "network": trained.get("network"),
+        "alpha": alpha.get("alpha") if isinstance(alpha, dict) else alpha,
         "seed": exported.run.get("seed"),
-        "epochs": trained.get("epochs", ""),
-        "samples_trained_on": trained.get("samples_trained_on", ""),
-        "batch_size": trained.get("batch_size", ""),
-        **{name: value for name, value in versions().items() if name != "numpy"},
+        "epochs": trained.get("epochs"),
+        "samples_trained_on": trained.get("samples_trained_on"),
+        "batch_size": trained.get("batch_size"),
+        **{key: value for key, value in versions().items() if key != "numpy"},
     }
+
+
+def _attack(session):
+    from keras_selectivity import robustness
+
+    evaluation, test = session.evaluation, session.test
+    fgsm = {"epsilons": [round(e, 8) for e in evaluation.epsilons]}
+    session.measure("fgsm", fgsm, pieces.fgsm_rows, perturbation="fgsm")
+    pgd = {
+        "steps": list(evaluation.pgd_steps),
+        "step_size": evaluation.pgd_step_size,
+        "epsilon": evaluation.pgd_epsilon,
+        "norm": evaluation.pgd_norm,
+        "random_start": False,
+    }
+    session.measure("pgd", pgd, pieces.pgd_rows, perturbation="pgd")
+    source = _source(session)
+    images = []  # made once, when the first model needs them
+
+    def transferred(name):
+        if source is None or name == source:
+            return None
+        if not images:
+            if session.verbose:
+                print(f"{source}: adversarial images to attack the others with", flush=True)
+            images.append(
+                robustness.transfer_images(
+                    session.models[source], test.images, test.labels, verbose=session.verbose
+                )
+            )
+        return images[0]
+
+    controls = {"transfer_from": source}
+    session.measure(
+        "controls", controls, pieces.control_rows, perturbation="controls", transferred=transferred
+    )
+
+
+def _source(session):
+    """The model whose adversarial images attack the others, or `None` if there is no candidate."""
+    wanted = session.evaluation.transfer_from
+    if wanted is not None:
+        if wanted not in session.models:
+            raise InputError(
+                f"{wanted} is none of the models to evaluate, {', '.join(session.models)}; name one to transfer "
+                "adversarial images from."
+            )
+        return wanted
+    return next((n for n, e in session.models.items() if _about(n, e)["alpha"] == 0), None)
+
+
+def _corrupt(session, data_dir):
+    from keras_selectivity import robustness
+
+    evaluation, test = session.evaluation, session.test
+    if evaluation.corrupted_data is None:
+        clean = datasets.Split(test.images, test.labels)
+        corrupted = datasets.generated_corruptions(clean, seed=evaluation.seed, textures=evaluation.frost)
+    else:
+        corrupted = datasets.open_corrupted(
+            evaluation.corrupted_data, session.data, data_dir=data_dir, verify=evaluation.verify
+        )
+    settings = {"source": corrupted.source}
+    names = evaluation.only_corruptions or corrupted.corruptions
+    todo = [
+        (name, severity, lacking)
+        for name in names
+        for severity in datasets.SEVERITIES
+        if (lacking := list(session.missing("corruption", settings, name, severity, test)))
+    ]
+
+    def read(item):
+        split = corrupted.read(*item[:2])
+        if evaluation.corrupted_data is not None and test.protocol:
+            split = datasets.subset(split, len(test.labels), evaluation.seed)
+        return split
+
+    if todo and session.verbose:
+        print(f"{len(names)} corruptions, {corrupted.source}, {len(test.labels):,} images", flush=True)
+    steps = sum(len(lacking) for *_, lacking in todo)
+    bar = keras.utils.Progbar(steps, verbose=session.verbose, unit_name="set")
+    for (_, _, lacking), split in _read_ahead(read, todo):
+        for model, shared in lacking:
+            share = robustness.accuracy(session.models[model], split.images, split.labels, verbose=0)
+            session.results.add([{**shared, "measure": "accuracy", "value": share}])
+            bar.add(1)
+    _summarise(session, settings, names, corrupted.corruptions)
+
+
+def _summarise(session, settings, names, available):
+    """Means over corruptions and severities, and their ratio to clean accuracy."""
+    groups = {f"all {len(available)} corruptions": available, "benchmark corruptions": datasets.BENCHMARK}
+    for title, members in groups.items():
+        if set(members) - set(names):
+            continue  # a part is never called the whole
+        for model, shared in session.missing("corruption", settings, title, None, session.test):
+            mine = [r for r in session.results.rows if r["model"] == model and r["measure"] == "accuracy"]
+            clean = next(r["value"] for r in mine if _is_clean(r, shared))
+            values = [
+                r["value"]
+                for r in mine
+                if r["perturbation"] in members and r["protocol"] == shared["protocol"]
+            ]
+            mean = float(np.mean(values))
+            found = {"accuracy": mean, "relative_accuracy": mean / clean, "clean_accuracy": clean}
+            session.results.add([{**shared, "measure": m, "value": v} for m, v in found.items()])
+
+
+def _is_clean(row, shared):
+    same = all(row[key] == shared[key] for key in ("dataset", "split", "samples"))
+    return same and json.loads(row["protocol"])["evaluation"] == "clean"
+
+
+def _read_ahead(read, items):
+    """Yields `(item, read(item))`, reading the next one while the caller works on this one."""
+    if not items:
+        return
+    with ThreadPoolExecutor(1) as pool:
+        following = pool.submit(read, items[0])
+        for number, item in enumerate(items, 1):
+            found = following.result()
+            if number < len(items):
+                following = pool.submit(read, items[number])
+            yield item, found

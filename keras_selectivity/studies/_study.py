@@ -1,21 +1,16 @@
 """A study: the runs that a file declares, and their results as tidy rows."""
 
-import csv
 import tomllib
 from dataclasses import dataclass
 from dataclasses import fields
 from pathlib import Path
 
 from keras_selectivity._errors import InputError
-from keras_selectivity._files import whole_file
+from keras_selectivity.studies._evaluation import Evaluation
+from keras_selectivity.studies._results import write_results
 from keras_selectivity.studies._run import RunConfig
 from keras_selectivity.studies._run import execute
 
-COLUMNS = (
-    "study", "dataset", "split", "samples", "network", "alpha", "seed", "epochs", "samples_trained_on",
-    "batch_size", "python", "keras_selectivity", "keras", "tensorflow", "backend",
-    "layer", "epoch", "measure", "value",
-)  # fmt: skip
 _HISTORY = ("loss", "cross_entropy", "selectivity", "accuracy", "val_accuracy", "val_selectivity")
 
 
@@ -107,8 +102,8 @@ def run_study(study, runs, output, *, data_dir=None, verbose=2):
         verbose: As in `keras.Model.fit`.
 
     Returns:
-        Path of `results.csv`: one measurement a row, with the columns `COLUMNS`. Rows with an
-        `epoch` (0-based) are the training history, the others come from the whole test split.
+        Path of `results.csv`: one measurement a row, see `read_results`. Rows with an `epoch`
+        (0-based) are the training history, the others come from the whole test split.
     """
     from keras_selectivity.saved_model import load
     from keras_selectivity.studies._evaluate import evaluate
@@ -118,41 +113,23 @@ def run_study(study, runs, output, *, data_dir=None, verbose=2):
         print(f"[{number}/{len(study.runs)}] {name}", flush=True)
         path = execute(config, Path(runs) / name, data_dir=data_dir, resume=True, verbose=verbose)
         exported = load(path)
-        measured, protocol = evaluate(exported, config.dataset, data_dir=data_dir, verbose=0)
-        print(f"    accuracy {measured.accuracy:.2%}, mean selectivity {measured.mean:.4f}", flush=True)
-        shared = {"study": study.name, **protocol}
-        rows += [{**shared, **row} for row in measured.rows() if row.pop("unit") == ""]
+        found = evaluate({name: exported}, Evaluation(config.dataset), data_dir=data_dir, verbose=0).rows
+        values = {row["measure"]: row["value"] for row in found if row["layer"] is None}
+        print(
+            f"    accuracy {values['accuracy']:.2%}, mean selectivity {values['mean_selectivity']:.4f}",
+            flush=True,
+        )
+        rows += [{**row, "study": study.name} for row in found]
+        trained = {**rows[-1], "samples": None, "layer": None, "protocol": None}
         rows += [
-            {**shared, "split": split, "samples": "", "layer": "", "epoch": epoch, "measure": log, "value": v}
+            {**trained, "split": split, "epoch": epoch, "measure": log, "value": value}
             for log in _HISTORY
             for split in ["validation" if log.startswith("val_") else "train"]
-            for epoch, v in enumerate(exported.run["history"].get(log, []))
+            for epoch, value in enumerate(exported.run["history"].get(log, []))
         ]
     path = Path(output) / "results.csv"
-    with whole_file(path) as temporary, open(temporary, "w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_results(path, rows)
     return path
-
-
-def read_results(path):
-    """Reads `results.csv`.
-
-    Returns:
-        A list of dicts of strings, with `value` and `alpha` as floats.
-
-    Raises:
-        InputError: The file lacks a column.
-    """
-    with open(path, newline="") as file:
-        reader = csv.DictReader(file)
-        missing = set(COLUMNS) - set(reader.fieldnames or ())
-        if missing:
-            raise InputError(f"{path} lacks the columns {', '.join(sorted(missing))}.")
-        return [
-            {**row, "value": float(row["value"] or "nan"), "alpha": float(row["alpha"])} for row in reader
-        ]
 
 
 def _check_keys(where, table, allowed, required):

@@ -1,0 +1,68 @@
+"""Picking measurements out of tidy rows, for tables and figures."""
+
+import json
+
+from keras_selectivity._errors import InputError
+
+
+def pick(rows, measure, *, x=None, evaluation=None, layer=None, **columns):
+    """The values of one measure by network.
+
+    Args:
+        rows: What `read_results` returns.
+        measure: Name of the measure.
+        x: Column that tells a network's values apart (`"epsilon"`, `"layer"`, ...), or `None` if there
+            is one.
+        evaluation: Which evaluation they must come from.
+        layer: Layer they must belong to; `None` for the network. Not compared if `x` is `"layer"`.
+        columns: Further columns and their values.
+
+    Returns:
+        Dict, model -> value, or model -> dict from x to value.
+
+    Raises:
+        InputError: The rows mix protocols, so that the values cannot be compared.
+    """
+    wanted = {"measure": measure, "epoch": None, "unit": None, "layer": layer, **columns}
+    wanted.pop(x, None)
+    found, protocols = {}, set()
+    for row in rows:
+        if any(row[key] != value for key, value in wanted.items()) or (x and row[x] is None):
+            continue
+        if evaluation is not None and (not row["protocol"] or evaluation_of(row) != evaluation):
+            continue
+        protocols.add((row["dataset"], row["split"], row["samples"], row["protocol"]))
+        if x is None:
+            found[row["model"]] = row["value"]
+        else:
+            found.setdefault(row["model"], {})[row[x]] = row["value"]
+    if len(protocols) > 1:
+        texts = "; ".join(" ".join(map(str, p)) for p in sorted(protocols, key=str))
+        raise InputError(
+            f"The rows of {measure} mix protocols, which cannot be compared: {texts}. Keep one in a file."
+        )
+    return found
+
+
+def evaluation_of(row):
+    """Name of the evaluation that a row comes from."""
+    return json.loads(row["protocol"])["evaluation"]
+
+
+def networks(rows):
+    """Dict, model -> `(alpha, seed, label)`, by alpha, networks without one last."""
+    found = {}
+    for row in rows:
+        name = row["model"]
+        label = f"α = {row['alpha']:g}" if row["alpha"] is not None else name.rstrip("/").split("/")[-1]
+        found[name] = (row["alpha"], row["seed"], label)
+    return dict(sorted(found.items(), key=lambda n: (n[1][0] is None, n[1][0] or 0, n[1][1] or 0, n[0])))
+
+
+def by_label(rows, values):
+    """Groups what `pick` returns: dict, label -> `(alpha, list of values)`, in the order of `networks`."""
+    groups = {}
+    for name, (alpha, _, label) in networks(rows).items():
+        if name in values:
+            groups.setdefault(label, (alpha, []))[1].append(values[name])
+    return groups

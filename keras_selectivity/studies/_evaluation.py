@@ -1,0 +1,215 @@
+"""What an evaluation measures: its settings, checked, and the pieces it consists of."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_selectivity._errors import InputError
+
+# 0 to 16/255 in octaves, and the range of the papers' PGD (25 steps of 0.0001) in tenths.
+EPSILONS = tuple(sorted({n / 255 for n in (0, 0.25, 0.5, 1, 2, 4, 8, 16)} | {n / 4000 for n in range(1, 11)}))
+PGD_STEPS = (0, 1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What to measure on the test split of a data set; selectivity and accuracy always.
+
+    Attributes:
+        dataset: Name of a data set.
+        limit: Size of a class-balanced subset of the test split; `None` uses all.
+        units: Also the measures of every single unit.
+        attacks: FGSM, PGD and the controls for gradient masking.
+        epsilons: Strengths of FGSM, in pixels of [0, 1].
+        pgd_steps: Numbers of steps of PGD.
+        pgd_step_size: Length of a step, in pixels of [0, 1].
+        pgd_epsilon: Radius of the ball, or `None`.
+        pgd_norm: `"linf"` or `"l2"`.
+        transfer_from: Name of the model whose adversarial images attack the others; `None` takes
+            the first with alpha = 0.
+        corruptions: Accuracy by corruption and severity.
+        only_corruptions: Names; `None` takes all there are.
+        corrupted_data: Folder of CIFAR-10-C or Tiny ImageNet-C, or `"tfds"`; `None` generates.
+        verify: Compare checksums of released files.
+        frost: Folder with photographs of frost for generated corruptions.
+        jacobian: Norm of the input-output Jacobian.
+        projections: Random projections of the Jacobian; `None` for the exact norm.
+        unit_gradients: Variation of the input-unit gradients.
+        units_per_layer: Most units of a layer to take into account.
+        gradient_samples: Size of the class-balanced subset for the input-unit gradients.
+        seed: Seed of subsets, corruptions, controls, projections and the bootstrap.
+    """
+
+    dataset: str
+    limit: int | None = None
+    units: bool = False
+    attacks: bool = False
+    epsilons: tuple = EPSILONS
+    pgd_steps: tuple = PGD_STEPS
+    pgd_step_size: float = 1e-4
+    pgd_epsilon: float | None = None
+    pgd_norm: str = "linf"
+    transfer_from: str | None = None
+    corruptions: bool = False
+    only_corruptions: tuple | None = None
+    corrupted_data: str | None = None
+    verify: bool = True
+    frost: str | None = None
+    jacobian: bool = False
+    projections: int | None = None
+    unit_gradients: bool = False
+    units_per_layer: int | None = 64
+    gradient_samples: int = 1000
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Test:
+    """The samples an evaluation runs on, and how they were chosen.
+
+    Attributes:
+        images: `(n, height, width, 3)` uint8.
+        labels: `(n,)` int64.
+        protocol: Dict of what it takes to choose them again.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    protocol: dict
+
+
+def clean_rows(exported, test, evaluation, verbose):
+    """Accuracy and selectivity; accuracy alone for a model that offers no units."""
+    from keras_selectivity import robustness
+    from keras_selectivity.representations import measure_selectivity
+
+    if not exported.layer_names:
+        share = robustness.accuracy(exported, test.images, test.labels, verbose=verbose)
+        return [{"measure": "accuracy", "value": share}]
+    rows = measure_selectivity(exported, (test.images, test.labels), verbose=verbose).rows()
+    return [row for row in rows if evaluation.units or row["unit"] is None]
+
+
+def fgsm_rows(exported, test, evaluation, verbose):
+    """Accuracy and loss under FGSM by epsilon."""
+    from keras_selectivity import robustness
+
+    found = robustness.fgsm_accuracy(exported, test.images, test.labels, evaluation.epsilons, verbose=verbose)
+    return [
+        {"measure": measure, "epsilon": epsilon, "value": float(value)}
+        for measure in ("accuracy", "loss")
+        for epsilon, value in zip(evaluation.epsilons, getattr(found, measure), strict=True)
+    ]
+
+
+def pgd_rows(exported, test, evaluation, verbose):
+    """Accuracy and loss under PGD by number of steps."""
+    from keras_selectivity import robustness
+
+    found = robustness.pgd_accuracy(
+        exported, test.images, test.labels, steps=evaluation.pgd_steps, step_size=evaluation.pgd_step_size,
+        epsilon=evaluation.pgd_epsilon, norm=evaluation.pgd_norm, verbose=verbose,
+    )  # fmt: skip
+    rows = [
+        {"measure": measure, "steps": steps, "value": float(value)}
+        for measure in ("accuracy", "worst_accuracy", "loss")
+        for steps, value in zip(found.steps, getattr(found, measure), strict=True)
+    ]
+    return [*rows, {"measure": "largest_change", "steps": found.steps[-1], "value": found.largest_change}]
+
+
+def control_rows(exported, test, evaluation, transferred, verbose):
+    """The gradient-masking report; prints what it warns of."""
+    from keras_selectivity import robustness
+
+    found = robustness.gradient_masking(
+        exported, test.images, test.labels, seed=evaluation.seed, transferred=transferred, verbose=verbose
+    )
+    if verbose:
+        print(f"    {found}", flush=True)
+    rows = [
+        {"measure": measure, "value": getattr(found, measure)}
+        for measure in (
+            "zero_gradients",
+            "single_step_accuracy",
+            "random_start_accuracy",
+            "transfer_accuracy",
+        )
+    ]
+    rows.append({"measure": "masking_warnings", "value": len(found.warnings)})
+    return [{**row, "epsilon": found.epsilon} for row in rows if row["value"] is not None]
+
+
+def jacobian_rows(exported, test, evaluation, verbose):
+    """Mean and median norm of the input-output Jacobian, the mean with a bootstrap interval."""
+    from keras_selectivity import robustness
+    from keras_selectivity.studies._statistics import mean_interval
+
+    norms = robustness.jacobian_norm(
+        exported, test.images, projections=evaluation.projections, seed=evaluation.seed, verbose=verbose
+    )
+    mean, low, high = mean_interval(norms, seed=evaluation.seed)
+    values = {"mean": mean, "mean_low": low, "mean_high": high, "median": float(np.median(norms))}
+    return [{"measure": f"jacobian_norm_{name}", "value": value} for name, value in values.items()]
+
+
+def unit_gradient_rows(exported, test, evaluation, verbose):
+    """Coefficients of variation of the input-unit gradients, by layer."""
+    from keras_selectivity import robustness
+
+    rows = []
+    for layer in robustness.input_unit_gradients(
+        exported,
+        test.images,
+        units_per_layer=evaluation.units_per_layer,
+        seed=evaluation.seed,
+        verbose=verbose,
+    ):
+        alive = ~layer.dead
+        over_samples = layer.variation_over_samples
+        values = {
+            "units_measured": len(layer.units),
+            "dead_unit_gradients": float(layer.dead.mean()),
+            "unit_gradient_mean": float(layer.mean[alive].mean()) if alive.any() else None,
+            "unit_gradient_variation_over_samples": float(over_samples[alive].mean())
+            if alive.any()
+            else None,
+            "unit_gradient_variation_over_units": layer.variation_over_units if alive.any() else None,
+        }
+        rows += [{"layer": layer.name, "measure": m, "value": v} for m, v in values.items()]
+        if evaluation.units:
+            rows += [
+                {"layer": layer.name, "unit": int(unit), "measure": measure, "value": float(value)}
+                for measure, found in (
+                    ("unit_gradient_mean", layer.mean),
+                    ("unit_gradient_variation_over_samples", over_samples),
+                )
+                for unit, value in zip(layer.units, found, strict=True)
+                if np.isfinite(value)
+            ]
+    return rows
+
+
+def check(evaluation):
+    """Refuses settings that would fail only after others have been measured.
+
+    Raises:
+        InputError: Naming the first that will not do.
+    """
+    from keras_selectivity import datasets
+
+    for name in evaluation.only_corruptions or ():
+        datasets.check_corruption(name, 1)
+    for value in (*evaluation.epsilons, evaluation.pgd_step_size, evaluation.pgd_epsilon or 0):
+        if not (np.isfinite(value) and value >= 0):
+            raise InputError(
+                f"Epsilons and step sizes must be at least 0, in pixels of [0, 1]. Received: {value}."
+            )
+    if any(steps < 0 for steps in evaluation.pgd_steps) or not evaluation.pgd_steps:
+        raise InputError(f"Numbers of steps must be at least 0. Received: {evaluation.pgd_steps}.")
+    if evaluation.pgd_norm not in ("linf", "l2"):
+        raise InputError(f"The norm must be linf or l2. Received: {evaluation.pgd_norm}.")
+    for name in ("projections", "units_per_layer", "gradient_samples", "limit"):
+        value = getattr(evaluation, name)
+        if value is not None and value < 1:
+            raise InputError(f"{name} must be at least 1. Received: {value}.")

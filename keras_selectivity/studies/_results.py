@@ -1,0 +1,188 @@
+"""The table of results: one measurement a row, in a CSV or Parquet file that grows piece by piece."""
+
+import contextlib
+import csv
+import fcntl
+from pathlib import Path
+
+from keras_selectivity._errors import InputError
+from keras_selectivity._files import whole_file
+
+# Which network, measured on what, what was measured, and with which software. Empty means that a
+# column does not apply: a row without layer belongs to the network, one with `epoch` (0-based) to
+# the training history.
+COLUMNS = {
+    "study": str,
+    "model": str,
+    "fingerprint": str,
+    "network": str,
+    "alpha": float,
+    "seed": int,
+    "epochs": int,
+    "samples_trained_on": int,
+    "batch_size": int,
+    "dataset": str,
+    "split": str,
+    "samples": int,
+    "perturbation": str,
+    "severity": int,
+    "epsilon": float,
+    "steps": int,
+    "layer": str,
+    "unit": int,
+    "epoch": int,
+    "measure": str,
+    "value": float,
+    "protocol": str,
+    "python": str,
+    "keras_selectivity": str,
+    "keras": str,
+    "tensorflow": str,
+    "backend": str,
+}
+# What tells one piece of an evaluation from another. All rows of a piece agree in these.
+PIECE = ("model", "dataset", "split", "samples", "perturbation", "severity", "protocol")
+
+
+class Results:
+    """Rows in memory and, if it has a path, in a file that is replaced whole with every piece.
+
+    Args:
+        path: A `.csv` or `.parquet` file, continued if it exists; `None` keeps the rows in memory.
+
+    Attributes:
+        rows: Dicts with a value for every column; `None` where a column does not apply.
+
+    Raises:
+        InputError: The file is of another kind or has other columns.
+    """
+
+    def __init__(self, path=None):
+        self.path = None if path is None else Path(path)
+        self.rows = []
+        if self.path is not None:
+            _check_suffix(self.path)
+            if self.path.exists():
+                self.rows = read_results(self.path)
+        self._pieces = {piece_of(row): row["fingerprint"] for row in self.rows}
+
+    def has(self, piece, fingerprint):
+        """Whether a piece is there.
+
+        Args:
+            piece: Values of `PIECE`, in that order.
+            fingerprint: Of the network that is to be measured.
+
+        Raises:
+            InputError: The piece is there, of another network of the same name.
+        """
+        if piece in self._pieces and self._pieces[piece] != fingerprint:
+            raise InputError(
+                f"{self.path} holds results of another network called {piece[0]}. Choose another file, or start "
+                "again with --overwrite."
+            )
+        return piece in self._pieces
+
+    def add(self, rows):
+        """Adds the rows of a piece; columns they lack are empty."""
+        rows = [{**dict.fromkeys(COLUMNS), **row} for row in rows]
+        self._pieces.update({piece_of(row): row["fingerprint"] for row in rows})
+        self.rows += rows
+        if self.path is not None:
+            _write(self.path, self.rows)
+
+
+def piece_of(row):
+    """The values of `PIECE` in a row."""
+    return tuple(row[name] for name in PIECE)
+
+
+def read_results(path):
+    """Reads a table of results.
+
+    Args:
+        path: A `.csv` or `.parquet` file.
+
+    Returns:
+        A list of dicts: text, integers and floats by column, `None` where a cell is empty.
+
+    Raises:
+        InputError: The file cannot be read, lacks a column, or a cell is of the wrong kind.
+    """
+    path = Path(path)
+    _check_suffix(path)
+    try:
+        if path.suffix == ".parquet":
+            import pyarrow.parquet
+
+            table = pyarrow.parquet.read_table(path)
+            names, lines = table.column_names, table.to_pylist()
+        else:
+            with open(path, newline="", encoding="utf-8") as file:
+                reader = csv.DictReader(file)
+                names, lines = reader.fieldnames or [], list(reader)
+    except OSError as error:
+        raise InputError(f"Cannot read {path} ({error}).") from error
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise InputError(f"{path} lacks the columns {', '.join(missing)}; it is no table of results.")
+    try:
+        return [
+            {name: None if line[name] in ("", None) else kind(line[name]) for name, kind in COLUMNS.items()}
+            for line in lines
+        ]
+    except ValueError as error:
+        raise InputError(f"{path} has a cell of the wrong kind ({error}).") from error
+
+
+def write_results(path, rows):
+    """Writes rows as one whole file.
+
+    Args:
+        path: A `.csv` or `.parquet` file.
+        rows: Dicts; columns they lack are empty.
+    """
+    _check_suffix(Path(path))
+    _write(Path(path), rows)
+
+
+@contextlib.contextmanager
+def sole_writer(path):
+    """Holds a lock beside a file while the block runs; a killed process leaves it open again.
+
+    Raises:
+        InputError: Another process holds it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f".{path.name}.lock")
+    with open(lock, "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(f"Another process is writing to {path}. Wait, or choose another file.") from None
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
+def _write(path, rows):
+    with whole_file(path) as temporary:
+        if path.suffix == ".parquet":
+            import pyarrow
+            import pyarrow.parquet
+
+            kinds = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
+            schema = pyarrow.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
+            pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema), temporary)
+            return
+        with open(temporary, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(COLUMNS), restval="", lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+
+
+def _check_suffix(path):
+    if path.suffix not in (".csv", ".parquet"):
+        raise InputError(f"Results are .csv or .parquet files. Received: {path}.")
