@@ -7,6 +7,7 @@ import pytest
 
 import keras_selectivity as ks
 from keras_selectivity.cli import main
+from keras_selectivity.studies import read_results
 
 
 def test_help_and_import_do_not_load_tensorflow():
@@ -40,34 +41,39 @@ def _model(tmp_path_factory):
     return path
 
 
-def test_evaluate_writes_json_and_csv(model, tmp_path, capsys):
-    csv = tmp_path / "rows.csv"
+def test_evaluate_writes_rows_and_continues_them(model, tmp_path, capsys):
+    table = tmp_path / "rows.csv"
     arguments = [
         "evaluate",
         str(model),
         "--dataset",
         "shapes",
-        "--samples",
+        "--limit",
         "100",
         "--csv",
-        str(csv),
+        str(table),
         "--json",
     ]
-    assert main(arguments) == 0
+    assert main([*arguments, "--units"]) == 0
     printed = json.loads(capsys.readouterr().out)
     test = ks.datasets.subset(ks.datasets.load("shapes").test, 100, seed=0)
     measured = ks.measure_selectivity(ks.load(model), tuple(test), verbose=0)
-    assert (printed["samples"], printed["split"], printed["seed"]) == (100, "test", 1)
-    values = {(r["layer"], r["unit"], r["measure"]): r["value"] for r in printed["rows"]}
-    assert values["", "", "mean_selectivity"] == measured.mean
-    assert len(csv.read_text().splitlines()) == len(printed["rows"]) + 1
-    assert main(arguments) == 2
-    assert "exists" in capsys.readouterr().err
+    row = printed[0]
+    assert (row["samples"], row["split"], row["seed"], row["model"]) == (100, "test", 1, str(model))
+    assert json.loads(row["protocol"])["balanced_subset"] == 100
+    values = {(r["layer"], r["unit"], r["measure"]): r["value"] for r in printed}
+    assert values[None, None, "mean_selectivity"] == measured.mean
+    assert values["stem_relu", 3, "selectivity"] == measured.layers[0].selectivity[3]
+    assert read_results(table) == printed
+    before = table.read_bytes()
+    assert main(arguments) == 0 and json.loads(capsys.readouterr().out) == printed
+    assert table.read_bytes() == before
     assert main([*arguments, "--overwrite"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 3 + 4 * 7
 
 
 def test_evaluate_prints_a_table(model, capsys):
-    assert main(["evaluate", str(model), "--dataset", "shapes", "--samples", "50"]) == 0
+    assert main(["evaluate", str(model), "--dataset", "shapes", "--limit", "50"]) == 0
     assert "stage3_block1_relu2" in capsys.readouterr().out
 
 
@@ -76,8 +82,17 @@ def test_evaluate_prints_a_table(model, capsys):
     [
         (["evaluate", "nowhere", "--dataset", "shapes"], "nowhere does not exist"),
         (["evaluate", "{model}", "--dataset", "mnist"], "Choose one of shapes, cifar10"),
-        (["evaluate", "{model}", "--dataset", "shapes", "--samples", "7"], "10 classes cannot have 7"),
+        (["evaluate", "{model}", "--dataset", "shapes", "--limit", "7"], "10 classes cannot have 7"),
         (["evaluate", "{model}", "--pixel-range", "black"], "--pixel-range takes"),
+        (["evaluate", "{model}", "--csv", "{new}.txt"], "Results are .csv or .parquet files"),
+        (["evaluate", "{model}", "--dataset", "shapes", "--epsilons", "0.1,-1"], "at least 0"),
+        (["evaluate", "{model}", "--dataset", "shapes", "--epsilons", "0.1,x"], "--epsilons takes numbers"),
+        (["evaluate", "{model}", "--dataset", "shapes", "--pgd-step-size", "nan"], "Received: nan"),
+        (["evaluate", "{model}", "--dataset", "shapes", "--only-corruptions", "fog,rain"], "Unknown corruption 'rain'"),
+        (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--corruptions", "--corrupted-data", "{new}"],
+         "is no folder"),
+        (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--attacks", "--transfer-from", "x"],
+         "x is none of the models"),
         (["train", "--alpha", "nan", "--dataset", "shapes", "--network", "resnet8", "--validation-per-class", "9",
           "--output", "{new}"], "alpha must be a finite number"),
         (["train", "--alpha", "1", "--dataset", "cifar10", "--data-dir", "{new}", "--output", "{new}"],

@@ -16,7 +16,7 @@ def value(alpha, measure):
     (found,) = [
         r["value"]
         for r in ROWS
-        if (r["alpha"], r["measure"], r["layer"], r["epoch"]) == (alpha, measure, "", "")
+        if (r["alpha"], r["measure"], r["layer"], r["epoch"]) == (alpha, measure, None, None)
     ]
     return found
 

@@ -85,11 +85,11 @@ class Results:
 
     def add(self, rows):
         """Adds the rows of a piece; columns they lack are empty."""
-        rows = [{**dict.fromkeys(COLUMNS), **row} for row in rows]
-        self._pieces.update({piece_of(row): row["fingerprint"] for row in rows})
-        self.rows += rows
+        rows = [_typed(row) for row in rows]
         if self.path is not None:
-            _write(self.path, self.rows)
+            _write(self.path, self.rows + rows)
+        self.rows += rows
+        self._pieces.update({piece_of(row): row["fingerprint"] for row in rows})
 
 
 def piece_of(row):
@@ -121,15 +121,14 @@ def read_results(path):
             with open(path, newline="", encoding="utf-8") as file:
                 reader = csv.DictReader(file)
                 names, lines = reader.fieldnames or [], list(reader)
-    except OSError as error:
+    except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"Cannot read {path} ({error}).") from error
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise InputError(f"{path} lacks the columns {', '.join(missing)}; it is no table of results.")
     try:
         return [
-            {name: None if line[name] in ("", None) else kind(line[name]) for name, kind in COLUMNS.items()}
-            for line in lines
+            _typed({name: None if line[name] == "" else line[name] for name in COLUMNS}) for line in lines
         ]
     except ValueError as error:
         raise InputError(f"{path} has a cell of the wrong kind ({error}).") from error
@@ -143,7 +142,7 @@ def write_results(path, rows):
         rows: Dicts; columns they lack are empty.
     """
     _check_suffix(Path(path))
-    _write(Path(path), rows)
+    _write(Path(path), [_typed(row) for row in rows])
 
 
 @contextlib.contextmanager
@@ -167,6 +166,14 @@ def sole_writer(path):
             lock.unlink(missing_ok=True)
 
 
+def _typed(row):
+    """A row with every column, each of its kind."""
+    unknown = set(row) - set(COLUMNS)
+    if unknown:
+        raise ValueError(f"There are no columns {', '.join(sorted(unknown))}.")
+    return {name: None if row.get(name) is None else kind(row[name]) for name, kind in COLUMNS.items()}
+
+
 def _write(path, rows):
     with whole_file(path) as temporary:
         if path.suffix == ".parquet":
@@ -178,7 +185,7 @@ def _write(path, rows):
             pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema), temporary)
             return
         with open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(COLUMNS), restval="", lineterminator="\n")
+            writer = csv.DictWriter(file, list(COLUMNS), lineterminator="\n")
             writer.writeheader()
             writer.writerows(rows)
 

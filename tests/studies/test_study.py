@@ -47,14 +47,14 @@ def test_results_are_those_of_measuring_each_model_again(done):
     for alpha in (-1, 1):
         exported = ks.load(folder / "runs" / f"alpha{alpha:+d}_seed0" / "model")
         measured = ks.measure_selectivity(exported, tuple(ks.datasets.load("shapes").test), verbose=0)
-        mine = [r for r in rows if r["alpha"] == alpha and r["epoch"] == ""]
+        mine = [r for r in rows if r["alpha"] == alpha and r["epoch"] is None]
         values = {(r["layer"], r["measure"]): r["value"] for r in mine}
         assert len(values) == len(mine) == 3 + 4 * 7
-        assert values["", "accuracy"] == measured.accuracy
+        assert values[None, "accuracy"] == measured.accuracy
         assert values["stem_relu", "mean_selectivity"] == pytest.approx(measured.layers[0].selectivity.mean())
         history = [r["value"] for r in rows if r["alpha"] == alpha and r["measure"] == "val_accuracy"]
         np.testing.assert_allclose(history, exported.run["history"]["val_accuracy"])
-    assert {(r["samples"], r["samples_trained_on"]) for r in rows if r["epoch"] == ""} == {("1000", "100")}
+    assert {(r["samples"], r["samples_trained_on"]) for r in rows if r["epoch"] is None} == {(1000, 100)}
 
 
 def test_running_twice_changes_nothing(done):
@@ -68,13 +68,13 @@ def test_running_twice_changes_nothing(done):
 
 def test_page_and_table_show_the_numbers_of_the_rows(done):
     study, results, folder = done
-    page = write_page(study, results, folder)
-    text = page.read_text()
     rows = read_results(results)
-    accuracy = [r["value"] for r in rows if r["measure"] == "accuracy" and r["epoch"] == ""]
+    page = write_page(folder, rows, title=study.title, description=study.description, results=results.name)
+    text = page.read_text()
+    accuracy = [r["value"] for r in rows if r["measure"] == "accuracy" and r["epoch"] is None]
     for value in accuracy:
-        assert f"{value:.2%}" in text and f"{value:.2%}" in table(results)
-    assert "A &lt;tiny&gt; study" in text and "100 images of shapes" in text
+        assert f"{value:.2%}" in text and f"{value:.2%}" in table(rows)
+    assert "A &lt;tiny&gt; study" in text and "on 100 images in batches of 32" in text
     pictures = []
 
     class Pictures(HTMLParser):

@@ -1,0 +1,121 @@
+"""Figures and tables show the rows and nothing else."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_selectivity as ks
+from keras_selectivity.reports import _drawing
+from keras_selectivity.reports import _robustness_figures
+from keras_selectivity.reports import _rows
+from keras_selectivity.reports import draw
+from keras_selectivity.reports import table
+from keras_selectivity.studies import COLUMNS
+
+SHARED = {"dataset": "cifar10", "split": "test", "samples": 100, "fingerprint": "f"}
+
+
+def row(model, alpha, evaluation, measure, value, protocol=None, **columns):
+    protocol = json.dumps({"evaluation": evaluation, **(protocol or {})})
+    values = {"model": model, "alpha": alpha, "measure": measure, "value": value, "protocol": protocol}
+    return {**dict.fromkeys(COLUMNS), **SHARED, **values, **columns}
+
+
+@pytest.fixture(name="rows")
+def _rows_fixture():
+    rows = []
+    for model, alpha, level in (("m-1", -1.0, 0.8), ("m0", 0.0, 0.7), ("x/reference", None, 0.9)):
+        rows.append(row(model, alpha, "clean", "accuracy", level))
+        rows += [row(model, alpha, "fgsm", "accuracy", level - e, perturbation="fgsm", epsilon=e)
+                 for e in (0.0, 1 / 255, 0.1)]  # fmt: skip
+        rows += [row(model, alpha, "pgd", "accuracy", level - s / 100, perturbation="pgd", steps=s)
+                 for s in (0, 25)]  # fmt: skip
+        for end, shift in (("", 0), ("_low", -1), ("_high", 1)):
+            rows.append(row(model, alpha, "jacobian", f"jacobian_norm_mean{end}", 10 * level + shift))
+        for i, name in enumerate(("fog", "snow")):
+            rows += [
+                row(
+                    model,
+                    alpha,
+                    "corruption",
+                    "accuracy",
+                    level - 0.05 * s - 0.1 * i,
+                    perturbation=name,
+                    severity=s,
+                )
+                for s in range(1, 6)
+            ]
+        for measure in ("accuracy", "relative_accuracy"):
+            rows.append(
+                row(model, alpha, "corruption", measure, level / 2, perturbation="all 19 corruptions")
+            )
+        for layer in ("one", "two"):
+            for over in ("samples", "units"):
+                name = f"unit_gradient_variation_over_{over}"
+                rows.append(row(model, alpha, "unit gradients", name, level, layer=layer))
+            rows.append(row(model, alpha, "unit gradients", "unit_gradient_mean", level, layer=layer))
+    return rows
+
+
+def drawn(function, rows):
+    figure = _drawing.Figure()
+    function(figure, rows)
+    return figure.axes
+
+
+def lines(axes):
+    return {
+        line.get_label(): dict(zip(*(np.round(v, 6).tolist() for v in line.get_data()), strict=True))
+        for line in axes.lines
+        if not line.get_label().startswith("_")
+    }
+
+
+def test_curves_are_the_rows(rows):
+    fgsm, pgd = (lines(axes) for axes in drawn(_robustness_figures.attacks, rows))
+    assert fgsm["α = -1"] == {0: 80, 1: round(80 - 100 / 255, 6), 25.5: 70}
+    assert pgd["α = 0"] == {0: 70, 25: 45}
+    assert set(pgd) == {"α = -1", "α = 0", "reference"}
+
+
+def test_seeds_are_averaged(rows):
+    rows += [
+        row("m0b", 0.0, "pgd", "accuracy", 0.6 - s / 100, perturbation="pgd", steps=s, seed=1)
+        for s in (0, 25)
+    ]
+    pgd = lines(drawn(_robustness_figures.attacks, rows)[1])
+    assert pgd["α = 0"] == {0: 65, 25: 40}
+
+
+def test_bars_are_the_rows(rows):
+    (axes,) = drawn(_robustness_figures.each_corruption, rows)
+    heights = np.array([[bar.get_height() for bar in group] for group in axes.containers])
+    np.testing.assert_allclose(heights, [[65, 55], [55, 45], [75, 65]])
+    (axes,) = drawn(_robustness_figures.severest, rows)
+    np.testing.assert_allclose(axes.containers[0][0].get_height(), 100 * 0.55 / 0.8)
+
+
+def test_every_figure_is_drawn_from_what_there_is(rows, tmp_path):
+    names = [name for name, _ in draw(rows, tmp_path)]
+    assert names == [
+        "attacks.png", "jacobian.png", "corruption.png", "corruption_severity5.png", "corruption_each.png",
+        "corruption_trade_off.png", "unit_gradients.png",
+    ]  # fmt: skip
+    for name in names:
+        assert np.asarray(Image.open(tmp_path / name).convert("L")).std() > 5, f"{name} is empty"
+    assert draw([r for r in rows if r["perturbation"] != "pgd"][:1], tmp_path) == []
+
+
+def test_tables_show_the_rows(rows):
+    text = table(rows).splitlines()
+    assert text[0].split("  ")[-1].strip() == "Jacobian"
+    assert [line.split()[-1] for line in text[1:]] == ["8.00", "7.00", "9.00"]
+    assert "reference" in text[3] and "90.00%" in text[3] and "79.61%" in text[1]
+
+
+def test_mixed_protocols_are_refused(rows):
+    rows.append(row("m2", 2.0, "clean", "accuracy", 0.5, {"balanced_subset": 10}))
+    with pytest.raises(ks.InputError, match=r"rows of accuracy mix protocols.*balanced_subset"):
+        _rows.pick(rows, "accuracy", evaluation="clean")

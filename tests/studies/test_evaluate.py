@@ -1,0 +1,199 @@
+"""Evaluation piece by piece: its numbers, resuming, and what it refuses."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from conftest import real_data
+
+import keras_selectivity as ks
+from keras_selectivity import datasets
+from keras_selectivity import networks
+from keras_selectivity import robustness
+from keras_selectivity.studies import Evaluation
+from keras_selectivity.studies import Results
+from keras_selectivity.studies import _evaluate
+from keras_selectivity.studies import evaluate
+from keras_selectivity.studies import read_results
+
+EVERYTHING = Evaluation(
+    "shapes", limit=20, attacks=True, epsilons=(0.0, 0.01), pgd_steps=(0, 3), pgd_step_size=0.002,
+    corruptions=True, jacobian=True, unit_gradients=True, units_per_layer=2, gradient_samples=10,
+)  # fmt: skip
+
+
+@pytest.fixture(name="models", scope="module")
+def _models(tmp_path_factory):
+    """Two small networks, one of them trained a little at alpha = 0."""
+    folder = tmp_path_factory.mktemp("models")
+    shapes = datasets.load("shapes")
+    for name, alpha, seed in (("a", 0.0, 0), ("b", -1.0, 1)):
+        keras.utils.set_random_seed(seed)
+        model = ks.regularize(networks.resnet8(), alpha)
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
+        model.fit(shapes.train.images[:640] / 255.0, shapes.train.labels[:640], batch_size=64, verbose=0)
+        ks.export(model, folder / name, seed=seed)
+    return {name: ks.load(folder / name) for name in "ab"}
+
+
+@pytest.fixture(name="table", scope="module")
+def _table(models, tmp_path_factory):
+    results = Results(tmp_path_factory.mktemp("table") / "rows.csv")
+    return evaluate(models, EVERYTHING, results, verbose=0)
+
+
+def rows_of(results, model, evaluation, measure):
+    return [
+        row
+        for row in results.rows
+        if (row["model"], row["measure"]) == (model, measure)
+        and json.loads(row["protocol"])["evaluation"] == evaluation
+    ]
+
+
+def test_rows_hold_what_the_functions_return(models, table):
+    test = datasets.subset(datasets.load("shapes").test, 20, seed=0)
+    for name, exported in models.items():
+        (row,) = rows_of(table, name, "clean", "accuracy")
+        clean = robustness.accuracy(exported, *test, verbose=0)
+        assert row["value"] == clean
+        found = robustness.fgsm_accuracy(exported, *test, (0.0, 0.01), verbose=0)
+        assert [(r["epsilon"], r["value"]) for r in rows_of(table, name, "fgsm", "accuracy")] == list(
+            zip((0.0, 0.01), found.accuracy, strict=True)
+        )
+        adversarial = ks.pgd(exported, *test, steps=3, step_size=0.002, verbose=0)
+        rows = {r["steps"]: r["value"] for r in rows_of(table, name, "pgd", "accuracy")}
+        assert rows == {0: clean, 3: robustness.accuracy(exported, adversarial, test.labels, verbose=0)}
+        norms = ks.jacobian_norm(exported, test.images, verbose=0)
+        (mean,) = rows_of(table, name, "jacobian", "jacobian_norm_mean")
+        low, high = (rows_of(table, name, "jacobian", f"jacobian_norm_mean_{e}")[0] for e in ("low", "high"))
+        assert mean["value"] == pytest.approx(norms.mean(), rel=1e-6)
+        assert low["value"] < mean["value"] < high["value"]
+        by_layer = rows_of(table, name, "unit gradients", "unit_gradient_variation_over_units")
+        assert [r["layer"] for r in by_layer] == exported.layer_names
+        assert {r["samples"] for r in by_layer} == {10}
+        assert {r["value"] for r in rows_of(table, name, "unit gradients", "units_measured")} == {2}
+
+
+def test_corruption_rows_and_their_means(models, table):
+    test = datasets.subset(datasets.load("shapes").test, 20, seed=0)
+    for name, exported in models.items():
+        rows = rows_of(table, name, "corruption", "accuracy")
+        single = {(r["perturbation"], r["severity"]): r["value"] for r in rows if r["severity"]}
+        assert len(single) == 95
+        fog = ks.corrupt(test.images, "fog", 3, seed=0)
+        assert single["fog", 3] == robustness.accuracy(exported, fog, test.labels, verbose=0)
+        means = {r["perturbation"]: r["value"] for r in rows if not r["severity"]}
+        benchmark = [value for (c, _), value in single.items() if c in datasets.BENCHMARK]
+        assert means == {
+            "all 19 corruptions": pytest.approx(np.mean(list(single.values()))),
+            "benchmark corruptions": pytest.approx(np.mean(benchmark)),
+        }
+        clean = rows_of(table, name, "clean", "accuracy")[0]["value"]
+        for row in rows_of(table, name, "corruption", "relative_accuracy"):
+            assert row["value"] == pytest.approx(means[row["perturbation"]] / clean)
+
+
+def test_transfer_comes_from_alpha_zero(models, table):
+    assert not rows_of(table, "a", "controls", "transfer_accuracy")
+    (row,) = rows_of(table, "b", "controls", "transfer_accuracy")
+    test = datasets.subset(datasets.load("shapes").test, 20, seed=0)
+    images = robustness.transfer_images(models["a"], *test, verbose=0)
+    assert row["value"] == robustness.accuracy(models["b"], images, test.labels, verbose=0)
+    assert json.loads(row["protocol"])["transfer_from"] == "a"
+
+
+def test_an_interrupted_evaluation_goes_on(models, table, tmp_path, monkeypatch):
+    """Stopped at its 40th piece and started again, it ends with the same rows, measuring no piece twice."""
+    path = tmp_path / "rows.csv"
+    added = []
+
+    class Stopped(Exception):
+        pass
+
+    def stopping(self, rows, add=Results.add):
+        if len(added) == 40:
+            raise Stopped
+        added.append(rows[0])
+        add(self, rows)
+
+    monkeypatch.setattr(Results, "add", stopping)
+    with pytest.raises(Stopped):
+        evaluate(models, EVERYTHING, Results(path), verbose=0)
+    monkeypatch.undo()
+    kept = path.read_bytes()
+    assert len(read_results(path)) > 40
+    resumed = evaluate(models, EVERYTHING, Results(path), verbose=0)
+    assert path.read_bytes().startswith(kept)
+
+    def values(results):
+        return sorted((str(list(r.values())[:-6]), r["value"]) for r in results.rows)
+
+    assert values(resumed) == values(table)
+    monkeypatch.setattr(_evaluate.pieces, "fgsm_rows", None)
+    before = path.stat().st_mtime_ns
+    evaluate(models, EVERYTHING, Results(path), verbose=0)
+    assert path.stat().st_mtime_ns == before
+
+
+def test_a_part_of_the_corruptions_has_no_mean(models):
+    some = Evaluation("shapes", limit=10, corruptions=True, only_corruptions=("fog", "snow"))
+    rows = evaluate(models, some, verbose=0).rows
+    assert {r["perturbation"] for r in rows} == {None, "fog", "snow"}
+
+
+def test_corrupted_directories_are_read(models, tmp_path):
+    test = datasets.load("shapes").test
+    for name in datasets.CORRUPTIONS:
+        np.save(tmp_path / f"{name}.npy", np.concatenate([test.images // s for s in range(1, 6)]))
+    np.save(tmp_path / "labels.npy", np.tile(test.labels, 5))
+    one = {"a": models["a"]}
+    settings = {"corruptions": True, "only_corruptions": ("snow",), "corrupted_data": str(tmp_path)}
+    with pytest.raises(ks.InputError, match="not the released file"):
+        evaluate(one, Evaluation("shapes", **settings), verbose=0)
+    results = evaluate(one, Evaluation("shapes", limit=50, verify=False, **settings), verbose=0)
+    subset = datasets.subset(test, 50, seed=0)
+    for row in rows_of(results, "a", "corruption", "accuracy"):
+        darker = subset.images // row["severity"]
+        assert row["value"] == robustness.accuracy(models["a"], darker, subset.labels, verbose=0)
+        assert json.loads(row["protocol"])["source"] == "CIFAR-10-C directory, unverified"
+
+
+def test_what_does_not_fit_is_refused(models, table, tmp_path):
+    inputs = keras.Input((32, 32, 3))
+    few = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(inputs)))
+    ks.export(few, tmp_path / "few")
+    with pytest.raises(ks.InputError, match="few tells 4 classes apart, shapes has 10"):
+        evaluate({"few": ks.load(tmp_path / "few")}, Evaluation("shapes"), verbose=0)
+    with pytest.raises(ks.InputError, match="results of another network called a"):
+        evaluate({"a": models["b"]}, EVERYTHING, Results(table.path), verbose=0)
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_reference_network_on_generated_corruptions(tmp_path):
+    """The known accuracies of the reference ResNet20 on the first 200 test images, made elsewhere."""
+    network = networks.load_reference_weights(
+        networks.resnet20(), real_data("reference/akamaster_resnet20.npz")
+    )
+    ks.export(network, tmp_path / "reference")
+    exported = ks.load(tmp_path / "reference")
+    test = datasets.load("cifar10", str(real_data("tensorflow_datasets"))).test
+    images, labels = test.images[:200], test.labels[:200]
+    for frost in real_data("reference/frost").glob("frost[1-5].*"):
+        (tmp_path / frost.name).symlink_to(frost)
+    clean = datasets.Split(images, labels)
+    corrupted = datasets.generated_corruptions(clean, textures=tmp_path)
+    found = {
+        name: [robustness.accuracy(exported, *corrupted.read(name, s), verbose=0) for s in range(1, 6)]
+        for name in datasets.CORRUPTIONS
+    }
+    # Images that are equal up to one grey level in one pixel of a hundred.
+    np.testing.assert_allclose(found["brightness"], [0.915, 0.925, 0.91, 0.89, 0.855], atol=0.0051)
+    np.testing.assert_allclose(found["contrast"], [0.92, 0.865, 0.795, 0.645, 0.28], atol=0.0051)
+    # Other draws: within four standard errors of two samples of the same 200 images.
+    np.testing.assert_allclose(found["gaussian_noise"], [0.715, 0.5, 0.33, 0.295, 0.22], atol=0.1)
+    np.testing.assert_allclose(found["motion_blur"], [0.875, 0.78, 0.7, 0.705, 0.585], atol=0.1)
+    assert np.mean(list(found.values())) == pytest.approx(0.694, abs=0.015)
+    assert np.mean([found[name] for name in datasets.BENCHMARK]) == pytest.approx(0.683, abs=0.015)

@@ -1,0 +1,98 @@
+"""The table of results and the statistics of its rows."""
+
+import multiprocessing
+
+import numpy as np
+import pytest
+
+import keras_selectivity as ks
+from keras_selectivity.studies import COLUMNS
+from keras_selectivity.studies import Results
+from keras_selectivity.studies import mean_interval
+from keras_selectivity.studies import read_results
+from keras_selectivity.studies import sole_writer
+
+ROW = {
+    "model": "a, b", "fingerprint": "f1", "dataset": "shapes", "split": "test", "samples": 10, "alpha": -0.5,
+    "perturbation": "fog", "severity": 3, "measure": "accuracy", "value": 1 / 3, "protocol": '{"x": "y, z"}',
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
+def test_rows_come_back_as_they_were(tmp_path, name):
+    results = Results(tmp_path / name)
+    results.add([ROW, {**ROW, "measure": "loss", "value": 1e-12}])
+    results.add([{**ROW, "severity": 4, "epsilon": 0.25, "steps": 7}])
+    again = Results(tmp_path / name)
+    assert again.rows == results.rows == read_results(tmp_path / name)
+    assert list(again.rows[0]) == list(COLUMNS)
+    assert again.rows[0]["value"] == 1 / 3 and again.rows[0]["unit"] is None
+    piece = ("a, b", "shapes", "test", 10, "fog", 3, '{"x": "y, z"}')
+    assert again.has(piece, "f1")
+    assert not again.has((*piece[:5], 5, piece[6]), "f1")
+    with pytest.raises(ks.InputError, match="another network called a, b"):
+        again.has(piece, "f2")
+
+
+def test_a_write_that_fails_leaves_the_table_whole(tmp_path):
+    results = Results(tmp_path / "rows.csv")
+    results.add([ROW])
+    before = (tmp_path / "rows.csv").read_bytes()
+    with pytest.raises(ValueError, match="no columns colour"):
+        results.add([{**ROW, "severity": 5, "colour": "red"}])
+    assert (tmp_path / "rows.csv").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(ks.InputError, match=r"\.csv or \.parquet files. Received: rows.xls"):
+        Results("rows.xls")
+    (tmp_path / "a.csv").write_text("x,y\n1,2\n")
+    with pytest.raises(ks.InputError, match=r"lacks the columns study, model.*no table of results"):
+        Results(tmp_path / "a.csv")
+    Results(tmp_path / "b.csv").add([ROW])
+    text = (tmp_path / "b.csv").read_text()
+    (tmp_path / "b.csv").write_text(text.replace(str(1 / 3), "high"))
+    with pytest.raises(ks.InputError, match=r"cell of the wrong kind.*high"):
+        read_results(tmp_path / "b.csv")
+    (tmp_path / "c.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ks.InputError, match="Cannot read"):
+        read_results(tmp_path / "c.parquet")
+    with pytest.raises(ks.InputError, match="Cannot read"):
+        read_results(tmp_path / "none.csv")
+
+
+def _try_to_write(path, queue):
+    try:
+        with sole_writer(path):
+            queue.put("wrote")
+    except ks.InputError as error:
+        queue.put(str(error))
+
+
+def test_one_writer_at_a_time(tmp_path):
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    path = tmp_path / "rows.csv"
+    for expected in ("Another process is writing", "wrote"):
+        other = context.Process(target=_try_to_write, args=(path, queue))
+        if expected == "wrote":
+            other.start()
+        else:
+            with sole_writer(path):
+                other.start()
+                other.join()
+        assert queue.get(timeout=20).startswith(expected)
+        other.join()
+
+
+def test_bootstrap_interval_of_a_normal_mean():
+    """For a normal sample the interval is mean ± 1.96 sd / sqrt(n), up to its own noise."""
+    values = np.random.default_rng(0).normal(5, 2, 400)
+    mean, low, high = mean_interval(values)
+    half = 1.96 * values.std() / 20
+    assert mean == values.mean()
+    assert low == pytest.approx(mean - half, abs=0.06 * half)
+    assert high == pytest.approx(mean + half, abs=0.06 * half)
+    assert mean_interval(values) == (mean, low, high)
+    assert mean_interval([3.0]) == (3.0, 3.0, 3.0)
