@@ -9,11 +9,9 @@ is reported is the median over the rounds of the ratio within a round.
 
 import argparse
 import importlib.util
-import os
-import statistics
-import subprocess
-import sys
-import time
+
+from _interleaved import answer
+from _interleaved import run
 
 CONTESTANTS = {
     "plain": "plain Keras",
@@ -40,40 +38,18 @@ def keras_step(name, images, labels):
 
 def torch_step(images, labels):
     import torch
+    from _torch_resnet20 import ResNet20
     from torch import nn
     from torch.nn import functional
 
     torch.manual_seed(0)
-
-    class Block(nn.Module):
-        def __init__(self, inputs, width, stride):
-            super().__init__()
-            self.conv1 = nn.Conv2d(inputs, width, 3, stride, 1, bias=False)
-            self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
-            self.bn1, self.bn2 = nn.BatchNorm2d(width), nn.BatchNorm2d(width)
-            self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
-            self.extra = (width - inputs) // 2
-
-        def forward(self, x):
-            y = self.bn2(self.conv2(self.relu1(self.bn1(self.conv1(x)))))
-            if self.extra:
-                x = functional.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.extra, self.extra))
-            return self.relu2(x + y)
-
-    blocks, inputs = [], 16
-    for width in (16, 32, 64):
-        for number in range(3):
-            blocks.append(Block(inputs, width, 2 if width > 16 and number == 0 else 1))
-            inputs = width
-    stem = [nn.Conv2d(3, 16, 3, 1, 1, bias=False), nn.BatchNorm2d(16), nn.ReLU()]
-    model = nn.Sequential(*stem, *blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10))
+    model = ResNet20()
     outputs = []
     for module in model.modules():
         if isinstance(module, nn.ReLU):
             module.register_forward_hook(lambda _, __, output: outputs.append(output))
     optimizer = torch.optim.SGD(model.parameters(), 0.01, 0.9, weight_decay=1e-4)
-    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
-    x = ((torch.tensor(images) - mean) / std).permute(0, 3, 1, 2).contiguous()
+    x = torch.tensor(images).permute(0, 3, 1, 2).contiguous()
     y = torch.tensor(labels)
     one_hot = functional.one_hot(y, 10).float()
 
@@ -97,20 +73,13 @@ def torch_step(images, labels):
 
 
 def work(name):
-    """Takes a step for every line of input and answers with its milliseconds."""
     import numpy as np
 
     rng = np.random.default_rng(0)
     images = rng.random((256, 32, 32, 3)).astype("float32")
     labels = np.arange(256) % 10
     step = torch_step(images, labels) if name == "torch" else keras_step(name, images, labels)
-    for _ in range(3):
-        step()
-    print("ready", flush=True)
-    for _ in sys.stdin:
-        start = time.perf_counter()
-        step()
-        print((time.perf_counter() - start) * 1e3, flush=True)
+    answer(lambda: step() and None)
 
 
 def main():
@@ -120,32 +89,8 @@ def main():
     options = parser.parse_args()
     if options.work:
         return work(options.work)
-    names = [n for n in CONTESTANTS if n != "torch" or importlib.util.find_spec("torch")]
-    command = [sys.executable, __file__, "--work"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    workers = {n: subprocess.Popen([*command, n], env=environment, **pipes) for n in names}
-    for name, worker in workers.items():
-        if worker.stdout.readline().strip() != "ready":
-            sys.exit(f"{CONTESTANTS[name]} did not start")
-    times = {name: [] for name in names}
-    for number in range(options.rounds):
-        for name, worker in workers.items():
-            worker.stdin.write("\n")
-            worker.stdin.flush()
-            times[name].append(float(worker.stdout.readline()))
-        print(f"\rround {number + 1}/{options.rounds}", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    for worker in workers.values():
-        worker.stdin.close()
-    for name in names:
-        print(f"{CONTESTANTS[name]:40} {statistics.median(times[name]):7.1f} ms a step (median)")
-    for ours, other in PAIRS:
-        if ours in times and other in times:
-            ratios = [a / b for a, b in zip(times[ours], times[other], strict=True)]
-            low, _, high = statistics.quantiles(ratios, n=4)
-            print(f"{ours} / {other}: {statistics.median(ratios):.3f} (quartiles {low:.3f} to {high:.3f})")
-    return None
+    there = {n: t for n, t in CONTESTANTS.items() if n != "torch" or importlib.util.find_spec("torch")}
+    return run(__file__, there, PAIRS, options.rounds)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,60 @@
+"""Fair timing: every contestant in a process of its own, taking turns."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+
+def run(script, contestants, pairs, rounds, arguments=()):
+    """Times contestants in turns and prints ratios.
+
+    Args:
+        script: File that calls `answer(step)` when it is started with `--work NAME`.
+        contestants: Dict, name -> what to print for it.
+        pairs: List of `(ours, other)` names.
+        rounds: Number of turns.
+        arguments: Further arguments of the script.
+    """
+    command = [sys.executable, script, *arguments, "--work"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    workers = {n: subprocess.Popen([*command, n], env=environment, **pipes) for n in contestants}
+    remarks = {}
+    for name, worker in workers.items():
+        word, _, remarks[name] = worker.stdout.readline().strip().partition(" ")
+        if word != "ready":
+            sys.exit(f"{contestants[name]} did not start")
+    times = {name: [] for name in contestants}
+    for number in range(rounds):
+        for name, worker in workers.items():
+            worker.stdin.write("\n")
+            worker.stdin.flush()
+            times[name].append(float(worker.stdout.readline()))
+        print(f"\rround {number + 1}/{rounds}", end="", file=sys.stderr, flush=True)
+    print(file=sys.stderr)
+    for worker in workers.values():
+        worker.stdin.close()
+    for name, title in contestants.items():
+        print(f"{title:48} {statistics.median(times[name]):8.1f} ms (median)  {remarks[name]}")
+    for ours, other in pairs:
+        if ours in times and other in times:
+            ratios = [a / b for a, b in zip(times[ours], times[other], strict=True)]
+            low, _, high = statistics.quantiles(ratios, n=4)
+            print(f"{ours} / {other}: {statistics.median(ratios):.3f} (quartiles {low:.3f} to {high:.3f})")
+
+
+def answer(step, warm_up=3):
+    """Takes a step for every line of input and answers with its milliseconds.
+
+    What the first step returns is sent with the word that all is ready.
+    """
+    remark = step()
+    for _ in range(warm_up - 1):
+        step()
+    print("ready", "" if remark is None else remark, flush=True)
+    for _ in sys.stdin:
+        start = time.perf_counter()
+        step()
+        print((time.perf_counter() - start) * 1e3, flush=True)
