@@ -189,44 +189,35 @@ def _add_evaluate(commands):
 
 
 def _evaluate(options):
-    import contextlib
-    from pathlib import Path
-
     from keras_selectivity.reports import layer_table
     from keras_selectivity.reports import table
     from keras_selectivity.reports import write_page
-    from keras_selectivity.saved_model import load
     from keras_selectivity.studies import Evaluation
-    from keras_selectivity.studies import Results
-    from keras_selectivity.studies import evaluate
-    from keras_selectivity.studies import sole_writer
+    from keras_selectivity.studies import evaluate_files
 
-    lists = {"epsilons": float, "pgd_steps": int, "only_corruptions": str}
     values = {name: getattr(options, name, None) for name in Evaluation.__dataclass_fields__}
-    for name, kind in lists.items():
+    for name, kind in (("epsilons", float), ("pgd_steps", int), ("only_corruptions", str)):
         if values[name]:
             values[name] = _list(f"--{name.replace('_', '-')}", values[name], kind)
     values["verify"] = not options.unverified
-    evaluation = Evaluation(**{name: value for name, value in values.items() if value is not None})
-    pixel_range = _list("--pixel-range", options.pixel_range, int)
-    with sole_writer(options.csv) if options.csv else contextlib.nullcontext():
-        if options.csv and options.overwrite:
-            Path(options.csv).unlink(missing_ok=True)
-        results = Results(options.csv)
-        models = {name: load(name, pixel_range=pixel_range) for name in options.models}
-        evaluate(models, evaluation, results, data_dir=options.data_dir, verbose=int(not options.json))
-    rows = [row for row in results.rows if row["model"] in models]
+    rows = evaluate_files(
+        options.models,
+        Evaluation(**{name: value for name, value in values.items() if value is not None}),
+        options.csv,
+        overwrite=options.overwrite,
+        pixel_range=_list("--pixel-range", options.pixel_range, int),
+        data_dir=options.data_dir,
+        verbose=int(not options.json),
+    )
     if options.page:
-        page = write_page(
-            options.page, rows, title=f"Robustness on {options.dataset}",
-            description=f"Measured by keras-selectivity evaluate on {len(models)} networks.",
-            results=os.path.relpath(options.csv, options.page) if options.csv else "",
-        )  # fmt: skip
+        title = f"{len(options.models)} networks on {options.dataset}"
+        results = os.path.relpath(options.csv, options.page) if options.csv else None
+        page = write_page(options.page, rows, title=title, description="", results=results)
     if options.json:
         print(json.dumps(rows))
         return
     print(table(rows))
-    if len(models) == 1:
+    if len(options.models) == 1:
         print(f"\n{layer_table(rows)}")
     if options.page:
         print(f"Page in {page}")

@@ -69,7 +69,7 @@ def write_page(folder, rows, *, title, description, results):
         rows: What `keras_selectivity.studies.read_results` returns.
         title: Heading.
         description: What was done.
-        results: Name of the file with all numbers, as the page should link to it.
+        results: Name of the file with all numbers, as the page should link to it, or `None`.
 
     Returns:
         Path of the page.
@@ -88,6 +88,7 @@ def write_page(folder, rows, *, title, description, results):
         f'<figure><img src="{name}" alt="{escape(caption)}"><figcaption>{escape(caption)}</figcaption></figure>'
         for name, caption in figures
     )
+    link = f' All numbers: <a href="{escape(results)}">{escape(results)}</a>.' if results else ""
     path = folder / "index.html"
     write_text(
         path,
@@ -98,7 +99,7 @@ def write_page(folder, rows, *, title, description, results):
 <p>{escape(description)}</p>
 <table><thead>{head}</thead><tbody>{"".join(body)}</tbody></table>
 {pictures}
-<footer>{escape(_protocol(rows))} All numbers: <a href="{results}">{results}</a>.</footer>
+<footer>{escape(_protocol(rows))}{link}</footer>
 </body></html>
 """,
     )

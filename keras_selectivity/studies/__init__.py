@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "execute": "_run",
         "Evaluation": "_evaluation",
         "evaluate": "_evaluate",
+        "evaluate_files": "_evaluate",
         "COLUMNS": "_results",
         "Results": "_results",
         "read_results": "_results",

@@ -1,18 +1,24 @@
 """Evaluation of trained networks on a test set, piece by piece into a table that can be continued."""
 
+import contextlib
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import keras
 import numpy as np
 
 from keras_selectivity import datasets
+from keras_selectivity import robustness
 from keras_selectivity._errors import InputError
+from keras_selectivity.saved_model import load
 from keras_selectivity.saved_model import versions
-from keras_selectivity.studies import _evaluation as pieces
-from keras_selectivity.studies._evaluation import Test
+from keras_selectivity.studies import _pieces as pieces
+from keras_selectivity.studies._evaluation import check
+from keras_selectivity.studies._pieces import Test
 from keras_selectivity.studies._results import PIECE
 from keras_selectivity.studies._results import Results
+from keras_selectivity.studies._results import sole_writer
 
 
 def evaluate(models, evaluation, results=None, *, data_dir=None, verbose=1):
@@ -36,7 +42,7 @@ def evaluate(models, evaluation, results=None, *, data_dir=None, verbose=1):
             the table holds results of another network of the same name.
     """
     results = Results() if results is None else results
-    pieces.check(evaluation)
+    check(evaluation)
     data = datasets.load(evaluation.dataset, data_dir)
     for name, exported in models.items():
         if exported.classes != data.classes:
@@ -57,6 +63,34 @@ def evaluate(models, evaluation, results=None, *, data_dir=None, verbose=1):
         few = min(evaluation.gradient_samples, len(session.test.labels))
         session.measure("unit gradients", settings, pieces.unit_gradient_rows, test=session.subset(few))
     return results
+
+
+def evaluate_files(
+    paths, evaluation, table=None, *, overwrite=False, pixel_range=(0, 1), data_dir=None, verbose=1
+):
+    """Measures trained networks on disk and keeps the rows in a file.
+
+    Args:
+        paths: SavedModel directories or `.keras` files, as `keras_selectivity.load` takes them.
+        evaluation: An `Evaluation`.
+        table: A `.csv` or `.parquet` file, continued if it exists; `None` keeps the rows in memory.
+        overwrite: Start the file anew.
+        pixel_range: What the networks expect for pixels 0 and 1.
+        data_dir: Where prepared data sets lie.
+        verbose: 0 shows no progress.
+
+    Returns:
+        The rows of these networks.
+
+    Raises:
+        InputError: As `evaluate`, or another process writes to the file.
+    """
+    models = {str(path): load(path, pixel_range=pixel_range) for path in paths}
+    with sole_writer(table) if table else contextlib.nullcontext():
+        if table and overwrite:
+            Path(table).unlink(missing_ok=True)
+        results = evaluate(models, evaluation, Results(table), data_dir=data_dir, verbose=verbose)
+    return [row for row in results.rows if row["model"] in models]
 
 
 class _Session:
@@ -123,8 +157,6 @@ def _about(name, exported):
 
 
 def _attack(session):
-    from keras_selectivity import robustness
-
     evaluation, test = session.evaluation, session.test
     fgsm = {"epsilons": [round(e, 8) for e in evaluation.epsilons]}
     session.measure("fgsm", fgsm, pieces.fgsm_rows, perturbation="fgsm")
@@ -172,8 +204,6 @@ def _source(session):
 
 
 def _corrupt(session, data_dir):
-    from keras_selectivity import robustness
-
     evaluation, test = session.evaluation, session.test
     if evaluation.corrupted_data is None:
         clean = datasets.Split(test.images, test.labels)

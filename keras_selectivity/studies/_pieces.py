@@ -1,0 +1,122 @@
+"""The pieces of an evaluation: from a network and a test set to tidy rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_selectivity import robustness
+from keras_selectivity.representations import measure_selectivity
+from keras_selectivity.studies._statistics import mean_interval
+
+
+@dataclass(frozen=True)
+class Test:
+    """The samples an evaluation runs on, and how they were chosen.
+
+    Attributes:
+        images: `(n, height, width, 3)` uint8.
+        labels: `(n,)` int64.
+        protocol: Dict of what it takes to choose them again.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    protocol: dict
+
+
+def clean_rows(exported, test, evaluation, verbose):
+    """Accuracy and selectivity; accuracy alone for a model that offers no units."""
+    if not exported.layer_names:
+        share = robustness.accuracy(exported, test.images, test.labels, verbose=verbose)
+        return [{"measure": "accuracy", "value": share}]
+    rows = measure_selectivity(exported, (test.images, test.labels), verbose=verbose).rows()
+    return [row for row in rows if evaluation.units or row["unit"] is None]
+
+
+def fgsm_rows(exported, test, evaluation, verbose):
+    """Accuracy and loss under FGSM by epsilon."""
+    found = robustness.fgsm_accuracy(exported, test.images, test.labels, evaluation.epsilons, verbose=verbose)
+    return [
+        {"measure": measure, "epsilon": epsilon, "value": float(value)}
+        for measure in ("accuracy", "loss")
+        for epsilon, value in zip(evaluation.epsilons, getattr(found, measure), strict=True)
+    ]
+
+
+def pgd_rows(exported, test, evaluation, verbose):
+    """Accuracy and loss under PGD by number of steps."""
+    found = robustness.pgd_accuracy(
+        exported, test.images, test.labels, steps=evaluation.pgd_steps, step_size=evaluation.pgd_step_size,
+        epsilon=evaluation.pgd_epsilon, norm=evaluation.pgd_norm, verbose=verbose,
+    )  # fmt: skip
+    rows = [
+        {"measure": measure, "steps": steps, "value": float(value)}
+        for measure in ("accuracy", "worst_accuracy", "loss")
+        for steps, value in zip(found.steps, getattr(found, measure), strict=True)
+    ]
+    return [*rows, {"measure": "largest_change", "steps": found.steps[-1], "value": found.largest_change}]
+
+
+def control_rows(exported, test, evaluation, transferred, verbose):
+    """The gradient-masking report; prints what it warns of."""
+    found = robustness.gradient_masking(
+        exported, test.images, test.labels, seed=evaluation.seed, transferred=transferred, verbose=verbose
+    )
+    if verbose:
+        print(f"    {found}", flush=True)
+    rows = [
+        {"measure": measure, "value": getattr(found, measure)}
+        for measure in (
+            "zero_gradients",
+            "single_step_accuracy",
+            "random_start_accuracy",
+            "transfer_accuracy",
+        )
+    ]
+    rows.append({"measure": "masking_warnings", "value": len(found.warnings)})
+    return [{**row, "epsilon": found.epsilon} for row in rows if row["value"] is not None]
+
+
+def jacobian_rows(exported, test, evaluation, verbose):
+    """Mean and median norm of the input-output Jacobian, the mean with a bootstrap interval."""
+    norms = robustness.jacobian_norm(
+        exported, test.images, projections=evaluation.projections, seed=evaluation.seed, verbose=verbose
+    )
+    mean, low, high = mean_interval(norms, seed=evaluation.seed)
+    values = {"mean": mean, "mean_low": low, "mean_high": high, "median": float(np.median(norms))}
+    return [{"measure": f"jacobian_norm_{name}", "value": value} for name, value in values.items()]
+
+
+def unit_gradient_rows(exported, test, evaluation, verbose):
+    """Coefficients of variation of the input-unit gradients, by layer."""
+    rows = []
+    for layer in robustness.input_unit_gradients(
+        exported,
+        test.images,
+        units_per_layer=evaluation.units_per_layer,
+        seed=evaluation.seed,
+        verbose=verbose,
+    ):
+        alive = ~layer.dead
+        over_samples = layer.variation_over_samples
+        values = {
+            "units_measured": len(layer.units),
+            "dead_unit_gradients": float(layer.dead.mean()),
+            "unit_gradient_mean": float(layer.mean[alive].mean()) if alive.any() else None,
+            "unit_gradient_variation_over_samples": float(over_samples[alive].mean())
+            if alive.any()
+            else None,
+            "unit_gradient_variation_over_units": layer.variation_over_units if alive.any() else None,
+        }
+        rows += [{"layer": layer.name, "measure": m, "value": v} for m, v in values.items()]
+        if evaluation.units:
+            rows += [
+                {"layer": layer.name, "unit": int(unit), "measure": measure, "value": float(value)}
+                for measure, found in (
+                    ("unit_gradient_mean", layer.mean),
+                    ("unit_gradient_variation_over_samples", over_samples),
+                )
+                for unit, value in zip(layer.units, found, strict=True)
+                if np.isfinite(value)
+            ]
+    return rows
