@@ -27,6 +27,9 @@ __getattr__, __dir__, __all__ = attach(
         "load": "saved_model",
         # Measuring
         "measure_selectivity": "representations",
+        "dimensionality": "representations",
+        "layer_spectra": "representations",
+        "pwcca_distance": "representations",
         "corrupt": "datasets",
         "fgsm": "robustness",
         "pgd": "robustness",
@@ -36,6 +39,7 @@ __getattr__, __dir__, __all__ = attach(
         "datasets": "datasets",
         "networks": "networks",
         "robustness": "robustness",
+        "representations": "representations",
         "InputError": "_errors",
     },
 )

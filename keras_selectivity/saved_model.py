@@ -21,6 +21,10 @@ from keras_selectivity._files import write_json
 _RUN = "run.json"
 _FORMAT = "keras_selectivity SavedModel"
 _FORMAT_VERSION = 1
+_NO_UNITS = (
+    "This is a foreign SavedModel, which offers logits only. Load its .keras file, or export it with "
+    "keras_selectivity.export, to see its units."
+)
 
 
 def export(model, path, *, seed=None, history=None, protocol=None, overwrite=False):
@@ -195,6 +199,21 @@ class Exported:
             )
         return labels
 
+    def layers(self, names=None):
+        """Names of layers: those given, or all.
+
+        Raises:
+            InputError: A name is unknown, or the model offers no layers.
+        """
+        if not self.layer_names:
+            raise InputError(
+                _NO_UNITS if "unit_means" not in self._functions else "The model has no layer with units."
+            )
+        unknown = [name for name in names or () if name not in self.layer_names]
+        if unknown:
+            raise InputError(f"Unknown layers {', '.join(unknown)}. There are {', '.join(self.layer_names)}.")
+        return list(self.layer_names if names is None else names)
+
     def compiled(self, function, *options):
         """`function(self, *options)`, made once and kept: a `tf.function` that a second call reuses."""
         key = (function, *options)
@@ -204,10 +223,7 @@ class Exported:
 
     def _by_layer(self, name, x):
         if name not in self._functions:
-            raise InputError(
-                "This is a foreign SavedModel, which offers logits only. Load its .keras file, or export it "
-                "with keras_selectivity.export, to see its units."
-            )
+            raise InputError(_NO_UNITS)
         values = self._call(name, x)
         return {layer: values[layer] for layer in self.layer_names}
 

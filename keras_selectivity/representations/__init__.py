@@ -1,4 +1,4 @@
-"""Measures of what a trained network's units represent."""
+"""What a trained network's units and layers represent."""
 
 from keras_selectivity._lazy import attach
 
@@ -8,5 +8,12 @@ __getattr__, __dir__, __all__ = attach(
         "measure_selectivity": "_unit_selectivity",
         "SelectivityMeasurement": "_unit_selectivity",
         "LayerSelectivity": "_unit_selectivity",
+        "Spectrum": "_dimensionality",
+        "RunningCovariance": "_dimensionality",
+        "spectrum": "_dimensionality",
+        "dimensionality": "_dimensionality",
+        "layer_spectra": "_layer_spectra",
+        "pwcca_distance": "_pwcca",
+        "pwcca_baseline": "_pwcca",
     },
 )

@@ -124,10 +124,7 @@ def measure_selectivity(exported, dataset, *, batch_size=500, verbose=1):
         InputError: The model offers no units, images are no pixels in [0, 1], or the data set is
             empty or holds fewer than two classes.
     """
-    names = exported.layer_names
-    if not names:
-        exported.unit_means(np.zeros([1, *(exported.input_shape or (1, 1, 1))]))  # says why not
-        raise InputError("The model has no layer whose units could be measured.")
+    names = exported.layers()
     statistics = ClassStatistics(exported.classes, sum(exported.units.values()))
     correct = samples = 0
     batches, steps = _batches(dataset, batch_size)
@@ -136,7 +133,10 @@ def measure_selectivity(exported, dataset, *, batch_size=500, verbose=1):
         images = exported.pixels(images)
         labels = exported.labels(labels, len(images))
         means, logits = exported.unit_means(images), np.asarray(exported.logits(images))
-        statistics.update(np.concatenate([np.asarray(means[n]) for n in names], axis=1), labels)
+        try:
+            statistics.update(np.concatenate([np.asarray(means[n]) for n in names], axis=1), labels)
+        except ValueError as error:  # activations that are not finite
+            raise InputError(str(error)) from error
         correct += int((logits.argmax(axis=1) == labels).sum())
         samples += len(labels)
         bar.add(1)

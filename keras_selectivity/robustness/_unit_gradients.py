@@ -80,12 +80,7 @@ def input_unit_gradients(
     images = exported.pixels(images)
     if not len(images):
         raise InputError("There are no images.")
-    if not exported.layer_names:
-        exported.unit_means(images[:1])  # says why not
-    layers = exported.layer_names if layers is None else list(layers)
-    unknown = [name for name in layers if name not in exported.layer_names]
-    if unknown:
-        raise InputError(f"Unknown layers {', '.join(unknown)}. There are {', '.join(exported.layer_names)}.")
+    layers = exported.layers(layers)
     if units_per_layer is not None:
         whole_number("units_per_layer", units_per_layer, 1)
     whole_number("seed", seed, 0)

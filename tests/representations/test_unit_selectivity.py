@@ -94,6 +94,15 @@ def test_bad_data_are_named(exported, tiny_data, change, message):
         ks.measure_selectivity(exported, change(*tiny_data), verbose=0)
 
 
+def test_activations_that_are_not_finite_are_refused(tmp_path, tiny_data):
+    network = tiny_network(normalised=False)
+    conv = network.get_layer("conv_c")
+    conv.set_weights([conv.get_weights()[0], conv.get_weights()[1] + np.inf])
+    ks.export(network, tmp_path / "m")
+    with pytest.raises(ks.InputError, match="not finite"):
+        ks.measure_selectivity(ks.load(tmp_path / "m"), tiny_data, verbose=0)
+
+
 def test_rounding_below_zero_is_tolerated(exported, tiny_data):
     images = tiny_data[0].copy()
     images[0, 0, 0, 0] = -3e-8

@@ -1,0 +1,83 @@
+"""Spectra of all layers of a trained classifier, for images or for what a perturbation changes."""
+
+import keras
+import numpy as np
+
+from keras_selectivity._errors import InputError
+from keras_selectivity.representations._dimensionality import RunningCovariance
+from keras_selectivity.representations._dimensionality import spectrum
+
+
+def layer_spectra(
+    exported, images, perturbed=None, *, layers=None, full_maps=False, batch_size=250, verbose=1
+):
+    """Spectrum of every layer's activations, or of their change under a perturbation.
+
+    The activations are those of the units (spatial means, all layers in one streaming pass), or the
+    full maps, flattened, one layer after the other. With `perturbed` it is the clean activations
+    minus the perturbed ones. ("On the relationship between class selectivity, dimensionality, and
+    robustness", section 2 and appendix A.1.5.)
+
+    Args:
+        exported: What `keras_selectivity.load` returns.
+        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        perturbed: The same images in the same order, perturbed. Defaults to None.
+        layers: Names of layers. Defaults to all.
+        full_maps: Use every position of the maps, not their spatial means. Defaults to False.
+        batch_size: Images at a time. Defaults to 250.
+        verbose: 0 shows no progress bar.
+
+    Returns:
+        Dict, layer name -> `Spectrum`.
+
+    Raises:
+        InputError: Fewer than two images, as many perturbed ones as there are not clean ones, an
+            unknown layer, or activations that are not finite (naming the layer).
+    """
+    images = exported.pixels(images)
+    if perturbed is not None:
+        perturbed = exported.pixels(perturbed)
+        if len(perturbed) != len(images):
+            raise InputError(f"{len(images)} clean images come with {len(perturbed)} perturbed ones.")
+    if len(images) < 2:
+        raise InputError(f"Dimensionality needs at least two images. Received: {len(images)}.")
+    names = exported.layers(layers)
+    starts = range(0, len(images), batch_size)
+    bar = keras.utils.Progbar(
+        len(starts) * (len(names) if full_maps else 1), verbose=verbose, unit_name="batch"
+    )
+
+    def read(start, function):
+        part = slice(start, start + batch_size)
+        found = function(images[part])
+        if perturbed is None:
+            return {name: np.asarray(found[name], np.float32) for name in names}
+        other = function(perturbed[part])
+        return {name: np.asarray(found[name], np.float64) - np.asarray(other[name]) for name in names}
+
+    if not full_maps:
+        running = {name: RunningCovariance(exported.units[name]) for name in names}
+        for start in starts:
+            for name, values in read(start, exported.unit_means).items():
+                _named(name, running[name].update, values)
+            bar.add(1)
+        return {name: running[name].spectrum() for name in names}
+    spectra = {}
+    for name in names:
+        collected = None
+        for start in starts:
+            values = read(start, exported.activations)[name]
+            values = values.reshape(len(values), -1)
+            if collected is None:
+                collected = np.empty([len(images), values.shape[1]], np.float32)
+            collected[start : start + len(values)] = values
+            bar.add(1)
+        spectra[name] = _named(name, spectrum, collected)
+    return spectra
+
+
+def _named(name, function, *arguments):
+    try:
+        return function(*arguments)
+    except InputError as error:
+        raise InputError(f"Layer {name}: {error}") from error
