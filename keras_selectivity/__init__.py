@@ -27,9 +27,11 @@ __getattr__, __dir__, __all__ = attach(
         "load": "saved_model",
         # Measuring
         "measure_selectivity": "representations",
+        "measure_units": "representations",
         "dimensionality": "representations",
         "layer_spectra": "representations",
         "pwcca_distance": "representations",
+        "off_axis_selectivity": "representations",
         "corrupt": "datasets",
         "fgsm": "robustness",
         "pgd": "robustness",

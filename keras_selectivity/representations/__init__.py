@@ -8,6 +8,10 @@ __getattr__, __dir__, __all__ = attach(
         "measure_selectivity": "_unit_selectivity",
         "SelectivityMeasurement": "_unit_selectivity",
         "LayerSelectivity": "_unit_selectivity",
+        "LayerUnits": "_units",
+        "measure_units": "_units",
+        "collect_units": "_units",
+        "rank_correlations": "_units",
         "Spectrum": "_dimensionality",
         "RunningCovariance": "_dimensionality",
         "spectrum": "_dimensionality",
@@ -15,5 +19,7 @@ __getattr__, __dir__, __all__ = attach(
         "layer_spectra": "_layer_spectra",
         "pwcca_distance": "_pwcca",
         "pwcca_baseline": "_pwcca",
+        "OffAxisSelectivity": "_off_axis",
+        "off_axis_selectivity": "_off_axis",
     },
 )

@@ -14,5 +14,8 @@ __getattr__, __dir__, __all__ = attach(
         "Reduction": "_batch",
         "batch_selectivity": "_batch",
         "ClassStatistics": "_streaming",
+        "precision": "_unit_measures",
+        "mutual_information": "_unit_measures",
+        "active_share": "_unit_measures",
     },
 )

@@ -1,0 +1,154 @@
+"""Every measure of every unit of a trained classifier, and how the measures go together."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+from scipy import stats
+
+from keras_selectivity._errors import InputError
+from keras_selectivity.selectivity import ClassStatistics
+from keras_selectivity.selectivity import active_share
+from keras_selectivity.selectivity import mutual_information
+from keras_selectivity.selectivity import precision
+
+MEASURES = ("selectivity", "discriminability", "precision", "mutual_information", "active_share")
+
+
+@dataclass(frozen=True)
+class LayerUnits:
+    """Measures of the units of one layer, each a `(units,)` array.
+
+    Attributes:
+        name: Name of the layer.
+        selectivity: Class selectivity index, in [0, 1].
+        discriminability: Class discriminability d', not negative.
+        precision: Share of the most common class among the most activating samples.
+        mutual_information: Of activation and class, in bits.
+        active_share: Share of samples with a positive activation.
+        preferred_class: Class with the largest mean activation.
+        dead: Zero for every sample.
+        sparse: Active for fewer than half of the samples.
+    """
+
+    name: str
+    selectivity: np.ndarray
+    discriminability: np.ndarray
+    precision: np.ndarray
+    mutual_information: np.ndarray
+    active_share: np.ndarray
+    preferred_class: np.ndarray
+    dead: np.ndarray
+    sparse: np.ndarray
+
+
+def measure_units(
+    exported, images, labels, *, layers=None, top=None, bins=100, seed=0, batch_size=500, verbose=1
+):
+    """All single-unit measures on a whole data set.
+
+    ("Selectivity considered harmful", appendices A.10, A.11, A.13, A.14.) The units' activations
+    are held in memory as float32.
+
+    Args:
+        exported: What `keras_selectivity.load` returns.
+        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        labels: `(n,)` integers of at least two classes.
+        layers: Names of layers. Defaults to all.
+        top: Samples that count for the precision. Defaults to the mean number per class.
+        bins: Bins of the mutual information. Defaults to 100.
+        seed: Seed of the order of ties for the precision.
+        batch_size: Images at a time. Defaults to 500.
+        verbose: 0 shows no progress bar.
+
+    Returns:
+        A list of `LayerUnits`, one a layer.
+
+    Raises:
+        InputError: The model offers no units, a layer is unknown, images or labels do not fit, or
+            activations are not finite.
+    """
+    names = exported.layers(layers)
+    activations, labels = collect_units(
+        exported, images, labels, names, batch_size=batch_size, verbose=verbose
+    )
+    found = []
+    for name in names:
+        values = activations.pop(name)
+        statistics = ClassStatistics(exported.classes, values.shape[1])
+        try:
+            statistics.update(values, labels)
+            precise = precision(values, labels, top=top, seed=seed)
+        except ValueError as error:
+            raise InputError(f"Layer {name}: {error}") from error
+        share = active_share(values)
+        shifted = np.full(values.shape[1], exported.shifts[name])
+        found.append(
+            LayerUnits(
+                name,
+                statistics.selectivity(shifted),
+                statistics.discriminability(),
+                precise,
+                mutual_information(values, labels, bins=bins),
+                share,
+                statistics.preferred_class,
+                statistics.dead,
+                share < 0.5,
+            )
+        )
+    return found
+
+
+def collect_units(exported, images, labels, layers=None, *, batch_size=500, verbose=1):
+    """Unit activations of a whole data set.
+
+    Returns:
+        `(activations, labels)`: dict, layer name -> `(n, units)` float32; and `(n,)` int64.
+
+    Raises:
+        InputError: The model offers no units, a layer is unknown, images or labels do not fit, or
+            there are fewer than two classes.
+    """
+    names = exported.layers(layers)
+    labels = exported.labels(labels, len(images))
+    if len(np.unique(labels)) < 2:
+        raise InputError("Measures of units need samples of at least two classes.")
+    found = {name: np.empty([len(labels), exported.units[name]], np.float32) for name in names}
+    starts = range(0, len(labels), batch_size)
+    bar = keras.utils.Progbar(len(starts), verbose=verbose, unit_name="batch")
+    for start in starts:
+        part = slice(start, start + batch_size)
+        means = exported.unit_means(exported.pixels(images[part]))
+        for name in names:
+            found[name][part] = means[name]
+        bar.add(1)
+    return found, labels
+
+
+def rank_correlations(layers):
+    """Spearman's rank correlation between the measures, over all units that are not dead.
+
+    ("Selectivity considered harmful", appendix A.14.)
+
+    Args:
+        layers: What `measure_units` returns.
+
+    Returns:
+        Dict, pair of names of measures -> `(correlation, p-value)`.
+
+    Raises:
+        InputError: Fewer than three units are alive.
+    """
+    alive = ~np.concatenate([layer.dead for layer in layers])
+    if alive.sum() < 3:
+        raise InputError(f"Rank correlations need at least three units that are not dead; {alive.sum()} are.")
+    values = {name: np.concatenate([getattr(layer, name) for layer in layers])[alive] for name in MEASURES}
+    found = {}
+    for number, first in enumerate(MEASURES):
+        for second in MEASURES[number + 1 :]:
+            if np.ptp(values[first]) == 0 or np.ptp(values[second]) == 0:
+                found[first, second] = (float("nan"), float("nan"))
+                continue
+            result = stats.spearmanr(values[first], values[second])
+            found[first, second] = (float(result.statistic), float(result.pvalue))
+    return found
