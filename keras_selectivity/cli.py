@@ -153,7 +153,6 @@ def _add_evaluate(commands):
         "measured again")  # fmt: skip
     add("--overwrite", action="store_true", help="start the file anew")
     add("--page", metavar="DIR", help="write a page with figures")
-    add("--units", action="store_true", help="add the measures of every single unit to the rows")
     add("--seed", type=int, default=0, help="seed of subsets, corruptions, controls (default: %(default)s)")
     group = command.add_argument_group("attacks")
     add = group.add_argument
@@ -184,6 +183,20 @@ def _add_evaluate(commands):
     add("--unit-gradients", action="store_true", help="variation of the input-unit gradients")
     add("--units-per-layer", type=int, metavar="N", help="most units of a layer (default: 64)")
     add("--gradient-samples", type=int, metavar="N", help="samples for the unit gradients (default: 1000)")
+    group = command.add_argument_group("representations")
+    add = group.add_argument
+    add("--units", action="store_true", help="all measures of every single unit")
+    add(
+        "--dimensionality",
+        action="store_true",
+        help="PCA dimensionality: clean, corrupted and adversarial difference",
+    )
+    add("--variance", type=float, metavar="V", help="share of the variance to explain (default: 0.9)")
+    add("--full-maps", action="store_true", help="dimensionality of the full maps instead of spatial means")
+    add("--pwcca", action="store_true", help="PWCCA distances between all pairs of the networks")
+    add("--off-axis", action="store_true", help="upper bound of the selectivity in rotated axes")
+    add("--off-axis-steps", type=int, metavar="N", help="most steps of its search (default: 3500)")
+    add("--layers", metavar="NAME,NAME", help="layers for these three (default: all)")
     _add_json(command)
     _add_data_dir(command)
 
@@ -196,7 +209,7 @@ def _evaluate(options):
     from keras_selectivity.studies import evaluate_files
 
     values = {name: getattr(options, name, None) for name in Evaluation.__dataclass_fields__}
-    for name, kind in (("epsilons", float), ("pgd_steps", int), ("only_corruptions", str)):
+    for name, kind in (("epsilons", float), ("pgd_steps", int), ("only_corruptions", str), ("layers", str)):
         if values[name]:
             values[name] = _list(f"--{name.replace('_', '-')}", values[name], kind)
     values["verify"] = not options.unverified

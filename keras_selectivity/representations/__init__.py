@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "measure_selectivity": "_unit_selectivity",
         "SelectivityMeasurement": "_unit_selectivity",
         "LayerSelectivity": "_unit_selectivity",
+        "MEASURES": "_units",
         "LayerUnits": "_units",
         "measure_units": "_units",
         "collect_units": "_units",

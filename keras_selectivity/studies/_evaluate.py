@@ -1,6 +1,8 @@
 """Evaluation of trained networks on a test set, piece by piece into a table that can be continued."""
 
 import contextlib
+import functools
+import itertools
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,6 +11,7 @@ import keras
 import numpy as np
 
 from keras_selectivity import datasets
+from keras_selectivity import representations
 from keras_selectivity import robustness
 from keras_selectivity._errors import InputError
 from keras_selectivity.saved_model import load
@@ -51,6 +54,8 @@ def evaluate(models, evaluation, results=None, *, data_dir=None, verbose=1):
             )
     session = _Session(models, evaluation, results, data, verbose)
     session.measure("clean", {}, pieces.clean_rows)
+    if evaluation.units:
+        session.measure("units", {}, pieces.unit_rows)
     if evaluation.attacks:
         _attack(session)
     if evaluation.corruptions:
@@ -62,6 +67,13 @@ def evaluate(models, evaluation, results=None, *, data_dir=None, verbose=1):
         settings = {"units_per_layer": evaluation.units_per_layer}
         few = min(evaluation.gradient_samples, len(session.test.labels))
         session.measure("unit gradients", settings, pieces.unit_gradient_rows, test=session.subset(few))
+    if evaluation.dimensionality:
+        _dimensionality(session)
+    if evaluation.pwcca:
+        _compare(session)
+    if evaluation.off_axis:
+        settings = {"steps": evaluation.off_axis_steps, "layers": evaluation.layers}
+        session.measure("off-axis", settings, pieces.off_axis_rows, validation=session.validation)
     return results
 
 
@@ -109,25 +121,37 @@ class _Session:
             protocol = {"balanced_subset": samples, "of": len(self.data.test.labels)}
         return Test(split.images, split.labels, protocol)
 
-    def measure(self, what, settings, function, *, perturbation=None, test=None, **arguments):
+    def validation(self, name):
+        """Images and labels that the network's training held out, by the protocol of its `run.json`.
+
+        A tenth of the training samples for a network without one.
+        """
+        exported = self.models[name]
+        tenth = len(self.data.train.labels) // self.data.classes // 10
+        per_class = (exported.run.get("protocol") or {}).get("validation_per_class", tenth)
+        held_out = datasets.hold_out(self.data.train, per_class, exported.run.get("seed") or 0)[1]
+        return held_out.images, held_out.labels
+
+    def measure(self, what, settings, function, *, perturbation=None, severity=None, test=None, **arguments):
         """Runs `function` for every model that lacks the piece, and adds its rows.
 
         `arguments` are functions of the model's name.
         """
         test = self.test if test is None else test
-        for name, shared in self.missing(what, settings, perturbation, None, test):
+        for name, shared in self.missing(what, settings, perturbation, severity, test):
             if self.verbose:
                 print(f"{name}: {what}, {len(test.labels):,} images", flush=True)
             values = {key: value(name) for key, value in arguments.items()}
             rows = function(self.models[name], test, self.evaluation, verbose=self.verbose, **values)
             self.results.add([{**shared, **row} for row in rows])
 
-    def missing(self, what, settings, perturbation, severity, test):
+    def missing(self, what, settings, perturbation, severity, test, other=None):
         """Names of the models that lack a piece, each with the columns its rows share."""
         protocol = {"evaluation": what, "seed": self.evaluation.seed, **test.protocol, **settings}
         for name, exported in self.models.items():
             shared = {
                 **_about(name, exported),
+                "other": other,
                 "dataset": self.evaluation.dataset,
                 "split": "test",
                 "samples": len(test.labels),
@@ -201,6 +225,59 @@ def _source(session):
             )
         return wanted
     return next((n for n, e in session.models.items() if _about(n, e)["alpha"] == 0), None)
+
+
+def _dimensionality(session):
+    evaluation, test = session.evaluation, session.test
+    settings = {
+        "variance": evaluation.variance,
+        "activations": "full maps" if evaluation.full_maps else "units",
+        "layers": evaluation.layers,
+    }
+    corruption, severity = evaluation.perturbation
+    corrupted, pgd = [], {"steps": 25, "step_size": evaluation.pgd_step_size}
+
+    def corrupt(_):
+        if not corrupted:
+            corrupted.append(
+                datasets.corrupt(
+                    test.images, corruption, severity, seed=evaluation.seed, textures=evaluation.frost
+                )
+            )
+        return corrupted[0]
+
+    def attack(name):
+        return robustness.pgd(session.models[name], test.images, test.labels, **pgd, verbose=session.verbose)
+
+    measure = functools.partial(session.measure, "dimensionality", function=pieces.dimensionality_rows)
+    measure(settings, perturbed=lambda _: None)
+    generated = {**settings, "source": f"generated, seed {evaluation.seed}"}
+    measure(generated, perturbation=corruption, severity=severity, perturbed=corrupt)
+    measure({**settings, **pgd}, perturbation="pgd", perturbed=attack)
+
+
+def _compare(session):
+    """Distances between all pairs of models; every model's activations are computed once."""
+    test, layers = session.test, session.evaluation.layers
+    settings = {"layers": layers, "symmetric": True, "variant": "paper"}
+    activations = {}
+
+    def collected(name):
+        if name not in activations:
+            activations[name] = representations.collect_units(
+                session.models[name], test.images, test.labels, layers, verbose=0
+            )[0]
+        return activations[name]
+
+    for first, second in itertools.combinations(session.models, 2):
+        if session.models[first].units != session.models[second].units:
+            raise InputError(f"{first} and {second} have different layers and cannot be compared.")
+        for name, shared in session.missing("pwcca", settings, None, None, test, other=second):
+            if name == first:
+                if session.verbose:
+                    print(f"PWCCA: {first} and {second}", flush=True)
+                rows = pieces.pwcca_rows(collected(first), collected(second))
+                session.results.add([{**shared, **row} for row in rows])
 
 
 def _corrupt(session, data_dir):

@@ -18,7 +18,7 @@ class Evaluation:
     Attributes:
         dataset: Name of a data set.
         limit: Size of a class-balanced subset of the test split; `None` uses all.
-        units: Also the measures of every single unit.
+        units: The measures of every single unit, and how they go together.
         attacks: FGSM, PGD and the controls for gradient masking.
         epsilons: Strengths of FGSM, in pixels of [0, 1].
         pgd_steps: Numbers of steps of PGD.
@@ -37,7 +37,17 @@ class Evaluation:
         unit_gradients: Variation of the input-unit gradients.
         units_per_layer: Most units of a layer to take into account.
         gradient_samples: Size of the class-balanced subset for the input-unit gradients.
-        seed: Seed of subsets, corruptions, controls, projections and the bootstrap.
+        dimensionality: PCA dimensionality of the layers: clean, and of what `perturbation` and PGD
+            of 25 steps change.
+        variance: Share of the variance that the principal components explain.
+        full_maps: Use the full maps for the dimensionality instead of spatial means.
+        perturbation: `(corruption, severity)` for the dimensionality of the change.
+        pwcca: Projection-weighted CCA distances between all pairs of models.
+        off_axis: Upper bound of the off-axis selectivity, fitted on the validation samples of the
+            model's training.
+        off_axis_steps: Most steps of its search.
+        layers: Names of layers for these three; `None` takes all.
+        seed: Seed of subsets, corruptions, controls, projections, ties and the bootstrap.
     """
 
     dataset: str
@@ -60,6 +70,14 @@ class Evaluation:
     unit_gradients: bool = False
     units_per_layer: int | None = 64
     gradient_samples: int = 1000
+    dimensionality: bool = False
+    variance: float = 0.9
+    full_maps: bool = False
+    perturbation: tuple = ("motion_blur", 3)
+    pwcca: bool = False
+    off_axis: bool = False
+    off_axis_steps: int = 3500
+    layers: tuple | None = None
     seed: int = 0
 
 
@@ -82,7 +100,10 @@ def check(evaluation):
         raise InputError(f"Numbers of steps must be at least 0. Received: {evaluation.pgd_steps}.")
     if evaluation.pgd_norm not in ("linf", "l2"):
         raise InputError(f"The norm must be linf or l2. Received: {evaluation.pgd_norm}.")
-    for name in ("projections", "units_per_layer", "gradient_samples", "limit"):
+    datasets.check_corruption(*evaluation.perturbation)
+    if not 0 < evaluation.variance <= 1:
+        raise InputError(f"The share of the variance must lie in (0, 1]. Received: {evaluation.variance}.")
+    for name in ("projections", "units_per_layer", "gradient_samples", "limit", "off_axis_steps"):
         value = getattr(evaluation, name)
         if value is not None and value < 1:
             raise InputError(f"{name} must be at least 1. Received: {value}.")

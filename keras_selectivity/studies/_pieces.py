@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_selectivity import representations
 from keras_selectivity import robustness
-from keras_selectivity.representations import measure_selectivity
 from keras_selectivity.studies._statistics import mean_interval
 
 
@@ -29,8 +29,96 @@ def clean_rows(exported, test, evaluation, verbose):
     if not exported.layer_names:
         share = robustness.accuracy(exported, test.images, test.labels, verbose=verbose)
         return [{"measure": "accuracy", "value": share}]
-    rows = measure_selectivity(exported, (test.images, test.labels), verbose=verbose).rows()
-    return [row for row in rows if evaluation.units or row["unit"] is None]
+    rows = representations.measure_selectivity(exported, (test.images, test.labels), verbose=verbose).rows()
+    return [row for row in rows if row["unit"] is None]
+
+
+def unit_rows(exported, test, evaluation, verbose):
+    """Measures of every unit, their means by layer, and the rank correlations between them."""
+    layers = representations.measure_units(
+        exported, test.images, test.labels, seed=evaluation.seed, verbose=verbose
+    )
+    rows = []
+    for layer in layers:
+        shares = {"dead_units": layer.dead, "sparse_units": layer.sparse}
+        measures = {name: getattr(layer, name) for name in representations.MEASURES}
+        rows += [
+            {
+                "layer": layer.name,
+                "measure": f"mean_{name}" if name in measures else name,
+                "value": value.mean(),
+            }
+            for name, value in {**shares, **measures}.items()
+        ]
+        rows += [
+            {"layer": layer.name, "unit": unit, "measure": name, "value": value}
+            for name, values in {
+                **measures,
+                "preferred_class": layer.preferred_class,
+                "dead": layer.dead,
+            }.items()
+            for unit, value in enumerate(values)
+        ]
+    for (first, second), (correlation, p) in representations.rank_correlations(layers).items():
+        rows.append({"measure": f"spearman_{first}_{second}", "value": correlation})
+        rows.append({"measure": f"spearman_p_{first}_{second}", "value": p})
+    return rows
+
+
+def dimensionality_rows(exported, test, evaluation, perturbed, verbose):
+    """PCA dimensionality by layer, of clean activations or of what a perturbation changes."""
+    spectra = representations.layer_spectra(
+        exported,
+        test.images,
+        perturbed,
+        layers=evaluation.layers,
+        full_maps=evaluation.full_maps,
+        verbose=verbose,
+    )
+    return [
+        {"layer": name, "measure": measure, "value": value}
+        for name, found in spectra.items()
+        for measure, value in (
+            ("dimensionality", found.fraction(evaluation.variance)),
+            ("dimensionality_of_alive", found.fraction(evaluation.variance, alive_only=True)),
+            ("participation_ratio", found.participation_ratio),
+        )
+    ]
+
+
+def off_axis_rows(exported, test, evaluation, validation, verbose):
+    """Off-axis selectivity by layer, and the axis-aligned selectivity beside it."""
+    names = exported.layers(evaluation.layers)
+    fit, fit_labels = representations.collect_units(exported, *validation, names, verbose=0)
+    score, labels = representations.collect_units(exported, test.images, test.labels, names, verbose=0)
+    rows = []
+    for name in names:
+        if verbose:
+            print(f"    {name}", flush=True)
+        found = representations.off_axis_selectivity(
+            fit[name], fit_labels, score[name], labels, steps=evaluation.off_axis_steps, seed=evaluation.seed,
+            verbose=verbose,
+        )  # fmt: skip
+        values = {
+            "off_axis_selectivity": found.value,
+            "rotated_selectivity": found.rotated,
+            "axis_aligned_selectivity": found.axis_aligned,
+            "axis_aligned_selectivity_shifted": found.axis_aligned_shifted,
+        }
+        rows += [{"layer": name, "measure": measure, "value": value} for measure, value in values.items()]
+    return rows
+
+
+def pwcca_rows(activations, others):
+    """Symmetric PWCCA distance by layer between two networks with the same layers."""
+    return [
+        {
+            "layer": name,
+            "measure": "pwcca_distance",
+            "value": representations.pwcca_distance(activations[name], others[name], symmetric=True),
+        }
+        for name in activations
+    ]
 
 
 def fgsm_rows(exported, test, evaluation, verbose):
@@ -109,14 +197,13 @@ def unit_gradient_rows(exported, test, evaluation, verbose):
             "unit_gradient_variation_over_units": layer.variation_over_units if alive.any() else None,
         }
         rows += [{"layer": layer.name, "measure": m, "value": v} for m, v in values.items()]
-        if evaluation.units:
-            rows += [
-                {"layer": layer.name, "unit": int(unit), "measure": measure, "value": float(value)}
-                for measure, found in (
-                    ("unit_gradient_mean", layer.mean),
-                    ("unit_gradient_variation_over_samples", over_samples),
-                )
-                for unit, value in zip(layer.units, found, strict=True)
-                if np.isfinite(value)
-            ]
+        rows += [
+            {"layer": layer.name, "unit": int(unit), "measure": measure, "value": float(value)}
+            for measure, found in (
+                ("unit_gradient_mean", layer.mean),
+                ("unit_gradient_variation_over_samples", over_samples),
+            )
+            for unit, value in zip(layer.units, found, strict=True)
+            if np.isfinite(value)
+        ]
     return rows

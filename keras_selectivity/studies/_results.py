@@ -10,11 +10,12 @@ from keras_selectivity._files import whole_file
 
 # Which network, measured on what, what was measured, and with which software. Empty means that a
 # column does not apply: a row without layer belongs to the network, one with `epoch` (0-based) to
-# the training history.
+# the training history, one with `other` to a pair of networks.
 COLUMNS = {
     "study": str,
     "model": str,
     "fingerprint": str,
+    "other": str,
     "network": str,
     "alpha": float,
     "seed": int,
@@ -41,7 +42,7 @@ COLUMNS = {
     "backend": str,
 }
 # What tells one piece of an evaluation from another. All rows of a piece agree in these.
-PIECE = ("model", "dataset", "split", "samples", "perturbation", "severity", "protocol")
+PIECE = ("model", "other", "dataset", "split", "samples", "perturbation", "severity", "protocol")
 
 
 class Results:
@@ -171,7 +172,9 @@ def _typed(row):
     unknown = set(row) - set(COLUMNS)
     if unknown:
         raise ValueError(f"There are no columns {', '.join(sorted(unknown))}.")
-    return {name: None if row.get(name) is None else kind(row[name]) for name, kind in COLUMNS.items()}
+    typed = {name: None if row.get(name) is None else kind(row[name]) for name, kind in COLUMNS.items()}
+    # What is undefined is an empty cell: NaN is not equal to itself, and no JSON.
+    return {name: None if value != value else value for name, value in typed.items()}
 
 
 def _write(path, rows):

@@ -19,7 +19,7 @@ from keras_selectivity.studies import read_results
 
 EVERYTHING = Evaluation(
     "shapes", limit=20, attacks=True, epsilons=(0.0, 0.01), pgd_steps=(0, 3), pgd_step_size=0.002,
-    corruptions=True, jacobian=True, unit_gradients=True, units_per_layer=2, gradient_samples=10,
+    corruptions=True, jacobian=True, unit_gradients=True, units_per_layer=2, gradient_samples=10, units=True,
 )  # fmt: skip
 
 
@@ -70,6 +70,12 @@ def test_rows_hold_what_the_functions_return(models, table):
         low, high = (rows_of(table, name, "jacobian", f"jacobian_norm_mean_{e}")[0] for e in ("low", "high"))
         assert mean["value"] == pytest.approx(norms.mean(), rel=1e-6)
         assert low["value"] < mean["value"] < high["value"]
+        (precise,) = [
+            r
+            for r in rows_of(table, name, "units", "precision")
+            if (r["layer"], r["unit"]) == ("stem_relu", 2)
+        ]
+        assert precise["value"] == ks.measure_units(exported, *test, verbose=0)[0].precision[2]
         by_layer = rows_of(table, name, "unit gradients", "unit_gradient_variation_over_units")
         assert [r["layer"] for r in by_layer] == exported.layer_names
         assert {r["samples"] for r in by_layer} == {10}
@@ -93,6 +99,41 @@ def test_corruption_rows_and_their_means(models, table):
         clean = rows_of(table, name, "clean", "accuracy")[0]["value"]
         for row in rows_of(table, name, "corruption", "relative_accuracy"):
             assert row["value"] == pytest.approx(means[row["perturbation"]] / clean)
+
+
+def test_rows_of_representations(models):
+    chosen = Evaluation(
+        "shapes", limit=150, dimensionality=True, pwcca=True, off_axis=True, off_axis_steps=3, pgd_step_size=0.01,
+        layers=("stem_relu", "stage1_block1_relu1"),
+    )  # fmt: skip
+    results = evaluate(models, chosen, verbose=0)
+    test = datasets.subset(datasets.load("shapes").test, 150, seed=0)
+    a, b = (models[name].unit_means(test.images / np.float32(255))["stem_relu"].numpy() for name in "ab")
+    adversarial = ks.pgd(models["a"], *test, steps=25, step_size=0.01, verbose=0)
+    blurred = ks.corrupt(test.images, "motion_blur", 3, seed=0) / np.float32(255)
+    for perturbation, values in (
+        (None, a),
+        ("motion_blur", a - models["a"].unit_means(blurred)["stem_relu"].numpy()),
+        ("pgd", a - models["a"].unit_means(adversarial)["stem_relu"].numpy()),
+    ):
+        (row,) = [
+            r
+            for r in rows_of(results, "a", "dimensionality", "dimensionality")
+            if (r["layer"], r["perturbation"]) == ("stem_relu", perturbation)
+        ]
+        assert row["value"] == ks.dimensionality(values)
+    (row,) = [r for r in results.rows if r["measure"] == "pwcca_distance" and r["layer"] == "stem_relu"]
+    assert (row["model"], row["other"]) == ("a", "b")
+    assert row["value"] == pytest.approx(ks.pwcca_distance(a, b, symmetric=True), abs=1e-6)
+    for name in "ab":
+        for layer in chosen.layers:
+            values = {
+                r["measure"]: r["value"] for r in results.rows
+                if (r["model"], r["layer"]) == (name, layer) and json.loads(r["protocol"])["evaluation"] == "off-axis"
+            }  # fmt: skip
+            assert values["off_axis_selectivity"] == max(values.values())
+    again = len(results.rows)
+    assert len(evaluate(models, chosen, results, verbose=0).rows) == again
 
 
 def test_transfer_comes_from_alpha_zero(models, table):

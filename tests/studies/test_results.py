@@ -27,11 +27,18 @@ def test_rows_come_back_as_they_were(tmp_path, name):
     assert again.rows == results.rows == read_results(tmp_path / name)
     assert list(again.rows[0]) == list(COLUMNS)
     assert again.rows[0]["value"] == 1 / 3 and again.rows[0]["unit"] is None
-    piece = ("a, b", "shapes", "test", 10, "fog", 3, '{"x": "y, z"}')
+    piece = ("a, b", None, "shapes", "test", 10, "fog", 3, '{"x": "y, z"}')
     assert again.has(piece, "f1")
-    assert not again.has((*piece[:5], 5, piece[6]), "f1")
+    assert not again.has((*piece[:6], 5, piece[7]), "f1")
     with pytest.raises(ks.InputError, match="another network called a, b"):
         again.has(piece, "f2")
+
+
+def test_undefined_values_are_empty(tmp_path):
+    results = Results(tmp_path / "rows.csv")
+    results.add([{**ROW, "value": float("nan")}])
+    assert results.rows[0]["value"] is None
+    assert read_results(tmp_path / "rows.csv") == results.rows
 
 
 def test_a_write_that_fails_leaves_the_table_whole(tmp_path):
