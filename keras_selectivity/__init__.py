@@ -22,12 +22,14 @@ __getattr__, __dir__, __all__ = attach(
         "EpochWindow": "training",
         "CoupledSGD": "training",
         "SelectivityMonitor": "training",
+        "preferred_class_changes": "training",
         # Trained networks on disk
         "export": "saved_model",
         "load": "saved_model",
         # Measuring
         "measure_selectivity": "representations",
         "measure_units": "representations",
+        "ablate": "representations",
         "dimensionality": "representations",
         "layer_spectra": "representations",
         "pwcca_distance": "representations",

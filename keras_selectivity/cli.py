@@ -95,6 +95,7 @@ def _add_train(commands):
     add = command.add_argument
     add("--dataset", default="cifar10", help="shapes or cifar10 (default: %(default)s)")
     add("--network", default="resnet20", help="resnet20 or resnet8 (default: %(default)s)")
+    add("--negative-slope", type=float, default=0.0, help="slope of leaky ReLUs (default: plain ReLUs)")
     add("--alpha", type=float, required=True, help="scale of the regulariser; negative: less selective")
     add("--seed", type=int, default=0, help="seed of split, initialisation, order (default: %(default)s)")
     add("--metric", default="selectivity", help="selectivity or discriminability (default: %(default)s)")

@@ -1,7 +1,8 @@
 """The contract between training and evaluation: a SavedModel with named endpoints, and `run.json`.
 
 Endpoints: `logits`, `unit_means` (a dict by layer) and `activations` (a dict by layer), all of
-float32 pixels in [0, 1]; `serving_default` is `logits`. TensorFlow only.
+float32 pixels in [0, 1], and `ablated_logits`, which also takes what to keep of every unit and what to
+put in its place; `serving_default` is `logits`. TensorFlow only.
 """
 
 import hashlib
@@ -60,8 +61,10 @@ def export(model, path, *, seed=None, history=None, protocol=None, overwrite=Fal
     with whole_directory(path, overwrite, ("saved_model.pb", _RUN)) as folder:
         archive = keras.export.ExportArchive()
         archive.track(network)
-        for name, function in _endpoints(network).items():
-            signature = [keras.InputSpec(shape=(None, *batch.shape[1:]), dtype="float32")]
+        pixels = keras.InputSpec(shape=(None, *batch.shape[1:]), dtype="float32")
+        units = keras.InputSpec(shape=(sum(t["units"] for t in record["layers"]),), dtype="float32")
+        for name, function in _endpoints(network, record["layers"]).items():
+            signature = [pixels, units, units] if name == "ablated_logits" else [pixels]
             archive.add_endpoint(name, function, input_signature=signature)
         archive.write_out(folder, verbose=False)
         write_json(
@@ -149,6 +152,22 @@ class Exported:
         """Full activations: a dict, layer name -> `(n, ..., units)`."""
         return self._by_layer("activations", x)
 
+    def ablated_logits(self, x, keep, fill):
+        """Logits with units replaced by constants, in every position of their maps.
+
+        Args:
+            x: `(n, height, width, channels)` pixels in [0, 1].
+            keep: `(units,)` floats, all layers in order: 1 leaves a unit alone, 0 replaces it.
+            fill: `(units,)` floats: what a unit is replaced by.
+        """
+        if "ablated_logits" not in self._functions:
+            raise InputError(
+                _NO_UNITS
+                if "unit_means" not in self._functions
+                else "This SavedModel is older than ablation. Export the network again."
+            )
+        return self._call("ablated_logits", x, keep, fill)
+
     def pixels(self, images):
         """Images as float32 pixels in [0, 1], for the methods of this class.
 
@@ -227,14 +246,14 @@ class Exported:
         values = self._call(name, x)
         return {layer: values[layer] for layer in self.layer_names}
 
-    def _call(self, name, x):
+    def _call(self, name, x, *others):
         import tensorflow as tf
 
         # Keras SavedModels refuse float64 and uint8 instead of casting them.
         x = tf.cast(x, tf.float32)
         if (self._offset, self._scale) != (0.0, 1.0):
             x = x * self._scale + self._offset
-        return self._functions[name](x)
+        return self._functions[name](x, *(tf.cast(other, tf.float32) for other in others))
 
 
 def versions():
@@ -270,7 +289,7 @@ def _network(model):
     return network, {**record, "classes": max(width, 2), "layers": layers}
 
 
-def _endpoints(network):
+def _endpoints(network, layers):
     from keras_selectivity.training import collecting
     from keras_selectivity.training import full_output
     from keras_selectivity.training import two_sided
@@ -288,7 +307,30 @@ def _endpoints(network):
             network(x, training=False)
         return found
 
-    return {"logits": logits, "unit_means": unit_means, "activations": activations}
+    def ablated_logits(x, keep, fill):
+        parts = iter(zip(_split(keep, layers), _split(fill, layers), strict=True))
+        with collecting(
+            read=lambda outputs, data_format: (_replaced(outputs, data_format, *next(parts)), None)
+        ):
+            return two_sided(network(x, training=False))
+
+    functions = {"logits": logits, "unit_means": unit_means, "activations": activations}
+    return {**functions, "ablated_logits": ablated_logits} if layers else functions
+
+
+def _split(units, layers):
+    ends = np.cumsum([layer["units"] for layer in layers])
+    return [units[end - layer["units"] : end] for end, layer in zip(ends, layers, strict=True)]
+
+
+def _replaced(outputs, data_format, keep, fill):
+    """Outputs of a layer with some of its units replaced."""
+    from keras import ops
+
+    shape = [1] * len(outputs.shape)
+    shape[-1 if data_format == "channels_last" else 1] = -1
+    keep, fill = (ops.cast(ops.reshape(v, shape), outputs.dtype) for v in (keep, fill))
+    return outputs * keep + fill * (1 - keep)
 
 
 def _load_own(path):
@@ -307,7 +349,8 @@ def _load_own(path):
     if damaged:
         raise InputError(f"{path} is damaged: {', '.join(damaged)} is missing or changed. Export it again.")
     loaded = tf.saved_model.load(os.fspath(path))
-    functions = {name: getattr(loaded, name) for name in ("logits", "unit_means", "activations")}
+    names = ("logits", "unit_means", "activations", "ablated_logits")
+    functions = {name: getattr(loaded, name) for name in names if hasattr(loaded, name)}
     exported = Exported(
         functions, run["layers"], run["classes"], run["input_shape"], run, _fingerprint(found)
     )
@@ -365,7 +408,10 @@ def _load_keras(path, pixel_range):
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} cannot be loaded as a Keras model ({error}).") from error
     network, record = _network(model)
-    functions = {name: tf.function(f, reduce_retracing=True) for name, f in _endpoints(network).items()}
+    functions = {
+        name: tf.function(f, reduce_retracing=True)
+        for name, f in _endpoints(network, record["layers"]).items()
+    }
     run = {**record, "trained_with": type(model).__name__ if isinstance(model, SelectivityModel) else None}
     shape = list(example_inputs(network).shape[1:])
     fingerprint = hashlib.sha256(path.read_bytes()).hexdigest()[:12]

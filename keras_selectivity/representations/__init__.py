@@ -13,6 +13,8 @@ __getattr__, __dir__, __all__ = attach(
         "measure_units": "_units",
         "collect_units": "_units",
         "rank_correlations": "_units",
+        "Ablation": "_ablation",
+        "ablate": "_ablation",
         "Spectrum": "_dimensionality",
         "RunningCovariance": "_dimensionality",
         "spectrum": "_dimensionality",

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = attach(
         "write_results": "_results",
         "sole_writer": "_results",
         "mean_interval": "_statistics",
+        "t95": "_statistics",
         "distance_ratios": "_similarity",
         "distances_by_alpha": "_similarity",
         "Study": "_study",

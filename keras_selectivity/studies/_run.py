@@ -25,6 +25,7 @@ class RunConfig:
         network: Name of a function of `keras_selectivity.networks`.
         alpha: Scale of the regulariser.
         seed: Seed of validation split, initialisation, order and augmentation.
+        negative_slope: Slope of leaky ReLUs; 0 for plain ones.
         metric: `"selectivity"` or `"discriminability"`.
         layers: `None`, `"first 3"`, `"last 3"`, or a list of layer names.
         warmup_epochs: Epochs over which alpha grows from 0.
@@ -44,6 +45,7 @@ class RunConfig:
     network: str
     alpha: float
     seed: int = 0
+    negative_slope: float = 0.0
     metric: str = "selectivity"
     layers: object = None
     warmup_epochs: int = 0
@@ -162,7 +164,8 @@ def _check_same(config, folder):
     except ValueError as error:
         raise InputError(f"{folder / _CONFIG} is damaged. Start again with --overwrite.") from error
     wanted = config.to_dict()
-    changed = [key for key in wanted if found.get(key) != wanted[key]]
+    defaults = RunConfig("", "", 0.0).to_dict()  # of settings that the run is older than
+    changed = [key for key in wanted if found.get(key, defaults[key]) != wanted[key]]
     if changed:
         raise InputError(
             f"{folder} belongs to a run with another {', '.join(changed)}. Choose another output path, "
@@ -197,9 +200,13 @@ def _build(config, recipe, classes, input_shape):
     from keras_selectivity import networks
     from keras_selectivity.training import regularize
 
+    if not 0 <= config.negative_slope < 1:
+        raise InputError(f"negative_slope must lie in [0, 1). Received: {config.negative_slope!r}.")
     if config.network not in networks.NETWORKS:
         raise InputError(f"Unknown network {config.network!r}. Choose one of {', '.join(networks.NETWORKS)}.")
-    network = getattr(networks, config.network)(classes=classes, input_shape=tuple(input_shape))
+    network = getattr(networks, config.network)(
+        classes=classes, input_shape=tuple(input_shape), negative_slope=config.negative_slope
+    )
     model = regularize(
         network,
         config.alpha,

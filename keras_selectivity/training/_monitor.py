@@ -8,7 +8,11 @@ from keras_selectivity.training._selectivity_model import SelectivityModel
 
 
 class SelectivityMonitor(keras.callbacks.Callback):
-    """Adds `val_selectivity/<layer>` and `val_selectivity/mean` to the logs of every epoch.
+    """Adds selectivity and changes of the preferred class to the logs of every epoch.
+
+    The logs are `val_selectivity/<layer>`, `val_selectivity/mean` and
+    `val_selectivity/preferred_changed`, the share of units whose preferred class is another than
+    after the epoch before, 0 in the first ("Selectivity considered harmful", appendix A.16).
 
     Measured in inference mode over the whole data set, so free of the noise floor of a batch. The
     values reach `History`; put the monitor before `keras.callbacks.CSVLogger` and
@@ -20,6 +24,10 @@ class SelectivityMonitor(keras.callbacks.Callback):
             through once an epoch.
         prefix: Start of the names. Defaults to `"val_selectivity"`.
 
+    Attributes:
+        preferred_classes: A `(units,)` int array for each epoch of this training, all layers in
+            order.
+
     Raises:
         TypeError: The model being trained is no `SelectivityModel`.
     """
@@ -28,9 +36,11 @@ class SelectivityMonitor(keras.callbacks.Callback):
         super().__init__()
         self.dataset = dataset
         self.prefix = prefix
+        self.preferred_classes = []
         self._unit_means = None
 
     def on_train_begin(self, logs=None):
+        self.preferred_classes = []
         if not isinstance(self.model, SelectivityModel):
             raise TypeError(
                 "SelectivityMonitor needs a SelectivityModel (alpha=0 trains as the plain model does). "
@@ -56,6 +66,26 @@ class SelectivityMonitor(keras.callbacks.Callback):
         for tap, value in zip(taps, layers, strict=True):
             logs[f"{self.prefix}/{tap.name}"] = value
         logs[f"{self.prefix}/mean"] = float(np.mean(layers))
+        self.preferred_classes.append(statistics.preferred_class)
+        changed = np.diff(self.preferred_classes[-2:], axis=0) != 0
+        # A log must be there in every epoch: CSV files take their columns from the first.
+        logs[f"{self.prefix}/preferred_changed"] = float(changed.mean()) if changed.size else 0.0
+
+
+def preferred_class_changes(preferred_classes):
+    """How often units change their preferred class over training.
+
+    ("Selectivity considered harmful", appendix A.16, Figures A28 and A29.)
+
+    Args:
+        preferred_classes: `(epochs, units)` integers, such as `SelectivityMonitor.preferred_classes`.
+
+    Returns:
+        `(share, changes)`: the share of units that change at least once, and `(units,)` the number
+        of changes between consecutive epochs.
+    """
+    changes = (np.diff(np.asarray(preferred_classes), axis=0) != 0).sum(axis=0)
+    return float((changes > 0).mean()), changes
 
 
 def compiled(function):

@@ -79,3 +79,12 @@ def test_foreign_weights_are_refused(tmp_path):
     )
     with pytest.raises(ks.InputError, match="does not hold the weights"):
         networks.load_reference_weights(networks.resnet20(), tmp_path / "weights.npz")
+
+
+def test_leaky_networks_have_leaky_layers_only():
+    network = ks.networks.resnet8(negative_slope=0.3)
+    kinds = [type(layer).__name__ for layer in network.layers]
+    assert kinds.count("LeakyReLU") == 7 and "ReLU" not in kinds
+    assert {layer.negative_slope for layer in network.layers if type(layer).__name__ == "LeakyReLU"} == {0.3}
+    model = ks.regularize(network, -1.0)
+    assert all(tap.shift for tap in model.taps) and len(model.taps) == 7

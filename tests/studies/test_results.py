@@ -11,6 +11,7 @@ from keras_selectivity.studies import Results
 from keras_selectivity.studies import mean_interval
 from keras_selectivity.studies import read_results
 from keras_selectivity.studies import sole_writer
+from keras_selectivity.studies import t95
 
 ROW = {
     "model": "a, b", "fingerprint": "f1", "dataset": "shapes", "split": "test", "samples": 10, "alpha": -0.5,
@@ -103,3 +104,10 @@ def test_bootstrap_interval_of_a_normal_mean():
     assert high == pytest.approx(mean + half, abs=0.06 * half)
     assert mean_interval(values) == (mean, low, high)
     assert mean_interval([3.0]) == (3.0, 3.0, 3.0)
+
+
+def test_t95_is_the_first_epoch_within_five_percent_of_the_best():
+    assert t95([0.1, 0.75, 0.77, 0.6, 0.8]) == 3
+    assert t95([0.5]) == 1
+    with pytest.raises(ks.InputError, match="no epochs"):
+        t95([])

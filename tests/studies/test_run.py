@@ -98,6 +98,16 @@ def test_milestones_default_to_a_half_and_three_quarters(tmp_path):
     assert run["protocol"]["milestones"] == [2, 3]
 
 
+def test_every_variant_of_the_regulariser_trains(tmp_path):
+    variant = {"negative_slope": 0.1, "metric": "discriminability", "layers": "first 3", "warmup_epochs": 2}
+    run = json.loads(
+        (execute(RunConfig(**{**TINY, **variant}), tmp_path / "run", verbose=0) / "run.json").read_text()
+    )
+    assert run["metric"] == "discriminability" and len(run["regularized"]) == 3
+    assert all(layer["shift"] for layer in run["layers"])
+    assert run["protocol"]["negative_slope"] == 0.1 and run["protocol"]["warmup_epochs"] == 2
+
+
 @pytest.mark.slow
 def test_deterministic_runs_agree_bit_by_bit(tmp_path):
     # A process each, since deterministic kernels cannot be switched off again.
@@ -120,6 +130,7 @@ def test_deterministic_runs_agree_bit_by_bit(tmp_path):
         ({"alpha": float("nan")}, "alpha must be a finite number"),
         ({"layers": ["relu_z"]}, "'relu_z' is not a layer"),
         ({"epochs": 0}, "at least one epoch"),
+        ({"negative_slope": -0.1}, "negative_slope must lie in"),
         ({"batch_size": 5000}, "do not fill one batch of 5000"),
         ({"validation_per_class": 400}, "400 cannot be drawn"),
     ],

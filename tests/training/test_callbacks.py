@@ -43,6 +43,31 @@ def test_monitor_reaches_history_csv_and_tensorboard(tiny_data, tmp_path):
     assert b"epoch_val_selectivity/relu_a" in events or b"epoch_selectivity/relu_a" in events
 
 
+def test_monitor_records_preferred_classes(tiny_data):
+    images, labels = tiny_data
+    model = compiled(ks.regularize(tiny_network(), 1.0), learning_rate=0.2)
+    kept = []
+
+    class Keep(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            means = np.concatenate([np.asarray(m) for m in self.model.unit_means(images).values()], axis=1)
+            kept.append([np.argmax([means[labels == k, u].mean() for k in range(4)]) for u in range(14)])
+
+    monitor = ks.SelectivityMonitor([(images, labels)])
+    history = model.fit(images, labels, epochs=5, verbose=0, callbacks=[monitor, Keep()]).history
+    np.testing.assert_array_equal(monitor.preferred_classes, kept)
+    changed = [0.0, *(np.mean(np.diff(kept, axis=0) != 0, axis=1))]
+    np.testing.assert_allclose(history["val_selectivity/preferred_changed"], changed)
+    assert max(changed) > 0, "the network must move for this test to tell anything"
+    share, changes = ks.preferred_class_changes(monitor.preferred_classes)
+    assert changes.sum() == sum(changed) * 14 and share == (changes > 0).mean()
+
+
+def test_preferred_class_changes_are_counted():
+    share, changes = ks.preferred_class_changes([[0, 1, 2], [0, 2, 2], [0, 1, 3], [0, 1, 2]])
+    assert changes.tolist() == [0, 2, 2] and share == 2 / 3
+
+
 def test_monitor_refuses_a_plain_model(tiny_data):
     with pytest.raises(TypeError, match="needs a SelectivityModel"):
         compiled(tiny_network()).fit(*tiny_data, verbose=0, callbacks=[ks.SelectivityMonitor([tiny_data])])

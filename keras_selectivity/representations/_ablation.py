@@ -1,0 +1,139 @@
+"""Ablation: accuracy of a trained classifier without some of its units."""
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from keras_selectivity._errors import InputError
+
+FILLS = ("zero", "mean")
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What `ablate` found for one layer.
+
+    Attributes:
+        layer: Name of the layer.
+        units: `(units,)` indices in the order of their ablation.
+        counts: `(k,)` how many units are ablated; all 1 for single units.
+        accuracy: `(k,)` share of images classified correctly.
+        class_accuracy: `(k, classes)` by class; NaN for classes without images.
+        baseline: Accuracy of the whole network.
+        class_baseline: `(classes,)` by class.
+    """
+
+    layer: str
+    units: np.ndarray
+    counts: np.ndarray
+    accuracy: np.ndarray
+    class_accuracy: np.ndarray
+    baseline: float
+    class_baseline: np.ndarray
+
+
+def ablate(
+    exported,
+    images,
+    labels,
+    layer,
+    *,
+    order=None,
+    cumulative=True,
+    fill="zero",
+    points=None,
+    seed=0,
+    batch_size=500,
+    verbose=1,
+):
+    """Accuracy as units of a layer are replaced by zero or by their mean, in all positions.
+
+    (Morcos et al. 2018, "On the importance of single directions for generalization"; "Selectivity
+    considered harmful", section 2.)
+
+    Args:
+        exported: What `keras_selectivity.load` returns.
+        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        labels: `(n,)` integers.
+        layer: Name of the layer.
+        order: `(units,)` numbers by which to sort the units, the largest first, such as their
+            selectivity; `None` draws a random order. Defaults to `None`.
+        cumulative: Replace the first unit of the order, then the first two, ...; otherwise every
+            unit alone. Defaults to True.
+        fill: `"zero"`, or `"mean"`: the unit's mean over the images. Defaults to `"zero"`.
+        points: Numbers of units at which to measure when cumulative. Defaults to every number.
+        seed: Seed of the random order.
+        batch_size: Images at a time. Defaults to 500.
+        verbose: 0 shows no progress bar.
+
+    Returns:
+        An `Ablation`.
+
+    Raises:
+        InputError: The model offers no ablation, the layer is unknown, or an argument does not fit.
+    """
+    (layer,) = exported.layers([layer])
+    images, labels = exported.pixels(images), exported.labels(labels, len(images))
+    if not len(images):
+        raise InputError("There are no images.")
+    if fill not in FILLS:
+        raise InputError(f"fill must be 'zero' or 'mean'. Received: {fill!r}.")
+    width = exported.units[layer]
+    if order is None:
+        units = np.random.default_rng(seed).permutation(width)
+    elif np.shape(order) == (width,):
+        units = np.argsort(-np.asarray(order, np.float64), kind="stable")
+    else:
+        raise InputError(
+            f"order must have one number for each of {width} units; got shape {np.shape(order)}."
+        )
+    if cumulative:
+        counts = np.arange(1, width + 1) if points is None else np.unique(points)
+        if counts[0] < 0 or counts[-1] > width:
+            raise InputError(
+                f"points must lie between 0 and the {width} units of {layer}. Received: {points}."
+            )
+        sets = [units[:count] for count in counts]
+    else:
+        counts, sets = np.ones(width, int), [units[i : i + 1] for i in range(width)]
+    starts = range(0, len(images), batch_size)
+    bar = keras.utils.Progbar(len(starts) * (len(sets) + 1), verbose=verbose, unit_name="batch")
+    names = exported.layer_names
+    first = sum(exported.units[name] for name in names[: names.index(layer)])
+    total = sum(exported.units.values())
+    values = np.zeros(total, np.float32)
+    if fill == "mean":
+        sums = sum(
+            np.asarray(exported.unit_means(images[start : start + batch_size])[layer]).sum(
+                axis=0, dtype=np.float64
+            )
+            for start in starts
+        )
+        values[first : first + width] = sums / len(images)
+
+    def accuracies(replaced):
+        keep = np.ones(total, np.float32)
+        keep[first + np.asarray(replaced, int)] = 0
+        right = np.empty(len(labels), bool)
+        for start in starts:
+            part = slice(start, start + batch_size)
+            logits = np.asarray(exported.ablated_logits(images[part], keep, values))
+            right[part] = logits.argmax(axis=1) == labels[part]
+            bar.add(1)
+        samples = np.bincount(labels, minlength=exported.classes)
+        hits = np.bincount(labels, right, minlength=exported.classes)
+        by_class = np.divide(hits, samples, out=np.full(len(samples), np.nan), where=samples > 0)
+        return right.mean(), by_class
+
+    baseline, class_baseline = accuracies([])
+    found = [accuracies(replaced) for replaced in sets]
+    return Ablation(
+        layer,
+        units,
+        counts,
+        np.array([accuracy for accuracy, _ in found]),
+        np.array([by_class for _, by_class in found]),
+        float(baseline),
+        class_baseline,
+    )
