@@ -226,7 +226,9 @@ def _evaluate(options):
     if options.page:
         title = f"{len(options.models)} networks on {options.dataset}"
         results = os.path.relpath(options.csv, options.page) if options.csv else None
-        page = write_page(options.page, rows, title=title, description="", results=results)
+        page = write_page(
+            options.page, rows, title=title, description=", ".join(options.models), results=results
+        )
     if options.json:
         print(json.dumps(rows))
         return

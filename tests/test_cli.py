@@ -72,6 +72,28 @@ def test_evaluate_writes_rows_and_continues_them(model, tmp_path, capsys):
     assert len(json.loads(capsys.readouterr().out)) == 3 + 4 * 7
 
 
+def test_evaluate_writes_a_page(model, tmp_path, capsys):
+    table, page = tmp_path / "rows.parquet", tmp_path / "page"
+    arguments = [
+        "evaluate",
+        str(model),
+        "--dataset",
+        "shapes",
+        "--limit",
+        "20",
+        "--jacobian",
+        "--projections",
+        "2",
+    ]
+    assert main([*arguments, "--csv", str(table), "--page", str(page)]) == 0
+    assert "Jacobian" in capsys.readouterr().out
+    text = (page / "index.html").read_text()
+    assert 'href="../rows.parquet"' in text and str(model) in text
+    assert {p.name for p in page.iterdir()} == {
+        "index.html", "accuracy_and_selectivity.png", "selectivity_by_layer.png", "jacobian.png"
+    }  # fmt: skip
+
+
 def test_evaluate_prints_a_table(model, capsys):
     assert main(["evaluate", str(model), "--dataset", "shapes", "--limit", "50"]) == 0
     assert "stage3_block1_relu2" in capsys.readouterr().out

@@ -7,7 +7,7 @@ import numpy as np
 
 from keras_selectivity._errors import InputError
 
-_COLUMNS_AT_A_TIME = 2048
+_COLUMNS_AT_A_TIME = 1024
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def spectrum(activations):
     """Exact spectrum of a matrix of activations, through the smaller of its two Gram matrices.
 
     Works on blocks of columns in float64; besides the input it needs the memory of the smaller Gram
-    matrix twice over, so 10,000 samples of 65,536 float32 dimensions take about 5 GiB in all.
+    matrix: 10,000 samples of 65,536 float32 dimensions take about 4 GiB in all.
 
     Args:
         activations: `(samples, dimensions)`, or with more axes, which are flattened.
@@ -104,15 +104,15 @@ def spectrum(activations):
         for start in range(0, samples, _COLUMNS_AT_A_TIME):
             running.update(activations[start : start + _COLUMNS_AT_A_TIME])
         return running.spectrum()
-    gram, alive = np.zeros([samples, samples]), 0
+    gram, alive = np.zeros([samples, samples], order="F"), 0
     for start in range(0, dimensions, _COLUMNS_AT_A_TIME):
-        block = activations[:, start : start + _COLUMNS_AT_A_TIME].astype(np.float64)
+        block = activations[:, start : start + _COLUMNS_AT_A_TIME].astype(np.float64, order="C")
         _check_finite(block)
         alive += int((block != block[0]).any(axis=0).sum())
         block -= block.mean(axis=0)
-        gram += block @ block.T
-    gram /= samples
-    values = linalg.eigvalsh(gram, overwrite_a=True, check_finite=False)
+        # The upper triangle only, in place: half the work, and no second matrix of this size.
+        gram = linalg.blas.dsyrk(1 / samples, block.T, beta=1.0, c=gram, trans=1, overwrite_c=1)
+    values = linalg.eigvalsh(gram, lower=False, overwrite_a=True, check_finite=False)
     return Spectrum(values[::-1].clip(0), dimensions, alive, samples)
 
 

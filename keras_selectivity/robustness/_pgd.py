@@ -146,9 +146,17 @@ def pgd_accuracy(
 
 
 def surviving(exported, images, labels, *, steps, step_size, epsilon, seed, batch_size=BATCH_SIZE, verbose=1):
-    """Which images a random-start attack in the L-infinity ball never fools: `(n,)` bool.
+    """Which images a random-start attack in the L-infinity ball never fools.
 
     An image that is fooled at any step is done with, so the attack goes on with the others only.
+
+    Args: as for `pgd`; `steps` is at least 1.
+
+    Returns:
+        `(n,)` bool.
+
+    Raises:
+        InputError: As `pgd`.
     """
     images, labels = _checked(exported, images, labels)
     settings = _settings(step_size, epsilon, "linf", True, seed)

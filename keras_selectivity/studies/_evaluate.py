@@ -181,7 +181,7 @@ def _about(name, exported):
 
 
 def _attack(session):
-    evaluation, test = session.evaluation, session.test
+    evaluation, test, source = session.evaluation, session.test, _source(session)
     fgsm = {"epsilons": [round(e, 8) for e in evaluation.epsilons]}
     session.measure("fgsm", fgsm, pieces.fgsm_rows, perturbation="fgsm")
     pgd = {
@@ -192,7 +192,6 @@ def _attack(session):
         "random_start": False,
     }
     session.measure("pgd", pgd, pieces.pgd_rows, perturbation="pgd")
-    source = _source(session)
     images = []  # made once, when the first model needs them
 
     def transferred(name):
