@@ -154,6 +154,7 @@ def _add_evaluate(commands):
         "measured again")  # fmt: skip
     add("--overwrite", action="store_true", help="start the file anew")
     add("--page", metavar="DIR", help="write a page with figures")
+    add("--batch-size", type=int, metavar="N", help="images at a time: memory and speed, not results")
     add("--seed", type=int, default=0, help="seed of subsets, corruptions, controls (default: %(default)s)")
     group = command.add_argument_group("attacks")
     add = group.add_argument

@@ -110,7 +110,9 @@ class _Session:
 
     def __init__(self, models, evaluation, results, data, verbose):
         self.models, self.evaluation, self.results = models, evaluation, results
-        self.data, self.verbose = data, verbose
+        self.data, self.verbose, self.options = data, verbose, {"verbose": verbose}
+        if evaluation.batch_size is not None:
+            self.options["batch_size"] = evaluation.batch_size
         self.test = self.subset(evaluation.limit)
 
     def subset(self, samples):
@@ -142,7 +144,7 @@ class _Session:
             if self.verbose:
                 print(f"{name}: {what}, {len(test.labels):,} images", flush=True)
             values = {key: value(name) for key, value in arguments.items()}
-            rows = function(self.models[name], test, self.evaluation, verbose=self.verbose, **values)
+            rows = function(self.models[name], test, self.evaluation, options=self.options, **values)
             self.results.add([{**shared, **row} for row in rows])
 
     def missing(self, what, settings, perturbation, severity, test, other=None):
@@ -202,7 +204,7 @@ def _attack(session):
                 print(f"{source}: adversarial images to attack the others with", flush=True)
             images.append(
                 robustness.transfer_images(
-                    session.models[source], test.images, test.labels, verbose=session.verbose
+                    session.models[source], test.images, test.labels, **session.options
                 )
             )
         return images[0]
@@ -246,7 +248,7 @@ def _dimensionality(session):
         return corrupted[0]
 
     def attack(name):
-        return robustness.pgd(session.models[name], test.images, test.labels, **pgd, verbose=session.verbose)
+        return robustness.pgd(session.models[name], test.images, test.labels, **pgd, **session.options)
 
     measure = functools.partial(session.measure, "dimensionality", function=pieces.dimensionality_rows)
     measure(settings, perturbed=lambda _: None)
@@ -264,7 +266,7 @@ def _compare(session):
     def collected(name):
         if name not in activations:
             activations[name] = representations.collect_units(
-                session.models[name], test.images, test.labels, layers, verbose=0
+                session.models[name], test.images, test.labels, layers, **{**session.options, "verbose": 0}
             )[0]
         return activations[name]
 
@@ -306,10 +308,11 @@ def _corrupt(session, data_dir):
     if todo and session.verbose:
         print(f"{len(names)} corruptions, {corrupted.source}, {len(test.labels):,} images", flush=True)
     steps = sum(len(lacking) for *_, lacking in todo)
+    quiet = {**session.options, "verbose": 0}
     bar = keras.utils.Progbar(steps, verbose=session.verbose, unit_name="set")
     for (_, _, lacking), split in _read_ahead(read, todo):
         for model, shared in lacking:
-            share = robustness.accuracy(session.models[model], split.images, split.labels, verbose=0)
+            share = robustness.accuracy(session.models[model], split.images, split.labels, **quiet)
             session.results.add([{**shared, "measure": "accuracy", "value": share}])
             bar.add(1)
     _summarise(session, settings, names, corrupted.corruptions)

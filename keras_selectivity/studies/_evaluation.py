@@ -47,6 +47,8 @@ class Evaluation:
             model's training.
         off_axis_steps: Most steps of its search.
         layers: Names of layers for these three; `None` takes all.
+        batch_size: Images at a time; `None` leaves it to each measurement. Changes the memory and the
+            speed, not the results.
         seed: Seed of subsets, corruptions, controls, projections, ties and the bootstrap.
     """
 
@@ -78,6 +80,7 @@ class Evaluation:
     off_axis: bool = False
     off_axis_steps: int = 3500
     layers: tuple | None = None
+    batch_size: int | None = None
     seed: int = 0
 
 
@@ -103,7 +106,14 @@ def check(evaluation):
     datasets.check_corruption(*evaluation.perturbation)
     if not 0 < evaluation.variance <= 1:
         raise InputError(f"The share of the variance must lie in (0, 1]. Received: {evaluation.variance}.")
-    for name in ("projections", "units_per_layer", "gradient_samples", "limit", "off_axis_steps"):
+    for name in (
+        "projections",
+        "units_per_layer",
+        "gradient_samples",
+        "limit",
+        "off_axis_steps",
+        "batch_size",
+    ):
         value = getattr(evaluation, name)
         if value is not None and value < 1:
             raise InputError(f"{name} must be at least 1. Received: {value}.")

@@ -1,4 +1,7 @@
-"""The pieces of an evaluation: from a network and a test set to tidy rows."""
+"""The pieces of an evaluation: from a network and a test set to tidy rows.
+
+Their `options` are keywords for the functions that measure: `verbose` and perhaps `batch_size`.
+"""
 
 from dataclasses import dataclass
 
@@ -24,19 +27,19 @@ class Test:
     protocol: dict
 
 
-def clean_rows(exported, test, evaluation, verbose):
+def clean_rows(exported, test, evaluation, options):
     """Accuracy and selectivity; accuracy alone for a model that offers no units."""
     if not exported.layer_names:
-        share = robustness.accuracy(exported, test.images, test.labels, verbose=verbose)
+        share = robustness.accuracy(exported, test.images, test.labels, **options)
         return [{"measure": "accuracy", "value": share}]
-    rows = representations.measure_selectivity(exported, (test.images, test.labels), verbose=verbose).rows()
+    rows = representations.measure_selectivity(exported, (test.images, test.labels), **options).rows()
     return [row for row in rows if row["unit"] is None]
 
 
-def unit_rows(exported, test, evaluation, verbose):
+def unit_rows(exported, test, evaluation, options):
     """Measures of every unit, their means by layer, and the rank correlations between them."""
     layers = representations.measure_units(
-        exported, test.images, test.labels, seed=evaluation.seed, verbose=verbose
+        exported, test.images, test.labels, seed=evaluation.seed, **options
     )
     rows = []
     for layer in layers:
@@ -65,7 +68,7 @@ def unit_rows(exported, test, evaluation, verbose):
     return rows
 
 
-def dimensionality_rows(exported, test, evaluation, perturbed, verbose):
+def dimensionality_rows(exported, test, evaluation, perturbed, options):
     """PCA dimensionality by layer, of clean activations or of what a perturbation changes."""
     spectra = representations.layer_spectra(
         exported,
@@ -73,7 +76,7 @@ def dimensionality_rows(exported, test, evaluation, perturbed, verbose):
         perturbed,
         layers=evaluation.layers,
         full_maps=evaluation.full_maps,
-        verbose=verbose,
+        **options,
     )
     return [
         {"layer": name, "measure": measure, "value": value}
@@ -86,18 +89,18 @@ def dimensionality_rows(exported, test, evaluation, perturbed, verbose):
     ]
 
 
-def off_axis_rows(exported, test, evaluation, validation, verbose):
+def off_axis_rows(exported, test, evaluation, validation, options):
     """Off-axis selectivity by layer, and the axis-aligned selectivity beside it."""
-    names = exported.layers(evaluation.layers)
-    fit, fit_labels = representations.collect_units(exported, *validation, names, verbose=0)
-    score, labels = representations.collect_units(exported, test.images, test.labels, names, verbose=0)
+    names, quiet = exported.layers(evaluation.layers), {**options, "verbose": 0}
+    fit, fit_labels = representations.collect_units(exported, *validation, names, **quiet)
+    score, labels = representations.collect_units(exported, test.images, test.labels, names, **quiet)
     rows = []
     for name in names:
-        if verbose:
+        if options["verbose"]:
             print(f"    {name}", flush=True)
         found = representations.off_axis_selectivity(
             fit[name], fit_labels, score[name], labels, steps=evaluation.off_axis_steps, seed=evaluation.seed,
-            verbose=verbose,
+            verbose=options["verbose"],
         )  # fmt: skip
         values = {
             "off_axis_selectivity": found.value,
@@ -121,9 +124,9 @@ def pwcca_rows(activations, others):
     ]
 
 
-def fgsm_rows(exported, test, evaluation, verbose):
+def fgsm_rows(exported, test, evaluation, options):
     """Accuracy and loss under FGSM by epsilon."""
-    found = robustness.fgsm_accuracy(exported, test.images, test.labels, evaluation.epsilons, verbose=verbose)
+    found = robustness.fgsm_accuracy(exported, test.images, test.labels, evaluation.epsilons, **options)
     return [
         {"measure": measure, "epsilon": epsilon, "value": float(value)}
         for measure in ("accuracy", "loss")
@@ -131,11 +134,11 @@ def fgsm_rows(exported, test, evaluation, verbose):
     ]
 
 
-def pgd_rows(exported, test, evaluation, verbose):
+def pgd_rows(exported, test, evaluation, options):
     """Accuracy and loss under PGD by number of steps."""
     found = robustness.pgd_accuracy(
         exported, test.images, test.labels, steps=evaluation.pgd_steps, step_size=evaluation.pgd_step_size,
-        epsilon=evaluation.pgd_epsilon, norm=evaluation.pgd_norm, verbose=verbose,
+        epsilon=evaluation.pgd_epsilon, norm=evaluation.pgd_norm, **options,
     )  # fmt: skip
     rows = [
         {"measure": measure, "steps": steps, "value": float(value)}
@@ -145,12 +148,12 @@ def pgd_rows(exported, test, evaluation, verbose):
     return [*rows, {"measure": "largest_change", "steps": found.steps[-1], "value": found.largest_change}]
 
 
-def control_rows(exported, test, evaluation, transferred, verbose):
+def control_rows(exported, test, evaluation, transferred, options):
     """The gradient-masking report; prints what it warns of."""
     found = robustness.gradient_masking(
-        exported, test.images, test.labels, seed=evaluation.seed, transferred=transferred, verbose=verbose
+        exported, test.images, test.labels, seed=evaluation.seed, transferred=transferred, **options
     )
-    if verbose:
+    if options["verbose"]:
         print(f"    {found}", flush=True)
     rows = [
         {"measure": measure, "value": getattr(found, measure)}
@@ -165,17 +168,17 @@ def control_rows(exported, test, evaluation, transferred, verbose):
     return [{**row, "epsilon": found.epsilon} for row in rows if row["value"] is not None]
 
 
-def jacobian_rows(exported, test, evaluation, verbose):
+def jacobian_rows(exported, test, evaluation, options):
     """Mean and median norm of the input-output Jacobian, the mean with a bootstrap interval."""
     norms = robustness.jacobian_norm(
-        exported, test.images, projections=evaluation.projections, seed=evaluation.seed, verbose=verbose
+        exported, test.images, projections=evaluation.projections, seed=evaluation.seed, **options
     )
     mean, low, high = mean_interval(norms, seed=evaluation.seed)
     values = {"mean": mean, "mean_low": low, "mean_high": high, "median": float(np.median(norms))}
     return [{"measure": f"jacobian_norm_{name}", "value": value} for name, value in values.items()]
 
 
-def unit_gradient_rows(exported, test, evaluation, verbose):
+def unit_gradient_rows(exported, test, evaluation, options):
     """Coefficients of variation of the input-unit gradients, by layer."""
     rows = []
     for layer in robustness.input_unit_gradients(
@@ -183,7 +186,7 @@ def unit_gradient_rows(exported, test, evaluation, verbose):
         test.images,
         units_per_layer=evaluation.units_per_layer,
         seed=evaluation.seed,
-        verbose=verbose,
+        **options,
     ):
         alive = ~layer.dead
         over_samples = layer.variation_over_samples

@@ -1,6 +1,10 @@
 """Evaluation piece by piece: its numbers, resuming, and what it refuses."""
 
+import dataclasses
 import json
+import subprocess
+import sys
+import time
 
 import keras
 import numpy as np
@@ -176,6 +180,36 @@ def test_an_interrupted_evaluation_goes_on(models, table, tmp_path, monkeypatch)
     before = path.stat().st_mtime_ns
     evaluate(models, EVERYTHING, Results(path), verbose=0)
     assert path.stat().st_mtime_ns == before
+
+
+def test_the_batch_size_does_not_matter(models, table):
+    resized = evaluate(models, dataclasses.replace(EVERYTHING, batch_size=7, corruptions=False), verbose=0)
+    expected = {str([row[k] for k in row if k != "value"]): row["value"] for row in table.rows}
+    for row in resized.rows:
+        value = expected[str([row[k] for k in row if k != "value"])]
+        assert row["value"] == value or row["value"] == pytest.approx(value, rel=1e-4, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_a_killed_evaluation_leaves_a_whole_table(models, tmp_path):
+    network = networks.resnet8()
+    ks.export(network, tmp_path / "m")
+    path = tmp_path / "rows.csv"
+    command = [
+        sys.executable, "-m", "keras_selectivity.cli", "evaluate", str(tmp_path / "m"), "--dataset", "shapes",
+        "--limit", "20", "--corruptions", "--csv", str(path),
+    ]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while process.poll() is None and not (path.exists() and path.read_bytes().count(b"\n") > 40):
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    before = read_results(path)
+    assert 40 <= len(before) < 31 + 95
+    assert subprocess.run(command, capture_output=True).returncode == 0
+    rows = read_results(path)
+    assert rows[: len(before)] == before
+    assert sum(row["severity"] is not None for row in rows) == 95
 
 
 def test_a_part_of_the_corruptions_has_no_mean(models):
