@@ -50,6 +50,7 @@ class Results:
 
     Args:
         path: A `.csv` or `.parquet` file, continued if it exists; `None` keeps the rows in memory.
+        overwrite: Replace an existing file with the first piece instead. Defaults to False.
 
     Attributes:
         rows: Dicts with a value for every column; `None` where a column does not apply.
@@ -58,12 +59,12 @@ class Results:
         InputError: The file is of another kind or has other columns.
     """
 
-    def __init__(self, path=None):
+    def __init__(self, path=None, overwrite=False):
         self.path = None if path is None else Path(path)
         self.rows = []
         if self.path is not None:
             _check_suffix(self.path)
-            if self.path.exists():
+            if self.path.exists() and not overwrite:
                 self.rows = read_results(self.path)
         self._pieces = {piece_of(row): row["fingerprint"] for row in self.rows}
 

@@ -17,7 +17,7 @@ from keras_selectivity import networks
 from keras_selectivity import robustness
 from keras_selectivity.studies import Evaluation
 from keras_selectivity.studies import Results
-from keras_selectivity.studies import _evaluate
+from keras_selectivity.studies import _pieces
 from keras_selectivity.studies import evaluate
 from keras_selectivity.studies import read_results
 
@@ -176,7 +176,7 @@ def test_an_interrupted_evaluation_goes_on(models, table, tmp_path, monkeypatch)
         return sorted((str(list(r.values())[:-6]), r["value"]) for r in results.rows)
 
     assert values(resumed) == values(table)
-    monkeypatch.setattr(_evaluate.pieces, "fgsm_rows", None)
+    monkeypatch.setattr(_pieces, "fgsm_rows", None)
     before = path.stat().st_mtime_ns
     evaluate(models, EVERYTHING, Results(path), verbose=0)
     assert path.stat().st_mtime_ns == before
