@@ -37,7 +37,7 @@ def run(script, contestants, pairs, rounds, arguments=()):
     for worker in workers.values():
         worker.stdin.close()
     for name, title in contestants.items():
-        print(f"{title:48} {statistics.median(times[name]):8.1f} ms (median)  {remarks[name]}")
+        print(f"{name:14} {title:48} {remarks[name]}")
     for ours, other in pairs:
         if ours in times and other in times:
             ratios = [a / b for a, b in zip(times[ours], times[other], strict=True)]
