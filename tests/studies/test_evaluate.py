@@ -272,3 +272,7 @@ def test_reference_network_on_generated_corruptions(tmp_path):
     np.testing.assert_allclose(found["motion_blur"], [0.875, 0.78, 0.7, 0.705, 0.585], atol=0.1)
     assert np.mean(list(found.values())) == pytest.approx(0.694, abs=0.015)
     assert np.mean([found[name] for name in datasets.BENCHMARK]) == pytest.approx(0.683, abs=0.015)
+    # Generated textures of frost are about as hard as the photographs.
+    generated = datasets.generated_corruptions(clean)
+    frost = [robustness.accuracy(exported, *generated.read("frost", s), verbose=0) for s in range(1, 6)]
+    np.testing.assert_allclose(frost, found["frost"], atol=0.1)

@@ -5,19 +5,20 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from scipy import ndimage
 
 from keras_selectivity._errors import InputError
 from keras_selectivity.datasets.corruptions._plasma import plasma
 
 # Mean and standard deviation of the brightness, and the tint, of five kinds of frost on glass.
-_KINDS = [(150, 22, (0.72, 1.0, 1.12)), (205, 22, (0.98, 1.0, 1.03)), (195, 28, (0.96, 1.0, 1.05)),
-          (152, 29, (0.90, 1.0, 1.07)), (124, 43, (0.92, 1.0, 1.06))]  # fmt: skip
+_KINDS = [(130, 15, (0.72, 1.0, 1.12)), (204, 18, (0.98, 1.0, 1.03)), (196, 20, (0.96, 1.0, 1.05)),
+          (156, 26, (0.90, 1.0, 1.07)), (114, 35, (0.92, 1.0, 1.06))]  # fmt: skip
 _SHAPE = (384, 512)
 
 
 @functools.cache
 def generated_textures():
-    """Five `(384, 512, 3)` uint8 textures of ridged fractal noise, always the same."""
+    """Five `(384, 512, 3)` uint8 textures of crystals, always the same."""
     return [_texture(number, *kind) for number, kind in enumerate(_KINDS)]
 
 
@@ -58,9 +59,18 @@ def check_textures(textures, scale, size):
 
 def _texture(number, mean, deviation, tint):
     rng = np.random.default_rng([19, number])
-    # Sharp ridges where fractal maps cross their middle: crystals that branch.
-    maps = plasma([rng] * 4, max(_SHAPE), 1.6)[:, : _SHAPE[0], : _SHAPE[1]]
-    ridges = (1 - np.abs(2 * maps - 1)) ** 6
-    frost = ridges.max(axis=0) + 0.3 * maps.mean(axis=0)
+    # Needles of ice a few pixels long, lying one over the other in all directions, on uneven ground.
+    needles = [
+        ndimage.gaussian_filter(ndimage.rotate(rng.standard_normal([900, 900]), angle, order=0), (1, 3))
+        for angle in (0, 45, 90, 135)
+    ]
+    centre = [(len(layer) - side) // 2 for layer in needles for side in _SHAPE]
+    layers = [
+        layer[top : top + _SHAPE[0], left : left + _SHAPE[1]]
+        for layer, top, left in zip(needles, centre[::2], centre[1::2], strict=True)
+    ]
+    crystals = np.max(np.abs(layers), axis=0)
+    ground = plasma([rng], max(_SHAPE), 1.6)[0, : _SHAPE[0], : _SHAPE[1]]
+    frost = crystals / crystals.std() + 0.8 * ground / ground.std()
     frost = mean + deviation * (frost - frost.mean()) / frost.std()
     return (frost[..., None] * np.array(tint)).clip(0, 255).astype(np.uint8)
