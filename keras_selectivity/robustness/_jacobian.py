@@ -3,7 +3,6 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_selectivity._errors import InputError
 from keras_selectivity.robustness._attack import batches
 from keras_selectivity.robustness._attack import whole_number
 from keras_selectivity.robustness._pullback import squared_norms
@@ -13,17 +12,16 @@ def jacobian_norm(exported, images, *, projections=None, seed=0, batch_size=100,
     """Frobenius norm of d logits / d pixels for every sample, at inference.
 
     Exact, from as many backward passes as there are classes; or estimated from `projections` random
-    orthonormal directions v of the logits, drawn for every sample: `classes / projections * sum
-    |J^T v|^2` is an unbiased estimate of the squared norm (its root is slightly too small on
-    average), and exact with as many projections as classes. (Hoffman et al. 2019, "Robust learning
+    directions v of the logits, drawn for every sample and orthonormal as far as there are classes:
+    `classes / projections * sum |J^T v|^2` is an unbiased estimate of the squared norm (its root is
+    slightly too small on average), and exact with as many projections as classes. (Hoffman et al. 2019, "Robust learning
     with Jacobian regularization", section 2.3; "On the relationship between class selectivity,
     dimensionality, and robustness", section 3.2.)
 
     Args:
         exported: What `keras_selectivity.load` returns.
         images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
-        projections: Number of random directions, 1 to the number of classes, or `None` for the
-            exact norm. 20 to 50 do for 200 classes. Defaults to `None`.
+        projections: Number of random directions, at least 1, or `None` for the exact norm. 20 to 50 do for 200 classes. Defaults to `None`.
         seed: Seed of the directions; a sample's depend on it and on the sample's position.
         batch_size: Images at a time. Defaults to 100.
         verbose: 0 shows no progress bar.
@@ -39,8 +37,6 @@ def jacobian_norm(exported, images, *, projections=None, seed=0, batch_size=100,
     if projections is not None:
         whole_number("projections", projections, 1)
         whole_number("seed", seed, 0)
-        if projections > classes:
-            raise InputError(f"There are no more than {classes} projections of {classes} logits.")
     directions = classes if projections is None else projections
     function = exported.compiled(_squared_norms)
     found = np.empty(len(images))
@@ -56,8 +52,10 @@ def jacobian_norm(exported, images, *, projections=None, seed=0, batch_size=100,
 
 
 def _orthonormal(seed, size, count):
-    """`(count, size)` orthonormal vectors, each uniform on the sphere."""
-    return np.linalg.qr(np.random.default_rng(seed).standard_normal([size, count]))[0].T
+    """`(count, size)` vectors, each uniform on the sphere, orthonormal in groups of `size`."""
+    rng = np.random.default_rng(seed)
+    counts = [min(size, count - start) for start in range(0, count, size)]
+    return np.concatenate([np.linalg.qr(rng.standard_normal([size, n]))[0].T for n in counts])
 
 
 def _squared_norms(exported):

@@ -71,6 +71,7 @@ def pgd(
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
         random_start: Start from a point drawn uniformly from the ball.
         seed: Seed of the random start. An image's start depends on it and on the image's position.
+            `None` starts somewhere else every time.
         targets: `(n,)` labels towards which to push the images instead. Defaults to None.
         batch_size: Images at a time. Defaults to 250.
         verbose: 0 shows no progress bar.
@@ -185,10 +186,11 @@ def _settings(step_size, epsilon, norm, random_start, seed):
         raise InputError(f"norm must be 'linf' or 'l2'. Received: {norm!r}.")
     if random_start and epsilon is None:
         raise InputError("A random start is drawn from the ball of radius epsilon: name an epsilon.")
-    if random_start and seed is None:
-        raise InputError("A random start needs a seed, so that the attack can be repeated.")
     radius = np.inf if epsilon is None else non_negative("epsilon", epsilon)
-    seed = whole_number("seed", seed, 0) if random_start else None
+    if random_start:
+        seed = np.random.SeedSequence().entropy if seed is None else whole_number("seed", seed, 0)
+    else:
+        seed = None
     return {"step_size": non_negative("step_size", step_size), "radius": radius, "norm": norm, "seed": seed}
 
 

@@ -129,6 +129,7 @@ def test_random_starts_fill_the_ball_and_repeat(exported, tiny_data):
     assert moves.var() == pytest.approx(1 / 3, rel=0.03)
     np.testing.assert_array_equal(start(0), start(0, batch_size=7))
     assert np.abs(start(0) - start(1)).max() > 0.01
+    assert np.abs(start(None) - start(None)).max() > 0.01
     # Uniform in a ball of 192 dimensions: the expected radius is 192/193 of the whole.
     radius = robustness.distances(start(0, "l2"), images, "l2") / 0.1
     assert radius.mean() == pytest.approx(192 / 193, abs=0.003)
@@ -295,7 +296,7 @@ def test_survivors_are_those_never_fooled(exported, tiny_data):
         ({"steps": 2.5}, "steps must be a whole number"),
         ({"norm": "l1"}, "norm must be 'linf' or 'l2'"),
         ({"random_start": True}, "name an epsilon"),
-        ({"random_start": True, "epsilon": 0.1}, "needs a seed"),
+        ({"random_start": True, "epsilon": 0.1, "seed": -1}, "seed must be a whole number"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1"),
         ({"images": np.ones((4, *SHAPE)) * 255.0}, r"pixels in \[0, 1\]"),
         ({"images": np.ones((4, 6, 6, 3))}, r"images of shape \(n, 8, 8, 3\)"),
