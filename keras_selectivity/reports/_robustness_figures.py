@@ -108,6 +108,8 @@ def unit_gradients(figure, rows):
     for axes, (over, label) in zip(figure.subplots(1, 2), panels, strict=True):
         layers_of(axes, rows, f"unit_gradient_variation_over_{over}", label)
         axes.tick_params("x", labelsize=6, labelrotation=90)
+        axes.autoscale(axis="y")
+        axes.set_yscale("log")
 
 
 def _corrupted(rows):
