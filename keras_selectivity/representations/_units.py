@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 from scipy import stats
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._progress import batches
 from keras_selectivity.selectivity import ClassStatistics
 from keras_selectivity.selectivity import active_share
 from keras_selectivity.selectivity import mutual_information
@@ -114,14 +114,10 @@ def collect_units(exported, images, labels, layers=None, *, batch_size=500, verb
     if len(np.unique(labels)) < 2:
         raise InputError("Measures of units need samples of at least two classes.")
     found = {name: np.empty([len(labels), exported.units[name]], np.float32) for name in names}
-    starts = range(0, len(labels), batch_size)
-    bar = keras.utils.Progbar(len(starts), verbose=verbose, unit_name="batch")
-    for start in starts:
-        part = slice(start, start + batch_size)
+    for part in batches(len(labels), batch_size, verbose):
         means = exported.unit_means(exported.pixels(images[part]))
         for name in names:
             found[name][part] = means[name]
-        bar.add(1)
     return found, labels
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._progress import batches
 from keras_selectivity.robustness._attack import BATCH_SIZE
-from keras_selectivity.robustness._attack import batches
 
 
 def accuracy(exported, images, labels, *, batch_size=BATCH_SIZE, verbose=1):

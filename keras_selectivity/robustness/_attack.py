@@ -1,6 +1,5 @@
 """What the attacks share: the gradient of the loss in the pixels, checked arguments, batches."""
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -79,24 +78,3 @@ def non_negative(name, value):
             f"{name} must be a number of at least 0, in units of pixels in [0, 1]; got {value!r}."
         )
     return number
-
-
-def whole_number(name, value, least):
-    """The value as int.
-
-    Raises:
-        InputError: It is no whole number of at least `least`.
-    """
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
-        raise InputError(f"{name} must be a whole number of at least {least}; got {value!r}.")
-    return int(value)
-
-
-def batches(samples, batch_size, verbose):
-    """Slices of at most `batch_size` samples, with a progress bar unless `verbose` is 0."""
-    whole_number("batch_size", batch_size, 1)
-    starts = range(0, samples, batch_size)
-    bar = keras.utils.Progbar(len(starts), verbose=verbose, unit_name="batch")
-    for start in starts:
-        yield slice(start, min(start + batch_size, samples))
-        bar.add(1)

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._progress import batches
 from keras_selectivity.robustness._attack import BATCH_SIZE
-from keras_selectivity.robustness._attack import batches
 from keras_selectivity.robustness._attack import is_correct
 from keras_selectivity.robustness._attack import is_zero
 from keras_selectivity.robustness._attack import loss_gradient

@@ -3,8 +3,8 @@
 import numpy as np
 import tensorflow as tf
 
-from keras_selectivity.robustness._attack import batches
-from keras_selectivity.robustness._attack import whole_number
+from keras_selectivity._checks import whole_number
+from keras_selectivity._progress import batches
 from keras_selectivity.robustness._pullback import squared_norms
 
 

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._progress import batches
 from keras_selectivity.robustness._attack import BATCH_SIZE
-from keras_selectivity.robustness._attack import batches
 from keras_selectivity.robustness._attack import is_correct
 from keras_selectivity.robustness._attack import loss_gradient
 from keras_selectivity.robustness._attack import non_negative
 from keras_selectivity.robustness._attack import signature
-from keras_selectivity.robustness._attack import whole_number
 
 NORMS = ("linf", "l2")
 

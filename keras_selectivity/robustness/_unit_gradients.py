@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
-from keras_selectivity.robustness._attack import batches
-from keras_selectivity.robustness._attack import whole_number
+from keras_selectivity._progress import batches
 from keras_selectivity.robustness._pullback import squared_norms
 
 

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity.datasets.corruptions import _blur
 from keras_selectivity.datasets.corruptions import _digital
@@ -58,8 +59,7 @@ def corrupt(images, corruption, severity, *, seed, parameters=None, textures=Non
             f"Images to corrupt must be uint8 of shape (n, height, width, 3). Received: {images.dtype} of shape "
             f"{images.shape}. Multiply floats in [0, 1] by 255, round, and convert."
         )
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed must be a whole number of at least 0. Received: {seed!r}.")
+    seed = whole_number("seed", seed, 0)
     if parameters is None:
         parameters = parameters_for(corruption, severity, images.shape[1:3])
     wanted = len(parameters_for(corruption, severity, (32, 32)))
@@ -71,7 +71,7 @@ def corrupt(images, corruption, severity, *, seed, parameters=None, textures=Non
     if corruption == "frost":
         options["textures"] = generated_textures() if textures is None else textures_in(os.fspath(textures))
         check_textures(options["textures"], parameters[2], images.shape[1:3])
-    stream = (int(seed), CORRUPTIONS.index(corruption), int(severity))
+    stream = (seed, CORRUPTIONS.index(corruption), int(severity))
     function, found = _FUNCTIONS[corruption], np.empty_like(images)
 
     def work(part):
