@@ -98,11 +98,13 @@ def execute(config, folder, *, data_dir=None, resume=False, overwrite=False, ver
 
     from keras_selectivity import datasets
     from keras_selectivity import saved_model
+    from keras_selectivity.training import AccuracyMonitor
     from keras_selectivity.training import RunCheckpoint
+    from keras_selectivity.training import SelectivityMonitor
     from keras_selectivity.training import load_checkpoint
     from keras_selectivity.training import restore
 
-    train, validation, classes = _data(datasets, config, data_dir)
+    train, validation, test, classes = _data(datasets, config, data_dir)
     recipe = _recipe(config)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
@@ -116,7 +118,15 @@ def execute(config, folder, *, data_dir=None, resume=False, overwrite=False, ver
     else:
         model = load_checkpoint(folder / _CHECKPOINTS / progress["last"])
     done = progress["epochs"] if progress else 0
-    checkpoint = RunCheckpoint(folder / _CHECKPOINTS, progress=progress)
+    validation_batches = datasets.Batches(validation, 500)
+    monitor = SelectivityMonitor(
+        validation_batches, preferred_classes=progress["preferred_classes"] if progress else ()
+    )
+    checkpoint = RunCheckpoint(
+        folder / _CHECKPOINTS,
+        progress=progress,
+        keep=lambda: {"preferred_classes": [[int(k) for k in p] for p in monitor.preferred_classes]},
+    )
     if done < recipe.epochs:
         batches = datasets.Batches(
             train,
@@ -128,12 +138,18 @@ def execute(config, folder, *, data_dir=None, resume=False, overwrite=False, ver
         )
         model.fit(
             batches,
-            validation_data=datasets.Batches(validation, 500),
+            validation_data=validation_batches,
             epochs=recipe.epochs,
             initial_epoch=done,
             steps_per_epoch=batches.steps,
             shuffle=False,  # the batches come in a random order already
-            callbacks=[recipe.callback(), checkpoint],
+            callbacks=[
+                recipe.callback(),
+                monitor,
+                # For t95 alone; nothing is chosen by it.
+                AccuracyMonitor(datasets.Batches(test, 500)),
+                checkpoint,
+            ],
             verbose=verbose,
         )
     progress = checkpoint.progress
@@ -178,7 +194,7 @@ def _data(datasets, config, data_dir):
     train, validation = datasets.hold_out(data.train, config.validation_per_class, config.seed)
     if config.train_samples is not None:
         train = datasets.subset(train, config.train_samples, config.seed)
-    return train, validation, data.classes
+    return train, validation, data.test, data.classes
 
 
 def _recipe(config):

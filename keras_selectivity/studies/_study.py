@@ -11,7 +11,11 @@ from keras_selectivity.studies._results import write_results
 from keras_selectivity.studies._run import RunConfig
 from keras_selectivity.studies._run import execute
 
-_HISTORY = ("loss", "cross_entropy", "selectivity", "accuracy", "val_accuracy", "val_selectivity")
+_HISTORY = (
+    "loss", "cross_entropy", "selectivity", "accuracy", "val_accuracy", "val_selectivity", "val_selectivity/mean",
+    "val_selectivity/preferred_changed", "val_selectivity/preferred_changed_once", "test_accuracy",
+)  # fmt: skip
+_SPLITS = {"val": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,7 @@ def run_study(study, runs, output, *, data_dir=None, verbose=2):
         rows += [
             {**trained, "split": split, "epoch": epoch, "measure": log, "value": value}
             for log in _HISTORY
-            for split in ["validation" if log.startswith("val_") else "train"]
+            for split in [_SPLITS.get(log.split("_")[0], "train")]
             for epoch, value in enumerate(exported.run["history"].get(log, []))
         ]
     path = Path(output) / "results.csv"

@@ -25,6 +25,7 @@ __getattr__, __dir__, __all__ = attach(
         "checked_alpha": "_schedules",
         "CoupledSGD": "_optimizer",
         "SelectivityMonitor": "_monitor",
+        "AccuracyMonitor": "_monitor",
         "preferred_class_changes": "_monitor",
         "RunCheckpoint": "_checkpoint",
         "restore": "_checkpoint",

@@ -24,12 +24,14 @@ class RunCheckpoint(keras.callbacks.Callback):
         folder: Folder of the run; made if absent.
         monitor: Log to maximise. Defaults to `"val_accuracy"`.
         progress: What `restore` returned, when a run goes on.
+        keep: Function without arguments whose dict of JSON values joins the progress, or `None`.
     """
 
-    def __init__(self, folder, monitor="val_accuracy", progress=None):
+    def __init__(self, folder, monitor="val_accuracy", progress=None, keep=None):
         super().__init__()
         self.folder = Path(folder)
         self.monitor = monitor
+        self.keep = keep or dict
         self.progress = progress or {
             "epochs": 0,
             "last": None,
@@ -50,6 +52,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         best = None if epoch == 0 else progress["history"][self.monitor][progress["best_epoch"]]
         if best is None or logs[self.monitor] > best:
             progress.update(best=progress["last"], best_epoch=epoch)
+        progress.update(self.keep())
         with whole_file(self.folder / progress["last"]) as temporary:
             self.model.save(temporary)
         write_json(self.folder / _PROGRESS, progress)

@@ -1,4 +1,4 @@
-"""Selectivity of every layer on a whole data set, after every epoch."""
+"""What is measured on whole data sets after every epoch."""
 
 import keras
 import numpy as np
@@ -10,9 +10,10 @@ from keras_selectivity.training._selectivity_model import SelectivityModel
 class SelectivityMonitor(keras.callbacks.Callback):
     """Adds selectivity and changes of the preferred class to the logs of every epoch.
 
-    The logs are `val_selectivity/<layer>`, `val_selectivity/mean` and
-    `val_selectivity/preferred_changed`, the share of units whose preferred class is another than
-    after the epoch before, 0 in the first ("Selectivity considered harmful", appendix A.16).
+    The logs are `val_selectivity/<layer>`, `val_selectivity/mean`, and, of the units whose preferred
+    class is another than after the epoch before, `val_selectivity/preferred_changed`, their share (0 in
+    the first epoch), and `val_selectivity/preferred_changed_once`, the share of units that have been
+    among them at least once so far ("Selectivity considered harmful", appendix A.16).
 
     Measured in inference mode over the whole data set, so free of the noise floor of a batch. The
     values reach `History`; put the monitor before `keras.callbacks.CSVLogger` and
@@ -23,6 +24,7 @@ class SelectivityMonitor(keras.callbacks.Callback):
         dataset: Iterable of batches `(inputs, integer labels)`, such as a `tf.data.Dataset`, gone
             through once an epoch.
         prefix: Start of the names. Defaults to `"val_selectivity"`.
+        preferred_classes: What an interrupted training that goes on had recorded. Defaults to nothing.
 
     Attributes:
         preferred_classes: A `(units,)` int array for each epoch of this training, all layers in
@@ -32,15 +34,16 @@ class SelectivityMonitor(keras.callbacks.Callback):
         TypeError: The model being trained is no `SelectivityModel`.
     """
 
-    def __init__(self, dataset, prefix="val_selectivity"):
+    def __init__(self, dataset, prefix="val_selectivity", preferred_classes=()):
         super().__init__()
         self.dataset = dataset
         self.prefix = prefix
+        self._before = preferred_classes
         self.preferred_classes = []
         self._unit_means = None
 
     def on_train_begin(self, logs=None):
-        self.preferred_classes = []
+        self.preferred_classes = list(self._before)
         if not isinstance(self.model, SelectivityModel):
             raise TypeError(
                 "SelectivityMonitor needs a SelectivityModel (alpha=0 trains as the plain model does). "
@@ -70,6 +73,24 @@ class SelectivityMonitor(keras.callbacks.Callback):
         changed = np.diff(self.preferred_classes[-2:], axis=0) != 0
         # A log must be there in every epoch: CSV files take their columns from the first.
         logs[f"{self.prefix}/preferred_changed"] = float(changed.mean()) if changed.size else 0.0
+        logs[f"{self.prefix}/preferred_changed_once"] = preferred_class_changes(self.preferred_classes)[0]
+
+
+class AccuracyMonitor(keras.callbacks.Callback):
+    """Adds the accuracy on one more data set to the logs of every epoch.
+
+    Args:
+        dataset: What `keras.Model.evaluate` takes.
+        log: Name of the log. Defaults to `"test_accuracy"`.
+    """
+
+    def __init__(self, dataset, log="test_accuracy"):
+        super().__init__()
+        self.dataset = dataset
+        self.log = log
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs[self.log] = self.model.evaluate(self.dataset, verbose=0, return_dict=True)["accuracy"]
 
 
 def preferred_class_changes(preferred_classes):

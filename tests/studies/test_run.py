@@ -42,7 +42,9 @@ def test_a_run_leaves_its_model_configuration_and_protocol(finished):
         3,
     )
     assert run["history"]["learning_rate"] == pytest.approx([0.1, 0.1, 0.01])
+    measured = ks.measure_selectivity(ks.load(finished), tuple(datasets.load("shapes").test), verbose=0)
     best = run["history"]["val_accuracy"].index(max(run["history"]["val_accuracy"]))
+    assert run["history"]["test_accuracy"][best] == pytest.approx(measured.accuracy, abs=1e-6)
     assert protocol["best_epoch"] == best
 
 
@@ -86,6 +88,9 @@ def test_an_interrupted_run_goes_on_to_the_same_result(finished, tmp_path, how):
     assert json.loads(progress.read_text())["epochs"] < 3
     done = subprocess.run([*command, "--resume"], capture_output=True, text=True, env={**os.environ})
     assert done.returncode == 0, done.stderr[-2000:]
+    histories = [ks.load(path).run["history"] for path in (finished, folder / "model")]
+    for log in ("test_accuracy", "val_selectivity/preferred_changed_once"):
+        np.testing.assert_allclose(histories[1][log], histories[0][log], atol=0.02, err_msg=log)
     expected, got = behaviour(finished), behaviour(folder / "model")
     for name in expected:
         np.testing.assert_allclose(got[name], expected[name], atol=1e-4, err_msg=name)

@@ -59,6 +59,8 @@ def test_monitor_records_preferred_classes(tiny_data):
     changed = [0.0, *(np.mean(np.diff(kept, axis=0) != 0, axis=1))]
     np.testing.assert_allclose(history["val_selectivity/preferred_changed"], changed)
     assert max(changed) > 0, "the network must move for this test to tell anything"
+    once = [(np.diff(kept[: n + 1], axis=0) != 0).any(axis=0).mean() for n in range(5)]
+    np.testing.assert_allclose(history["val_selectivity/preferred_changed_once"], once)
     share, changes = ks.preferred_class_changes(monitor.preferred_classes)
     assert changes.sum() == sum(changed) * 14 and share == (changes > 0).mean()
 
