@@ -1,4 +1,4 @@
-"""The one exception that stands for a user's mistake rather than a defect of ours."""
+"""The exceptions that stand for a user's mistake, or a damaged file, rather than a defect of ours."""
 
 
 class InputError(ValueError):
@@ -7,3 +7,7 @@ class InputError(ValueError):
     The command line prints the message as one line and exits with code 2; from Python it is an
     ordinary `ValueError`.
     """
+
+
+class DamagedError(InputError):
+    """A file that this package wrote is damaged or gone; doing its piece again replaces it."""

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import os
 import sys
 
@@ -14,6 +15,8 @@ def main(arguments=None):
     options = _parser().parse_args(arguments)
     # TensorFlow's start-up chatter would bury what the command prints.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # It warns of repeated tracing, which is what several networks in one process look like.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     try:
         return options.run(options) or 0
     except InputError as error:
@@ -36,6 +39,7 @@ def _parser():
     _add_train(commands)
     _add_evaluate(commands)
     _add_study(commands)
+    _add_tune(commands)
     _add_data(commands)
     return parser
 
@@ -93,11 +97,20 @@ def _add_train(commands):
         "keras-selectivity train --dataset cifar10 --alpha -1 --seed 0 --output runs/alpha-1",
     )  # fmt: skip
     add = command.add_argument
+    add("--alpha", type=float, required=True, help="scale of the regulariser; negative: less selective")
+    add("--seed", type=int, default=0, help="seed of split, initialisation, order (default: %(default)s)")
+    _add_training(command)
+    add("--resume", action="store_true", help="go on after the last whole epoch")
+    _add_strategy(command)
+    _add_data_dir(command)
+    _add_output(command)
+
+
+def _add_training(command):
+    add = command.add_argument
     add("--dataset", default="cifar10", help="shapes or cifar10 (default: %(default)s)")
     add("--network", default="resnet20", help="resnet20 or resnet8 (default: %(default)s)")
     add("--negative-slope", type=float, default=0.0, help="slope of leaky ReLUs (default: plain ReLUs)")
-    add("--alpha", type=float, required=True, help="scale of the regulariser; negative: less selective")
-    add("--seed", type=int, default=0, help="seed of split, initialisation, order (default: %(default)s)")
     add("--metric", default="selectivity", help="selectivity or discriminability (default: %(default)s)")
     add("--layers", metavar="WHICH", help="'first 3', 'last 3', or names with commas (default: all)")
     add("--warmup-epochs", type=int, default=0, metavar="N", help="let alpha grow from 0 over N epochs")
@@ -111,27 +124,31 @@ def _add_train(commands):
     add("--validation-per-class", type=int, default=500, metavar="N",
         help="training samples of each class held out (default: %(default)s)")  # fmt: skip
     add("--deterministic", action="store_true", help="deterministic kernels: same seed, same weights")
-    add("--resume", action="store_true", help="go on after the last whole epoch")
-    _add_data_dir(command)
-    _add_output(command)
 
 
-def _train(options):
+def _run_config(options, **values):
     from keras_selectivity.studies import RunConfig
-    from keras_selectivity.studies import execute
 
     names = RunConfig.__dataclass_fields__
-    values = {name: value for name, value in vars(options).items() if name in names}
+    values |= {name: value for name, value in vars(options).items() if name in names}
     if options.milestones:
         values["milestones"] = _list("--milestones", options.milestones, int)
     if options.layers and not options.layers.startswith(("first ", "last ")):
         values["layers"] = options.layers.split(",")
+    return RunConfig(**values)
+
+
+def _train(options):
+    from keras_selectivity.studies import execute
+
     path = execute(
-        RunConfig(**values),
+        _run_config(options),
         options.output,
         data_dir=options.data_dir,
         resume=options.resume,
         overwrite=options.overwrite,
+        strategy=options.strategy,
+        tensorboard=options.tensorboard,
         verbose="auto" if sys.stdout.isatty() else 2,
     )
     print(f"Exported to {path}")
@@ -249,34 +266,234 @@ def _list(option, text, kind):
 
 
 def _add_study(commands):
-    study = commands.add_parser("study", help="run the trainings that a study file declares")
+    study = commands.add_parser(
+        "study", help="run, watch and report the trainings that a study file declares"
+    )
     actions = study.add_subparsers(metavar="action", required=True)
     command = _command(
         actions, "run", _study_run,
         "train and measure every run of a study, those that are finished excepted",
-        "keras-selectivity study run experiments/first_light_cifar10/study.toml --runs runs/first_light",
+        "keras-selectivity study run experiments/first_light_cifar10/study.toml --runs runs/first_light "
+        "--workers 2",
+    )  # fmt: skip
+    _add_runs(command)
+    add = command.add_argument
+    add("--output", metavar="DIR", help="folder for results, figures and page (default: the study's); or a "
+        ".csv or .parquet file for the results alone")  # fmt: skip
+    add("--dry-run", action="store_true", help="show the runs, what they cost and what is done already")
+    add("--only", metavar="RUN,RUN", help="do these runs only, and join nothing")
+    engine = command.add_mutually_exclusive_group()
+    engine.add_argument("--workers", type=int, metavar="N", help="N processes on this machine, one GPU each")
+    engine.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="a Ray cluster; without an address, one "
+        "is started on this machine")  # fmt: skip
+    add("--retries", type=int, default=2, metavar="N", help="start a run whose process was killed again, at most N "
+        "times (default: %(default)s)")  # fmt: skip
+    add("--accept-change", action="store_true", help="go on though the study file or the package has changed; runs "
+        "with another configuration are set aside and done again")  # fmt: skip
+    _add_strategy(command)
+    _add_data_dir(command)
+    command = _command(
+        actions, "status", _study_status,
+        "show which runs are done, running, failed, and why",
+        "keras-selectivity study status experiments/first_light_cifar10/study.toml --runs runs/first_light",
+    )  # fmt: skip
+    _add_runs(command)
+    _add_json(command)
+    command = _command(
+        actions, "report", _study_report,
+        "draw all figures that the rows allow, check the papers' claims, and write one page",
+        "keras-selectivity study report experiments/first_light_cifar10/study.toml",
     )  # fmt: skip
     command.add_argument("study", help="study file (TOML)")
+    command.add_argument(
+        "--results", metavar="FILE", help="its rows (default: results.csv or .parquet beside it)"
+    )
+    command.add_argument("--output", metavar="DIR", help="folder for figures and page (default: the study's)")
+    _add_json(command)
+
+
+def _add_runs(command):
+    command.add_argument("study", help="study file (TOML)")
     command.add_argument("--runs", metavar="DIR", required=True, help="folder for the trained networks")
-    command.add_argument("--output", metavar="DIR", help="folder for results and page (default: the study's)")
-    _add_data_dir(command)
+
+
+def _add_strategy(command):
+    add = command.add_argument
+    add("--strategy", choices=("mirrored", "multiworker"), help="share each batch between all GPUs of this machine, or "
+        "between the processes that TF_CONFIG names")  # fmt: skip
+    add("--tensorboard", metavar="DIR", help="write logs for TensorBoard")
 
 
 def _study_run(options):
     from pathlib import Path
 
-    from keras_selectivity.reports import write_page
-    from keras_selectivity.studies import read_results
+    from keras_selectivity.studies import RunsFolder
     from keras_selectivity.studies import read_study
     from keras_selectivity.studies import run_study
 
     study = read_study(options.study)
-    output = Path(options.output or Path(options.study).parent)
-    results = run_study(study, options.runs, output, data_dir=options.data_dir)
-    page = write_page(
-        output, read_results(results), title=study.title, description=study.description, results=results.name
+    if options.dry_run:
+        print(_status_table(RunsFolder(options.runs).status(study)))
+        return 0
+    results = run_study(
+        study,
+        options.runs,
+        options.output or Path(options.study).parent,
+        only=_list("--only", options.only, str) if options.only else None,
+        workers=options.workers,
+        ray=options.ray,
+        retries=options.retries,
+        accept_change=options.accept_change,
+        strategy=options.strategy,
+        tensorboard=options.tensorboard,
+        data_dir=options.data_dir,
     )
-    print(f"Results in {results}, page in {page}")
+    if results is not None:
+        print(f"Results in {results}")
+        if options.output is None or Path(options.output).suffix == "":
+            _write_report(study, results, results.parent)
+    status = RunsFolder(options.runs).status(study)
+    failed = [row for row in status if row["state"] == "failed"]
+    if failed:
+        print(_status_table(failed), file=sys.stderr)
+        print("keras-selectivity: start the command again to redo what failed", file=sys.stderr)
+    return int(bool(failed))
+
+
+def _study_status(options):
+    from keras_selectivity.studies import RunsFolder
+    from keras_selectivity.studies import read_study
+
+    status = RunsFolder(options.runs).status(read_study(options.study))
+    print(json.dumps(status) if options.json else _status_table(status))
+
+
+def _status_table(status):
+    from keras_selectivity.studies import time_left
+
+    width = max(len(row["name"]) for row in status)
+    lines = [
+        f"{row['name']:{width}}  {row['state']:11}  {row['epochs']:4}/{row['of']} epochs  {row['reason'] or ''}".rstrip()
+        for row in status
+    ]
+    epochs = sum(row["of"] - row["epochs"] for row in status)
+    left = time_left(status)
+    lines.append(
+        f"{sum(row['state'] == 'done' for row in status)} of {len(status)} runs done, {epochs:,} epochs left"
+        + (f", about {left / 60:.0f} minutes" if left else "")
+    )
+    return "\n".join(lines)
+
+
+def _study_report(options):
+    from pathlib import Path
+
+    from keras_selectivity.studies import read_study
+
+    study, folder = read_study(options.study), Path(options.study).parent
+    beside = [folder / name for name in ("results.csv", "results.parquet") if (folder / name).exists()]
+    if not options.results and not beside:
+        raise InputError(f"There is no results.csv or results.parquet in {folder}; name one with --results.")
+    claims = _write_report(
+        study, Path(options.results or beside[0]), Path(options.output or folder), quiet=options.json
+    )
+    if options.json:
+        print(json.dumps(claims))
+
+
+def _write_report(study, results, folder, quiet=False):
+    from keras_selectivity.reports import write_page
+    from keras_selectivity.studies import check_claims
+    from keras_selectivity.studies import read_results
+
+    rows = read_results(results)
+    claims = check_claims(rows)
+    link = os.path.relpath(results, folder)
+    page = write_page(
+        folder,
+        rows,
+        title=study.title,
+        description=study.description,
+        results=link,
+        claims=claims,
+        formats=("png", "svg"),
+    )
+    for claim in claims if not quiet else ():
+        reduced = " (reduced protocol)" if claim["departures"] and not claim["needed"] else ""
+        print(f"{claim['verdict'] + reduced:28}  {claim['name']}: {claim['ours'] or claim['needed']}")
+    if not quiet:
+        print(f"Page in {page}")
+    return claims
+
+
+def _add_tune(commands):
+    command = _command(
+        commands, "tune", _tune,
+        "search the alpha that serves best, with Keras Tuner",
+        "keras-selectivity tune --dataset cifar10 --alphas=-2,-1,-0.4,0 --seeds 0,1,2 --objective corrupted "
+        "--output runs/tune",
+    )  # fmt: skip
+    add = command.add_argument
+    add(
+        "--alphas", metavar="A,A", help="alphas to choose from (write --alphas=-1,0 if the first is negative)"
+    )
+    add("--alpha-range", metavar="LOW,HIGH", help="a range of alphas instead (not with a grid)")
+    add("--seeds", metavar="N,N", default="0", help="seeds; every trial has one (default: 0)")
+    add("--objective", default="val_accuracy", help="val_accuracy, corrupted or mix (default: %(default)s)")
+    add(
+        "--weight",
+        type=float,
+        default=0.5,
+        help="share of corruption in a mix, the rest is attack (default: 0.5)",
+    )
+    add(
+        "--samples",
+        type=int,
+        default=500,
+        metavar="N",
+        help="validation images for corruption and attack (default: 500)",
+    )
+    add("--search", default="grid", help="grid, random, bayesian or hyperband (default: %(default)s)")
+    add("--trials", type=int, metavar="N", help="number of trials (default: all of a grid, otherwise 10)")
+    _add_training(command)
+    _add_json(command)
+    _add_data_dir(command)
+    command.add_argument(
+        "--output", metavar="DIR", required=True, help="folder to write; an interrupted search goes on"
+    )
+
+
+def _tune(options):
+    from keras_selectivity.studies import tune
+
+    if bool(options.alphas) == bool(options.alpha_range):
+        raise InputError("Name either --alphas or --alpha-range.")
+    if options.alphas:
+        alphas = _list("--alphas", options.alphas, float)
+    else:
+        alphas = ("range", *_list("--alpha-range", options.alpha_range, float))
+        if len(alphas) != 3 or alphas[1] >= alphas[2]:
+            raise InputError(
+                f"--alpha-range takes two numbers, the lower first. Received: {options.alpha_range!r}."
+            )
+    rows = tune(
+        _run_config(options, alpha=0.0, seed=0),
+        options.output,
+        alphas=alphas,
+        seeds=_list("--seeds", options.seeds, int),
+        **{
+            name: getattr(options, name)
+            for name in ("objective", "search", "trials", "weight", "samples", "data_dir")
+        },
+    )
+    if options.json:
+        print(json.dumps(rows))
+        return
+    for row in rows:
+        print(
+            f"α = {row['alpha']:<8g} seed {row['seed']:<4} {row['epochs']} epochs  {row['measure']} {row['value']:.4f}"
+        )
+    print(f"The best network is in {os.path.join(options.output, 'best')}")
 
 
 def _add_data(commands):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
 from keras_selectivity._files import digests
@@ -96,7 +97,7 @@ def load(path, *, pixel_range=(0.0, 1.0), outputs="logits"):
         An `Exported`.
 
     Raises:
-        InputError: The path is missing, half-written, damaged, or nothing of the above.
+        InputError: The path is missing, half-written or damaged (`DamagedError`), or nothing of the above.
     """
     path = Path(path)
     if outputs not in ("logits", "probabilities"):
@@ -107,7 +108,7 @@ def load(path, *, pixel_range=(0.0, 1.0), outputs="logits"):
         return _load_keras(path, pixel_range)
     if not (path / "saved_model.pb").exists():
         hint = "it is half-written; export it again" if (path / _RUN).exists() else "it holds no SavedModel"
-        raise InputError(f"{path} has no saved_model.pb: {hint}.")
+        raise DamagedError(f"{path} has no saved_model.pb: {hint}.")
     return _load_own(path) if (path / _RUN).exists() else _load_foreign(path, pixel_range, outputs)
 
 
@@ -196,13 +197,13 @@ def _load_own(path):
         files = run["files"]
         known = run["format"] == _FORMAT
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path / _RUN} is damaged ({error!r}). Export the model again.") from error
+        raise DamagedError(f"{path / _RUN} is damaged ({error!r}). Export the model again.") from error
     if not known or run["format_version"] > _FORMAT_VERSION:
         raise InputError(f"{path} was written by a newer version of keras_selectivity. Upgrade the package.")
     found = digests(path)
     damaged = [name for name, digest in files.items() if found.get(name) != digest]
     if damaged:
-        raise InputError(f"{path} is damaged: {', '.join(damaged)} is missing or changed. Export it again.")
+        raise DamagedError(f"{path} is damaged: {', '.join(damaged)} is missing or changed. Export it again.")
     loaded = tf.saved_model.load(os.fspath(path))
     names = ("logits", "unit_means", "activations", "ablated_logits")
     functions = {name: getattr(loaded, name) for name in names if hasattr(loaded, name)}

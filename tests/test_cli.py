@@ -90,7 +90,7 @@ def test_evaluate_writes_a_page(model, tmp_path, capsys):
     text = (page / "index.html").read_text()
     assert 'href="../rows.parquet"' in text and str(model) in text
     assert {p.name for p in page.iterdir()} == {
-        "index.html", "accuracy_and_selectivity.png", "selectivity_by_layer.png", "jacobian.png"
+        "index.html", "accuracy_and_selectivity.png", "selectivity_by_layer.png", "jacobian.png", "dead_units.png"
     }  # fmt: skip
 
 

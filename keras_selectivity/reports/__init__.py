@@ -9,5 +9,6 @@ __getattr__, __dir__, __all__ = attach(
         "table": "_page",
         "layer_table": "_page",
         "draw": "_figures",
+        "kinds": "_figures",
     },
 )

@@ -6,6 +6,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from keras_selectivity._files import whole_file
+from keras_selectivity.studies import mean_interval
 
 GREY = (0.35, 0.35, 0.35, 1.0)
 
@@ -24,13 +25,16 @@ def colors(alphas):
     return {**shades, 0.0: GREY, None: (0, 0, 0, 1)}
 
 
-def save(path, draw, rows, size=(9, 3.4)):
-    """Draws a figure of a size in inches with `draw(figure, rows)` and writes it whole."""
-    figure = Figure(figsize=size, layout="constrained", dpi=110)
-    FigureCanvasAgg(figure)
-    draw(figure, rows)
-    with whole_file(path) as temporary:
-        figure.savefig(temporary)
+def save(paths, draw, rows, size=(9, 3.4)):
+    """Draws a figure of a size in inches with `draw(figure, rows)` and writes it whole, in every format."""
+    # Without a date or random names in them, the same rows give the same files.
+    with matplotlib.rc_context({"svg.hashsalt": "keras_selectivity"}):
+        figure = Figure(figsize=size, layout="constrained", dpi=110)
+        FigureCanvasAgg(figure)
+        draw(figure, rows)
+        for path in paths:
+            with whole_file(path) as temporary:
+                figure.savefig(temporary, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def curves(axes, groups, scale=1):
@@ -47,12 +51,26 @@ def curves(axes, groups, scale=1):
 
 
 def dots(axes, groups, scale=1):
-    """One column a label, one dot a network, the line through the means of those with an alpha."""
+    """One column a label, one dot a network; mean with bootstrapped 95 % interval where there are several."""
     shades = colors({alpha for alpha, _ in groups.values()})
     means = [np.mean(values) * scale for alpha, values in groups.values() if alpha is not None]
     axes.plot(range(len(means)), means, color="0.8", zorder=0)
     for x, (alpha, values) in enumerate(groups.values()):
-        axes.plot([x] * len(values), np.array(values) * scale, "o", color=shades[alpha], ms=7)
+        several = len(values) > 1
+        places = x + (np.linspace(-0.12, 0.12, len(values)) if several else np.zeros(1))
+        axes.plot(
+            places,
+            np.array(values) * scale,
+            "o",
+            color=shades[alpha],
+            ms=4 if several else 7,
+            alpha=0.6 if several else 1,
+        )
+        if several:
+            mean, low, high = (v * scale for v in mean_interval(values))
+            axes.errorbar(
+                x, mean, [[mean - low], [high - mean]], fmt="_", color=shades[alpha], ms=14, mew=2, capsize=3
+            )
     labels = [label.removeprefix("α = ").replace("_", "\n") for label in groups]
     axes.set_xticks(range(len(groups)), labels, fontsize=8)
     axes.set_xlabel("regulariser scale α")

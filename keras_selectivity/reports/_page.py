@@ -1,19 +1,36 @@
-"""The page of a study or an evaluation: what was done, a table, figures."""
+"""The page of a study or an evaluation: what was done, a table, the papers' claims, figures."""
 
+import base64
 from html import escape
 from pathlib import Path
 
 from keras_selectivity._files import write_text
 from keras_selectivity.reports._figures import draw
-from keras_selectivity.reports._rows import networks
-from keras_selectivity.reports._rows import pick
+from keras_selectivity.studies import departures
+from keras_selectivity.studies import mean_interval
+from keras_selectivity.studies._rows import networks
+from keras_selectivity.studies._rows import pick
+from keras_selectivity.studies._verdicts import AGREES
+from keras_selectivity.studies._verdicts import DISAGREES
+from keras_selectivity.studies._verdicts import UNDECIDED
+
+_PAPERS = {
+    "S": "Selectivity considered harmful",
+    "W": "On the relationship between class selectivity, dimensionality, and robustness",
+    "A": "Linking average- and worst-case perturbation robustness via class selectivity and dimensionality",
+    "P": "the authors' summary",
+}
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-table { border-collapse: collapse; margin: 1rem 0; }
-th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #ddd; }
-th:first-child, td:first-child { text-align: left; }
-figure { margin: 2rem 0; } img { max-width: 100%; } figcaption, footer { color: #555; font-size: .9rem; }
+body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; margin: 1rem 0; }
+th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
+th:first-child, td:first-child, .claims th, .claims td { text-align: left; }
+.claims td { white-space: normal; vertical-align: top; min-width: 8rem; font-size: .9rem; }
+.agrees { color: #1a5fb4; font-weight: bold; } .disagrees { color: #a51d2d; font-weight: bold; }
+figure { margin: 2rem 0; } img { max-width: 100%; height: auto; }
+figcaption, footer, small { color: #555; } figcaption, footer { font-size: .9rem; overflow-wrap: anywhere; }
+li { overflow-wrap: anywhere; }
 """
 
 
@@ -61,15 +78,17 @@ def layer_table(rows):
     return "\n".join(lines)
 
 
-def write_page(folder, rows, *, title, description, results):
-    """Writes `index.html` and its figures from tidy rows.
+def write_page(folder, rows, *, title, description, results, claims=None, formats=("png",)):
+    """Writes figures and a page that holds all of them, so that it can be sent as one file.
 
     Args:
-        folder: Folder to write into.
+        folder: Folder to write into: `index.html` and the figures.
         rows: What `keras_selectivity.studies.read_results` returns.
         title: Heading.
         description: What was done.
         results: Name of the file with all numbers, as the page should link to it, or `None`.
+        claims: What `keras_selectivity.studies.check_claims` returns, or `None` for no such section.
+        formats: Endings of the figures' files, `"png"` among them.
 
     Returns:
         Path of the page.
@@ -78,27 +97,24 @@ def write_page(folder, rows, *, title, description, results):
         InputError: The rows mix protocols.
     """
     folder = Path(folder)
-    figures = draw(rows, folder)
-    head, *body = (
-        "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in line) + "</tr>"
-        for number, line in enumerate(_cells(rows))
-        for tag in ["td" if number else "th"]
-    )
-    pictures = "".join(
-        f'<figure><img src="{name}" alt="{escape(caption)}"><figcaption>{escape(caption)}</figcaption></figure>'
-        for name, caption in figures
-    )
+    drawn, missing = draw(rows, folder, formats)
+    sections = [f"<p>{escape(description)}</p>", _departed(rows) if claims is not None else ""]
+    sections.append(_html_table(_cells(rows, by_alpha=claims is not None)))
+    if claims is not None:
+        sections.append(_claims(claims))
+        sections.append("<h2>Figures</h2>")
+    sections += [_figure(kind, folder) for kind in drawn]
+    if claims is not None:
+        sections.append(_missing(missing))
     link = f' All numbers: <a href="{escape(results)}">{escape(results)}</a>.' if results else ""
     path = folder / "index.html"
     write_text(
         path,
         f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>
-<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body>
+<meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body>
 <h1>{escape(title)}</h1>
-<p>{escape(description)}</p>
-<table><thead>{head}</thead><tbody>{"".join(body)}</tbody></table>
-{pictures}
+{"".join(sections)}
 <footer>{escape(_protocol(rows))}{link}</footer>
 </body></html>
 """,
@@ -106,15 +122,104 @@ def write_page(folder, rows, *, title, description, results):
     return path
 
 
-def _cells(rows):
+def _html_table(lines):
+    head, *body = (
+        "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in line) + "</tr>"
+        for number, line in enumerate(lines)
+        for tag in ["td" if number else "th"]
+    )
+    return f'<div class="wide"><table><thead>{head}</thead><tbody>{"".join(body)}</tbody></table></div>'
+
+
+def _departed(rows):
+    found = departures(rows)
+    if not found:
+        return "<p>The papers' protocol.</p>"
+    return f"<p><b>Departs from the papers' protocol:</b> {escape('; '.join(found))}.</p>"
+
+
+def _claims(claims):
+    counts = {
+        verdict: sum(c["verdict"] == verdict for c in claims) for verdict in (AGREES, DISAGREES, UNDECIDED)
+    }
+    summary = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
+    reduced = any(c["departures"] for c in claims)
+    note = " Every verdict is from a reduced protocol: see above for what it departs in." if reduced else ""
+    lines = []
+    for claim in claims:
+        said = claim["verdict"] + (
+            " (reduced protocol)" if claim["departures"] and not claim["needed"] else ""
+        )
+        cells = (
+            f"<b>{escape(claim['name'])}</b><br>{escape(claim['statement'])}<br><small>{_PAPERS[claim['paper']]}, "
+            f"{escape(claim['where'])}</small>",
+            escape(claim["theirs"]),
+            escape(claim["ours"] or "–"),
+            f'<span class="{claim["verdict"].split()[0]}">{escape(said)}</span><br><small>'
+            f"{escape('; '.join(t for t in (claim['test'], claim['needed'] and 'Needed: ' + claim['needed']) if t))}</small>",
+        )
+        lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    heads = "".join(f"<th>{h}</th>" for h in ("claim", "the paper", "here", "verdict and test"))
+    return (
+        f"<h2>The papers' claims</h2><p>{summary}.{note}</p>"
+        f'<div class="wide"><table class="claims"><thead><tr>{heads}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    )
+
+
+def _figure(kind, folder):
+    picture = base64.b64encode((folder / f"{kind.name}.png").read_bytes()).decode()
+    papers = f" As {', '.join(map(_spelt, kind.papers))}." if kind.papers else ""
+    caption = escape(kind.caption)
+    return (
+        f'<figure id="{kind.name}"><img src="data:image/png;base64,{picture}" alt="{caption}">'
+        f"<figcaption>{caption}{escape(papers)}</figcaption></figure>"
+    )
+
+
+def _spelt(figure):
+    paper, number = figure.split()
+    return f"Figure {number} of {paper}"
+
+
+def _missing(missing):
+    if not missing:
+        return ""
+    items = "".join(
+        f"<li>{escape(kind.name)}{escape(' (' + ', '.join(map(_spelt, kind.papers)) + ')') if kind.papers else ''}: "
+        f"needs {escape(needed)}</li>"
+        for kind, needed in missing
+    )
+    papers = "; ".join(f"{letter}: {title}" for letter, title in _PAPERS.items() if letter in "SW")
+    return f"<h2>Figures that these rows do not allow</h2><ul>{items}</ul><p><small>{escape(papers)}.</small></p>"
+
+
+def _cells(rows, by_alpha=False):
+    """The main numbers: a line a network, or a line an arm and alpha with bootstrapped intervals over seeds."""
     known = networks(rows)
     columns = [(heading, form, pick(rows, **where)) for heading, form, where in _COLUMNS]
     columns = [column for column in columns if column[2]]
+    if by_alpha:
+        arms = {row["model"]: row["arm"] or "main" for row in rows}
+        groups = {}
+        for name, (_, _, label) in known.items():
+            groups.setdefault(label if arms[name] == "main" else f"{arms[name]}, {label}", []).append(name)
+        lines = [["networks", "seeds", *(heading for heading, *_ in columns)]]
+        for label, names in groups.items():
+            numbers = [_mean(form, [found[n] for n in names if n in found]) for _, form, found in columns]
+            lines.append([label, str(len(names)), *numbers])
+        return lines
     lines = [["network", "seed", *(heading for heading, *_ in columns)]]
     for name, (_, seed, label) in known.items():
         numbers = [form.format(found[name]) if name in found else "" for _, form, found in columns]
         lines.append([label, "" if seed is None else str(seed), *numbers])
     return lines
+
+
+def _mean(form, values):
+    if not values:
+        return ""
+    mean, low, high = mean_interval(values)
+    return form.format(mean) + (f" [{form.format(low)}, {form.format(high)}]" if len(values) > 1 else "")
 
 
 def _protocol(rows):

@@ -13,10 +13,10 @@ from keras_selectivity.reports._drawing import curves
 from keras_selectivity.reports._drawing import dots
 from keras_selectivity.reports._drawing import from_zero
 from keras_selectivity.reports._drawing import legend
-from keras_selectivity.reports._rows import by_label
-from keras_selectivity.reports._rows import networks
-from keras_selectivity.reports._rows import pick
 from keras_selectivity.reports._training_figures import layers_of
+from keras_selectivity.studies._rows import by_label
+from keras_selectivity.studies._rows import networks
+from keras_selectivity.studies._rows import pick
 
 
 def attacks(figure, rows):

@@ -40,8 +40,8 @@ def dimensionality(session):
     measure({**settings, **pgd}, perturbation="pgd", perturbed=attack)
 
 
-def compare(session):
-    """Distances between all pairs of models; every model's activations are computed once."""
+def compare(session, wanted=lambda first, second: True):
+    """Distances between all pairs of models that are wanted; a model's activations are computed once."""
     test, layers = session.test, session.evaluation.layers
     settings = {"layers": layers, "symmetric": True, "variant": "paper"}
     activations = {}
@@ -54,6 +54,8 @@ def compare(session):
         return activations[name]
 
     for first, second in itertools.combinations(session.models, 2):
+        if not wanted(first, second):
+            continue
         if session.models[first].units != session.models[second].units:
             raise InputError(f"{first} and {second} have different layers and cannot be compared.")
         for name, shared in session.missing("pwcca", settings, None, None, test, other=second):

@@ -57,6 +57,8 @@ def _source(session):
                 "adversarial images from."
             )
         return wanted
+    if len(session.models) == 1:
+        return None
     return next((n for n, e in session.models.items() if about(n, e)["alpha"] == 0), None)
 
 

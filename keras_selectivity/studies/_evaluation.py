@@ -104,6 +104,10 @@ def check(evaluation):
     if evaluation.pgd_norm not in ("linf", "l2"):
         raise InputError(f"The norm must be linf or l2. Received: {evaluation.pgd_norm}.")
     datasets.check_corruption(*evaluation.perturbation)
+    if evaluation.corrupted_data == "tfds" and evaluation.dataset != "cifar10":
+        raise InputError(
+            f"corrupted_data = tfds is cifar10_corrupted, which does not go with {evaluation.dataset}."
+        )
     if not 0 < evaluation.variance <= 1:
         raise InputError(f"The share of the variance must lie in (0, 1]. Received: {evaluation.variance}.")
     for name in (

@@ -2,17 +2,24 @@
 
 import contextlib
 import csv
-import fcntl
 from pathlib import Path
 
+import filelock
+
+from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
 
+# Version of this schema. 2 added `schema` and `arm`.
+#
 # Which network, measured on what, what was measured, and with which software. Empty means that a
 # column does not apply: a row without layer belongs to the network, one with `epoch` (0-based) to
 # the training history, one with `other` to a pair of networks.
+SCHEMA = 2
 COLUMNS = {
+    "schema": int,
     "study": str,
+    "arm": str,
     "model": str,
     "fingerprint": str,
     "other": str,
@@ -109,7 +116,8 @@ def read_results(path):
         A list of dicts: text, integers and floats by column, `None` where a cell is empty.
 
     Raises:
-        InputError: The file cannot be read, lacks a column, or a cell is of the wrong kind.
+        InputError: The file is of a newer schema or lacks a column.
+        DamagedError: The file cannot be read, ends in the middle of a row, or a cell is of the wrong kind.
     """
     path = Path(path)
     _check_suffix(path)
@@ -124,16 +132,24 @@ def read_results(path):
                 reader = csv.DictReader(file)
                 names, lines = reader.fieldnames or [], list(reader)
     except (OSError, ValueError, csv.Error) as error:
-        raise InputError(f"Cannot read {path} ({error}).") from error
+        raise DamagedError(f"{path} cannot be read ({error}).") from error
+    schemas = {str(line.get("schema") or "") for line in lines if "schema" in names}
+    newer = [v for v in schemas if v.isdecimal() and int(v) > SCHEMA]
+    if newer:
+        raise InputError(
+            f"{path} has schema {max(newer)}, this version knows up to {SCHEMA}. Upgrade keras_selectivity."
+        )
     missing = [name for name in COLUMNS if name not in names]
     if missing:
         raise InputError(f"{path} lacks the columns {', '.join(missing)}; it is no table of results.")
+    if path.suffix == ".csv" and any(cell is None for line in lines for cell in line.values()):
+        raise DamagedError(f"{path} ends in the middle of a row.")
     try:
         return [
             _typed({name: None if line[name] == "" else line[name] for name in COLUMNS}) for line in lines
         ]
     except ValueError as error:
-        raise InputError(f"{path} has a cell of the wrong kind ({error}).") from error
+        raise DamagedError(f"{path} has a cell of the wrong kind ({error}).") from error
 
 
 def write_results(path, rows):
@@ -156,16 +172,15 @@ def sole_writer(path):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(f".{path.name}.lock")
-    with open(lock, "w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise InputError(f"Another process is writing to {path}. Wait, or choose another file.") from None
-        try:
-            yield
-        finally:
-            lock.unlink(missing_ok=True)
+    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except filelock.Timeout:
+        raise InputError(f"Another process is writing to {path}. Wait, or choose another file.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _typed(row):
@@ -173,6 +188,7 @@ def _typed(row):
     unknown = set(row) - set(COLUMNS)
     if unknown:
         raise ValueError(f"There are no columns {', '.join(sorted(unknown))}.")
+    row = {"schema": SCHEMA, **row}
     typed = {name: None if row.get(name) is None else kind(row[name]) for name, kind in COLUMNS.items()}
     # What is undefined is an empty cell: NaN is not equal to itself, and no JSON.
     return {name: None if value != value else value for name, value in typed.items()}

@@ -2,68 +2,32 @@
 
 import json
 import shutil
-from dataclasses import asdict
-from dataclasses import dataclass
 from dataclasses import replace
 from pathlib import Path
 
+from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import check_absent
 from keras_selectivity._files import write_json
+from keras_selectivity.studies._config import RunConfig
+from keras_selectivity.studies._config import check_config
 
 _CONFIG = "config.json"
 MODEL = "model"
 _CHECKPOINTS = "checkpoints"
 
 
-@dataclass(frozen=True)
-class RunConfig:
-    """Everything that decides the result of one training.
-
-    Attributes:
-        dataset: Name of a data set.
-        network: Name of a function of `keras_selectivity.networks`.
-        alpha: Scale of the regulariser.
-        seed: Seed of validation split, initialisation, order and augmentation.
-        negative_slope: Slope of leaky ReLUs; 0 for plain ones.
-        metric: `"selectivity"` or `"discriminability"`.
-        layers: `None`, `"first 3"`, `"last 3"`, or a list of layer names.
-        warmup_epochs: Epochs over which alpha grows from 0.
-        epochs: Number of epochs.
-        batch_size: Samples a batch.
-        learning_rate: Initial learning rate.
-        milestones: Epoch indices at which the learning rate drops to a tenth; `None` puts them, as the
-            papers do, at a half and three quarters of the epochs.
-        pad: Padding of the flip-and-crop augmentation; 0 trains without augmentation.
-        validation_per_class: Training samples of each class held out to choose the epoch.
-        train_samples: Size of a class-balanced subset of the remaining training samples; `None`
-            uses all.
-        deterministic: Use deterministic kernels, so that the same seed gives the same weights.
-    """
-
-    dataset: str
-    network: str
-    alpha: float
-    seed: int = 0
-    negative_slope: float = 0.0
-    metric: str = "selectivity"
-    layers: object = None
-    warmup_epochs: int = 0
-    epochs: int = 200
-    batch_size: int = 256
-    learning_rate: float = 0.1
-    milestones: tuple | None = None
-    pad: int = 4
-    validation_per_class: int = 500
-    train_samples: int | None = None
-    deterministic: bool = False
-
-    def to_dict(self):
-        """The configuration as plain JSON values."""
-        return {**asdict(self), "milestones": None if self.milestones is None else list(self.milestones)}
-
-
-def execute(config, folder, *, data_dir=None, resume=False, overwrite=False, verbose="auto"):
+def execute(
+    config,
+    folder,
+    *,
+    data_dir=None,
+    resume=False,
+    overwrite=False,
+    strategy=None,
+    tensorboard=None,
+    verbose="auto",
+):
     """Trains, keeps the epoch with the best validation accuracy, and exports it.
 
     The folder holds `config.json`, `checkpoints/` while the run goes on, and in the end `model/`,
@@ -76,6 +40,10 @@ def execute(config, folder, *, data_dir=None, resume=False, overwrite=False, ver
         data_dir: Where prepared data sets lie.
         resume: Go on after the last whole epoch of an interrupted run, or start if there is none.
         overwrite: Start again, deleting what is there.
+        strategy: `None`; `"mirrored"`, replicas on all GPUs of this machine; or `"multiworker"`, one
+            process a worker as `TF_CONFIG` says, all of which call this with the same arguments. Each
+            step is that of one device on the same batch, however many replicas share it.
+        tensorboard: Folder for TensorBoard logs, in which the run gets a folder of its own.
         verbose: As in `keras.Model.fit`.
 
     Returns:
@@ -85,13 +53,20 @@ def execute(config, folder, *, data_dir=None, resume=False, overwrite=False, ver
         InputError: The folder exists (without `resume` or `overwrite`) or belongs to a run with
             another configuration; the data are absent; a bad value in the configuration.
     """
+    check_config(config)
     folder = Path(folder)
     if not resume:
         check_absent(folder, overwrite, (_CONFIG, _CHECKPOINTS))
         shutil.rmtree(folder, ignore_errors=True)
-    elif (folder / _CONFIG).exists():
-        _check_same(config, folder)
+    else:
+        changed = changed_settings(config, folder)
+        if changed:
+            raise InputError(
+                f"{folder} belongs to a run with another {', '.join(changed)}. Choose another output path, "
+                "or start again with --overwrite."
+            )
         if (folder / MODEL).exists():
+            shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)  # of a process killed just before
             return folder / MODEL
 
     import keras
@@ -102,21 +77,29 @@ def execute(config, folder, *, data_dir=None, resume=False, overwrite=False, ver
     from keras_selectivity.training import RunCheckpoint
     from keras_selectivity.training import SelectivityMonitor
     from keras_selectivity.training import load_checkpoint
+    from keras_selectivity.training import replicate
     from keras_selectivity.training import restore
+    from keras_selectivity.training import tensorboard_logs
 
+    scope, replicas, worker = replicate(strategy)
     train, validation, test, classes = _data(datasets, config, data_dir)
     recipe = _recipe(config)
+    _check_shares(len(train.labels), recipe.batch_size, replicas)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
     progress = restore(folder / _CHECKPOINTS)
+    with scope:
+        if progress is None:
+            model = _build(config, recipe, classes, train.images.shape[1:])
+        else:
+            model = load_checkpoint(folder / _CHECKPOINTS / progress["last"])
+    if worker:  # all workers compute the same; what the others write is not kept
+        folder = folder.with_name(f".{folder.name}.worker-{worker}")
     if progress is None:
-        model = _build(config, recipe, classes, train.images.shape[1:])
         write_json(folder / _CONFIG, config.to_dict())
-    else:
-        model = load_checkpoint(folder / _CHECKPOINTS / progress["last"])
     done = progress["epochs"] if progress else 0
     validation_batches = datasets.Batches(validation, 500)
     monitor = SelectivityMonitor(
@@ -149,9 +132,13 @@ def execute(config, folder, *, data_dir=None, resume=False, overwrite=False, ver
                 # For t95 alone; nothing is chosen by it.
                 AccuracyMonitor(datasets.Batches(test, 500)),
                 checkpoint,
+                *tensorboard_logs(tensorboard, folder.name, config.to_dict()),
             ],
             verbose=verbose,
         )
+    if worker:
+        shutil.rmtree(folder)
+        return folder / MODEL
     progress = checkpoint.progress
     best = load_checkpoint(folder / _CHECKPOINTS / progress["best"])
     saved_model.export(
@@ -174,19 +161,38 @@ def execute(config, folder, *, data_dir=None, resume=False, overwrite=False, ver
     return folder / MODEL
 
 
-def _check_same(config, folder):
+def _check_shares(samples, batch_size, replicas):
+    if batch_size % replicas or samples % batch_size % replicas:
+        raise InputError(
+            f"{samples} samples in batches of {batch_size} cannot be shared equally by {replicas} replicas, "
+            f"last batch included. Choose a batch size and train_samples that {replicas} divides."
+        )
+
+
+def changed_settings(config, folder):
+    """Names of the settings in which a run's folder differs from a configuration; none for a new folder.
+
+    Raises:
+        DamagedError: The record of the folder's configuration is damaged.
+    """
+    path = Path(folder) / _CONFIG
+    if not path.exists():
+        return []
     try:
-        found = json.loads((folder / _CONFIG).read_text())
+        found = json.loads(path.read_text())
     except ValueError as error:
-        raise InputError(f"{folder / _CONFIG} is damaged. Start again with --overwrite.") from error
+        raise DamagedError(f"{path} is damaged. Start again with --overwrite.") from error
     wanted = config.to_dict()
     defaults = RunConfig("", "", 0.0).to_dict()  # of settings that the run is older than
-    changed = [key for key in wanted if found.get(key, defaults[key]) != wanted[key]]
-    if changed:
-        raise InputError(
-            f"{folder} belongs to a run with another {', '.join(changed)}. Choose another output path, "
-            "or start again with --overwrite."
-        )
+    return [key for key in wanted if found.get(key, defaults[key]) != wanted[key]]
+
+
+def epochs_done(folder):
+    """Finished epochs of a run that goes on; 0 if there are none, or their record is damaged."""
+    try:
+        return json.loads((Path(folder) / _CHECKPOINTS / "progress.json").read_text())["epochs"]
+    except (OSError, ValueError, KeyError):
+        return 0
 
 
 def _data(datasets, config, data_dir):
@@ -216,10 +222,6 @@ def _build(config, recipe, classes, input_shape):
     from keras_selectivity import networks
     from keras_selectivity.training import regularize
 
-    if not 0 <= config.negative_slope < 1:
-        raise InputError(f"negative_slope must lie in [0, 1). Received: {config.negative_slope!r}.")
-    if config.network not in networks.NETWORKS:
-        raise InputError(f"Unknown network {config.network!r}. Choose one of {', '.join(networks.NETWORKS)}.")
     network = getattr(networks, config.network)(
         classes=classes, input_shape=tuple(input_shape), negative_slope=config.negative_slope
     )

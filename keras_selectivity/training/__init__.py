@@ -27,6 +27,8 @@ __getattr__, __dir__, __all__ = attach(
         "SelectivityMonitor": "_monitor",
         "AccuracyMonitor": "_monitor",
         "preferred_class_changes": "_monitor",
+        "tensorboard_logs": "_monitor",
+        "replicate": "_replicas",
         "RunCheckpoint": "_checkpoint",
         "restore": "_checkpoint",
         "load_checkpoint": "_checkpoint",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 
+from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
 from keras_selectivity._files import write_json
@@ -75,7 +76,7 @@ def restore(folder):
         0-based, `history`), or `None` if no epoch is finished.
 
     Raises:
-        InputError: The record is damaged, or a file it names is missing.
+        DamagedError: The record is damaged, or a file it names is missing.
     """
     path = Path(folder) / _PROGRESS
     if not path.exists():
@@ -84,10 +85,12 @@ def restore(folder):
         progress = json.loads(path.read_text())
         names = progress["last"], progress["best"]
     except (ValueError, KeyError) as error:
-        raise InputError(f"{path} is damaged ({error}). Start the run again with --overwrite.") from error
+        raise DamagedError(f"{path} is damaged ({error}). Start the run again with --overwrite.") from error
     for name in names:
         if not (Path(folder) / name).exists():
-            raise InputError(f"{path} names {name}, which is missing. Start the run again with --overwrite.")
+            raise DamagedError(
+                f"{path} names {name}, which is missing. Start the run again with --overwrite."
+            )
     return progress
 
 
@@ -95,11 +98,11 @@ def load_checkpoint(path):
     """Loads a `SelectivityModel` saved by `RunCheckpoint`, optimizer state included.
 
     Raises:
-        InputError: The file is damaged.
+        DamagedError: The file is damaged.
     """
     try:
         return keras.saving.load_model(path)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
+        raise DamagedError(
             f"{path} cannot be loaded ({error}). Start the run again with --overwrite."
         ) from error

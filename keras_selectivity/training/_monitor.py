@@ -1,8 +1,11 @@
 """What is measured on whole data sets after every epoch."""
 
+from pathlib import Path
+
 import keras
 import numpy as np
 
+from keras_selectivity._errors import InputError
 from keras_selectivity.selectivity import ClassStatistics
 from keras_selectivity.training._selectivity_model import SelectivityModel
 
@@ -91,6 +94,37 @@ class AccuracyMonitor(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         logs[self.log] = self.model.evaluate(self.dataset, verbose=0, return_dict=True)["accuracy"]
+
+
+def tensorboard_logs(folder, name, hyperparameters):
+    """Callbacks that log a run for TensorBoard, with its settings for the HParams plug-in.
+
+    Args:
+        folder: Folder of all runs' logs, or `None` for no logs.
+        name: Name of the run.
+        hyperparameters: Dict of settings; those that are numbers, texts or booleans are shown.
+
+    Returns:
+        A list of callbacks; put them after those that add to the logs.
+
+    Raises:
+        InputError: TensorBoard is not installed.
+    """
+    if folder is None:
+        return []
+    try:
+        from tensorboard.plugins.hparams import api as hparams
+    except ImportError:
+        raise InputError(
+            "TensorBoard is not installed: pip install 'keras_selectivity[tensorboard]'."
+        ) from None
+    import tensorflow as tf
+
+    path = str(Path(folder) / name)
+    shown = {k: v for k, v in hyperparameters.items() if isinstance(v, int | float | str)}
+    with tf.summary.create_file_writer(path).as_default():
+        hparams.hparams(shown, trial_id=name)
+    return [keras.callbacks.TensorBoard(path, write_graph=False)]
 
 
 def preferred_class_changes(preferred_classes):

@@ -1,4 +1,7 @@
-"""Sums over the replicas of a `tf.distribute` strategy, and what the strategy rules out."""
+"""Replicas of a `tf.distribute` strategy: making them, sums over them, and what they rule out."""
+
+import contextlib
+import os
 
 import keras
 
@@ -23,6 +26,38 @@ def replica_reduction():
         shard=context.replica_id_in_sync_group,
         shards=context.num_replicas_in_sync,
     )
+
+
+def replicate(strategy):
+    """A `tf.distribute` strategy by name.
+
+    Args:
+        strategy: `None`, `"mirrored"` or `"multiworker"` (needs `TF_CONFIG`).
+
+    Returns:
+        `(scope, replicas, worker)`: the context to build or load a model in, how many replicas share a
+        batch, and the index of this process among the workers.
+
+    Raises:
+        InputError: The name is unknown, or the backend or the environment does not allow it.
+    """
+    if strategy is None:
+        return contextlib.nullcontext(), 1, 0
+    if strategy not in ("mirrored", "multiworker"):
+        raise InputError(f"Unknown strategy {strategy!r}. Choose mirrored or multiworker.")
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(f"strategy={strategy!r} needs the TensorFlow backend.")
+    import tensorflow as tf
+
+    if strategy == "mirrored":
+        made = tf.distribute.MirroredStrategy()
+        return made.scope(), made.num_replicas_in_sync, 0
+    if "TF_CONFIG" not in os.environ:
+        raise InputError(
+            "strategy='multiworker' needs TF_CONFIG: the addresses of all workers, and which is this."
+        )
+    made = tf.distribute.MultiWorkerMirroredStrategy()
+    return made.scope(), made.num_replicas_in_sync, made.cluster_resolver.task_id or 0
 
 
 def check_fit(model, x, y, batch_size):

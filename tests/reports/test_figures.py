@@ -10,10 +10,12 @@ import keras_selectivity as ks
 from keras_selectivity.reports import _drawing
 from keras_selectivity.reports import _representation_figures as figures
 from keras_selectivity.reports import _robustness_figures
-from keras_selectivity.reports import _rows
+from keras_selectivity.reports import _study_figures as study_figures
 from keras_selectivity.reports import draw
+from keras_selectivity.reports import kinds
 from keras_selectivity.reports import table
 from keras_selectivity.studies import COLUMNS
+from keras_selectivity.studies import _rows
 
 SHARED = {"dataset": "cifar10", "split": "test", "samples": 100, "fingerprint": "f"}
 
@@ -127,19 +129,71 @@ def test_representation_figures_are_the_rows(rows, tmp_path):
     assert sorted({line.get_ydata()[0] for line in summary.lines}) == [0.2, 0.3, 0.5]
     scatter = drawn(figures.unit_scatter, rows)[0]
     assert [len(line.get_xdata()) for line in scatter.lines] == [2, 2, 2]  # the dead unit is left out
-    names = [name for name, _ in draw(rows, tmp_path)]
-    assert names[-5:] == ["dimensionality.png", "pwcca.png", "off_axis.png", "units.png", "unit_measures.png"]
+    rows += [{**r, "measure": "active_share"} for r in rows if r["measure"] == "precision"]
+    names = [kind.name for kind in draw(rows, tmp_path)[0]]
+    assert names[-8:] == [
+        "dimensionality", "pwcca", "off_axis", "units", "activity", "precision", "information", "unit_measures"
+    ]  # fmt: skip
 
 
 def test_every_figure_is_drawn_from_what_there_is(rows, tmp_path):
-    names = [name for name, _ in draw(rows, tmp_path)]
+    drawn_, missing = draw(rows, tmp_path, ("png", "svg"))
+    names = [kind.name for kind in drawn_]
     assert names == [
-        "attacks.png", "jacobian.png", "corruption.png", "corruption_severity5.png", "corruption_each.png",
-        "corruption_trade_off.png", "unit_gradients.png",
+        "attacks", "jacobian", "corruption", "corruption_severity5", "corruption_each", "corruption_trade_off",
+        "unit_gradients",
     ]  # fmt: skip
     for name in names:
-        assert np.asarray(Image.open(tmp_path / name).convert("L")).std() > 5, f"{name} is empty"
-    assert draw(rows[:1], tmp_path) == []
+        assert np.asarray(Image.open(tmp_path / f"{name}.png").convert("L")).std() > 5, f"{name} is empty"
+        assert b"<svg" in (tmp_path / f"{name}.svg").read_bytes()
+    assert {"pwcca": "pwcca = true", "leaky_accuracy": "an arm 'leaky' in the study"}.items() <= {
+        kind.name: needed for kind, needed in missing
+    }.items()
+    assert draw(rows[:1], tmp_path)[0] == []
+
+
+def test_every_figure_of_the_papers_has_a_function():
+    named = {paper for kind in kinds() for paper in kind.papers}
+    assert named == {f"W {n}" for n in (1, 2, 3)} | {f"W A{n}" for n in range(1, 9)} | {
+        f"S {n}" for n in (1, 2, 3, 4)
+    } | {f"S A{n}" for n in range(1, 35)}
+
+
+def test_figures_of_a_study(rows, tmp_path):
+    """Interval, stars and signs of a grid of three seeds, where the answer is known."""
+    rows = []
+    for alpha, level in ((-1.0, 0.8), (0.0, 0.7), (1.0, 0.5)):
+        for seed in range(3):
+            model = f"m{alpha:g}{seed}"
+            value = level + seed / 1000
+            rows.append(row(model, alpha, "clean", "accuracy", value, seed=seed))
+            rows.append(row(model, alpha, "clean", "mean_selectivity", 0.2 + alpha / 10, seed=seed))
+            for epoch, share in enumerate((0.5, 0.9, 1.0)):
+                shared = {"seed": seed, "epoch": epoch, "protocol": None}
+                found = row(model, alpha, "", "test_accuracy", share * level)
+                rows.append({**found, **shared})
+                for measure in ("preferred_changed", "preferred_changed_once"):
+                    found = row(model, alpha, "", f"val_selectivity/{measure}", share / 2)
+                    rows.append({**found, **shared})
+    means, _, relation = drawn(study_figures.accuracy, rows)
+    marks = {text.get_position()[0]: text.get_text() for text in means.texts}
+    assert marks == {0: "**", 2: "**"} and "n ≥ 3" in means.get_title()
+    np.testing.assert_allclose(
+        [line.get_ydata()[0] for line in means.lines if line.get_marker() == "o"], [80.1, 70.1, 50.1]
+    )
+    np.testing.assert_allclose(
+        [line.get_xdata()[0] for line in relation.lines if line.get_marker() == "o"], [0.1, 0.2, 0.3]
+    )
+    (time,) = drawn(study_figures.learning_time, rows)
+    assert {float(line.get_ydata()[0]) for line in time.lines if line.get_marker() == "o"} == {3.0}
+    once, changes = drawn(study_figures.preferred_classes, rows)
+    assert {float(line.get_ydata()[0]) for line in once.lines if line.get_marker() == "o"} == {50.0}
+    assert {round(float(line.get_ydata()[0]), 6) for line in changes.lines if line.get_marker() == "o"} == {
+        1.2
+    }
+    two = [r for r in rows if r["seed"] < 2]
+    means, *_ = drawn(study_figures.accuracy, two)
+    assert {text.get_text() for text in means.texts} == {""} and "no tests" in means.get_title()
 
 
 def test_tables_show_the_rows(rows):

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 import keras_selectivity as ks
+from keras_selectivity._errors import DamagedError
 from keras_selectivity.studies import COLUMNS
 from keras_selectivity.studies import Results
 from keras_selectivity.studies import mean_interval
 from keras_selectivity.studies import read_results
 from keras_selectivity.studies import sole_writer
 from keras_selectivity.studies import t95
+from keras_selectivity.studies import write_results
 
 ROW = {
     "model": "a, b", "fingerprint": "f1", "dataset": "shapes", "split": "test", "samples": 10, "alpha": -0.5,
@@ -56,7 +58,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(ks.InputError, match=r"\.csv or \.parquet files. Received: rows.xls"):
         Results("rows.xls")
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
-    with pytest.raises(ks.InputError, match=r"lacks the columns study, model.*no table of results"):
+    with pytest.raises(ks.InputError, match=r"lacks the columns schema, study.*no table of results"):
         Results(tmp_path / "a.csv")
     Results(tmp_path / "b.csv").add([ROW])
     text = (tmp_path / "b.csv").read_text()
@@ -64,9 +66,9 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(ks.InputError, match=r"cell of the wrong kind.*high"):
         read_results(tmp_path / "b.csv")
     (tmp_path / "c.parquet").write_bytes(b"PAR1")
-    with pytest.raises(ks.InputError, match="Cannot read"):
+    with pytest.raises(ks.InputError, match="cannot be read"):
         read_results(tmp_path / "c.parquet")
-    with pytest.raises(ks.InputError, match="Cannot read"):
+    with pytest.raises(ks.InputError, match="cannot be read"):
         read_results(tmp_path / "none.csv")
 
 
@@ -111,3 +113,20 @@ def test_t95_is_the_first_epoch_within_five_percent_of_the_best():
     assert t95([0.5]) == 1
     with pytest.raises(ks.InputError, match="no epochs"):
         t95([])
+
+
+def test_a_newer_schema_and_a_truncated_file_are_named(tmp_path):
+    path = tmp_path / "a.csv"
+    write_results(path, [{"model": "m", "measure": "accuracy", "value": 0.5}] * 3)
+    text = path.read_text()
+    path.write_text(text.replace("\n2,", "\n9,"))
+    with pytest.raises(ks.InputError, match="has schema 9, this version knows up to 2"):
+        read_results(path)
+    path.write_text(text[:-60])
+    with pytest.raises(DamagedError, match="ends in the middle of a row"):
+        read_results(path)
+    whole = tmp_path / "a.parquet"
+    write_results(whole, [{"model": "m", "measure": "accuracy", "value": 0.5}] * 3)
+    whole.write_bytes(whole.read_bytes()[:-10])
+    with pytest.raises(DamagedError, match="cannot be read"):
+        read_results(whole)

@@ -130,11 +130,11 @@ def test_deterministic_runs_agree_bit_by_bit(tmp_path):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"dataset": "mnist"}, "Unknown data set 'mnist'"),
+        ({"dataset": "mnist"}, "Unknown dataset 'mnist'"),
         ({"network": "resnet7"}, "Unknown network 'resnet7'"),
         ({"alpha": float("nan")}, "alpha must be a finite number"),
         ({"layers": ["relu_z"]}, "'relu_z' is not a layer"),
-        ({"epochs": 0}, "at least one epoch"),
+        ({"epochs": 0}, "epochs must be a whole number of at least 1"),
         ({"negative_slope": -0.1}, "negative_slope must lie in"),
         ({"batch_size": 5000}, "do not fill one batch of 5000"),
         ({"validation_per_class": 400}, "400 cannot be drawn"),

@@ -1,4 +1,6 @@
+import base64
 import csv
+import io
 from html.parser import HTMLParser
 
 import numpy as np
@@ -83,31 +85,64 @@ def test_page_and_table_show_the_numbers_of_the_rows(done):
                 pictures.append(dict(attributes)["src"])
 
     Pictures().feed(text)
-    assert len(pictures) == 3
-    for name in pictures:
-        assert np.asarray(Image.open(folder / name).convert("L")).std() > 5, "an empty picture"
+    assert len(pictures) == len(list(folder.glob("*.png"))) >= 7
+    for source in pictures:
+        picture = base64.b64decode(source.removeprefix("data:image/png;base64,"))
+        assert np.asarray(Image.open(io.BytesIO(picture)).convert("L")).std() > 5, "an empty picture"
 
 
-def test_the_grid_is_every_alpha_with_every_seed():
-    content = {
-        "study": {"name": "n", "title": "t", "description": "d"},
-        "grid": {"alphas": [-1.5, 0], "seeds": [0, 7]},
-        "run": {"dataset": "shapes", "network": "resnet8", "milestones": [1]},
-    }
-    runs = make_study(content).runs
-    assert {(r.alpha, r.seed) for r in runs.values()} == {(-1.5, 0), (0.0, 0), (-1.5, 7), (0.0, 7)}
-    assert "alpha-1.5_seed7" in runs and runs["alpha-1.5_seed7"].epochs == 200
+CONTENT = {
+    "study": {"name": "n", "title": "t", "description": "d"},
+    "grid": {"alphas": [-1.5, 0], "seeds": [0, 7]},
+    "run": {"dataset": "shapes", "network": "resnet8", "milestones": [1]},
+    "arms": [{"name": "first_three", "layers": "first 3", "seeds": [3]}],
+    "evaluation": {"attacks": True, "epsilons": [0.0, 0.1], "perturbation": ["fog", 2]},
+}
+
+
+def test_the_grid_is_every_alpha_with_every_seed_and_arms_come_beside():
+    study = make_study(CONTENT)
+    main = {(r.alpha, r.seed) for n, r in study.runs.items() if study.arms[n] == "main"}
+    assert main == {(-1.5, 0), (0.0, 0), (-1.5, 7), (0.0, 7)}
+    assert "alpha-1.5_seed7" in study.runs and study.runs["alpha-1.5_seed7"].epochs == 200
+    arm = study.runs["first_three_alpha-1.5_seed3"]
+    assert (arm.layers, arm.seed, arm.alpha, arm.milestones) == ("first 3", 3, -1.5, (1,)) and len(
+        study.runs
+    ) == 6
+    evaluation = study.evaluation
+    assert evaluation.attacks and evaluation.epsilons == (0.0, 0.1) and evaluation.perturbation == ("fog", 2)
+    assert evaluation.dataset == "shapes"
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("epochs = 2", "epoch = 2", r"\[run\]: unknown epoch\. Allowed are .*epochs"),
-        ("seeds = [0]", "", r"\[grid\]: missing seeds"),
-        ("seeds = [0]", "seeds = [0.5]", r"\[grid\] seeds must be a list of numbers"),
-        ("alphas = [-1, 1]", "alphas = []", r"\[grid\] alphas must be a list"),
-        ('network = "resnet8"', "", r"\[run\]: missing network"),
-        ("[grid]", "[grids]", "unknown grids"),
+        ("epochs = 2", "epoch = 2", r"line 12: \[run\]: unknown epoch\. Allowed are .*epochs"),
+        ("epochs = 2", "epochs = 2.5", r"line 12: epochs must be a whole number"),
+        ("seeds = [0]", "", r"line 6: \[grid\]: missing seeds"),
+        ("seeds = [0]", "seeds = [0.5]", r"line 8: \[grid\] seeds must be a list of whole numbers"),
+        ("seeds = [0]", "seeds = [0, 1, 0]", r"line 8: \[grid\] seeds holds 0 twice"),
+        ("alphas = [-1, 1]", "alphas = []", r"line 7: \[grid\] alphas must be a list"),
+        ("alphas = [-1, 1]", "alphas = [1, 1.0]", r"line 7: \[grid\] alphas holds 1 twice"),
+        ('network = "resnet8"', "", r"line 9: \[run\]: missing network"),
+        (
+            'network = "resnet8"',
+            'network = "vgg7"',
+            r"line 11: Unknown network 'vgg7'. Choose one of .*resnet20",
+        ),
+        (
+            'dataset = "shapes"',
+            'dataset = "mnist"',
+            r"line 10: Unknown dataset 'mnist'. Choose one of shapes",
+        ),
+        ("train_samples = 100", "train_samples = 0", r"line 16: train_samples must be .* at least 1"),
+        ("[run]", '[[arms]]\nname = "a b"\n[run]', r"line 10: .* letters, digits"),
+        ("[run]", '[[arms]]\nname = "a"\nlayer = 3\n[run]', r"line 11: \[\[arms\]\] 1: unknown layer"),
+        ("[run]", "[evaluation]\nattack = true\n[run]", r"line 10: \[evaluation\]: unknown attack"),
+        ("[run]", "[evaluation]\nattacks = 1\n[run]", r"line 10: \[evaluation\] attacks cannot be 1"),
+        ("[run]", "[evaluation]\nvariance = 2.0\n[run]", r"line 10: \[evaluation\]: .*variance must lie"),
+        ("[run]", '[evaluation]\ncorrupted_data = "tfds"\n[run]', r"line 10: .*does not go with shapes"),
+        ("[grid]", "[grids]", "line 6: the file: unknown grids"),
         ("[grid]", "[grid", r"no valid TOML.*line"),
     ],
 )

@@ -66,3 +66,37 @@ def by_label(rows, values):
         if name in values:
             groups.setdefault(label, (alpha, []))[1].append(values[name])
     return groups
+
+
+def of_arm(rows, arm="main"):
+    """The rows of one arm of a study; rows without an arm count as the main one."""
+    return [row for row in rows if (row["arm"] or "main") == arm]
+
+
+def per_alpha(rows, measure, *, arm="main", **where):
+    """What `pick` finds, one value a network, by alpha.
+
+    Args:
+        rows: What `read_results` returns.
+        measure: Name of the measure.
+        arm: Arm of the study.
+        where: Further arguments of `pick`.
+
+    Returns:
+        Dict, alpha in ascending order -> list of values, by seed.
+    """
+    mine = of_arm(rows, arm)
+    values, known = pick(mine, measure, **where), networks(mine)
+    found = {}
+    for name, (alpha, _, _) in known.items():
+        if alpha is not None and name in values:
+            found.setdefault(alpha, []).append(values[name])
+    return found
+
+
+def per_layer(rows, measure, **where):
+    """As `per_alpha`, each value a dict from layer to value, input side first; undefined values left out."""
+    return {
+        alpha: [{layer: v for layer, v in run.items() if v is not None} for run in runs]
+        for alpha, runs in per_alpha(rows, measure, x="layer", **where).items()
+    }

@@ -1,0 +1,60 @@
+"""Distances between the networks of a study."""
+
+from keras_selectivity import datasets
+from keras_selectivity._errors import DamagedError
+from keras_selectivity.studies._evaluate_representations import compare
+from keras_selectivity.studies._results import Results
+from keras_selectivity.studies._results import read_results
+from keras_selectivity.studies._results import sole_writer
+from keras_selectivity.studies._run import MODEL
+from keras_selectivity.studies._runs_folder import set_aside
+from keras_selectivity.studies._session import Session
+from keras_selectivity.studies._study import MAIN
+
+_PAIRS = "pairs.parquet"
+
+
+def compare_runs(study, folder, *, data_dir=None, verbose=2):
+    """PWCCA distances between networks of the same alpha, and to those with alpha = 0.
+
+    These are the pairs that the papers compare ("Selectivity considered harmful", appendix A.3.2), of
+    the study's main arm. What was compared already is left alone.
+
+    Args:
+        study: A `Study`.
+        folder: A `RunsFolder`.
+        data_dir: Where prepared data sets lie.
+        verbose: 0 shows no progress.
+    """
+    from keras_selectivity.saved_model import load
+
+    alphas = {}
+    for name, config in study.runs.items():
+        if study.arms[name] == MAIN and (folder.path / name / MODEL).exists():
+            alphas.setdefault(config.alpha, []).append(name)
+    data = datasets.load(study.evaluation.dataset, data_dir)
+    path = folder.path / _PAIRS
+    with sole_writer(path):
+        try:
+            results = Results(path)
+        except DamagedError as error:
+            print(f"{error} Set aside as {set_aside(path).name}; comparing again.", flush=True)
+            results = Results(path)
+        zero = alphas.get(0.0, [])
+        for names in alphas.values():
+            # One alpha at a time, which bounds how many networks and activations are held.
+            models = {n: load(folder.path / n / MODEL) for n in dict.fromkeys([*zero, *names])}
+            session = Session(models, study.evaluation, results, data, int(verbose == 1))
+            compare(session, lambda first, second, names=names: second in names)
+
+
+def read_pairs(folder):
+    """Rows of the distances that were measured."""
+    path = folder.path / _PAIRS
+    if not path.exists():
+        return []
+    try:
+        return read_results(path)
+    except DamagedError as error:
+        print(f"{error} Left out; start the study again to compare anew.", flush=True)
+        return []

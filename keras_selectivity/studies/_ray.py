@@ -1,0 +1,75 @@
+"""Runs of a study on a Ray cluster."""
+
+import os
+
+from keras_selectivity import __version__
+from keras_selectivity._errors import InputError
+from keras_selectivity.studies._runs_folder import RunsFolder
+from keras_selectivity.studies._study import make_study
+
+
+def run_on_ray(address, study, folder, names, options, *, retries, report):
+    """Does runs as Ray tasks, each in a process of its own.
+
+    Ray starts a task again, on another node if need be, whose process or node died; the run then goes
+    on after its last whole epoch. The folder of the runs and the data must lie at the same paths on all
+    nodes.
+
+    Args:
+        address: Address of a cluster, as in `ray.init`; empty to start one on this machine.
+        study: A `Study`.
+        folder: A `RunsFolder`.
+        names: Names of the runs.
+        options: Keywords of `finish`.
+        retries: How often a run is started again whose process or node died.
+        report: Function of study, folder and name, called for every run that has ended.
+
+    Raises:
+        InputError: Ray is not installed, there is no cluster, or a node has another version of this
+            package.
+    """
+    try:
+        import ray
+    except ImportError:
+        raise InputError("Ray is not installed: pip install 'keras_selectivity[ray]'.") from None
+    # Each run has what the study asks for: a GPU if the cluster has any, else a share of the CPUs.
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    started = not ray.is_initialized()
+    if started:
+        try:
+            ray.init(
+                address=address or None, log_to_driver=False, include_dashboard=False if not address else None
+            )
+        except ConnectionError as error:
+            raise InputError(f"There is no Ray cluster at {address!r} ({error}).") from error
+    try:
+        gpus = 1 if ray.cluster_resources().get("GPU") else 0
+        task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=retries, max_calls=1)(_task)
+        path = str(folder.path.absolute())
+        pending = {task.remote(study.content, path, name, options, __version__): name for name in names}
+        print(f"{len(pending)} runs on {len(ray.nodes())} Ray nodes", flush=True)
+        while pending:
+            (ready,), _ = ray.wait(list(pending), num_returns=1)
+            name = pending.pop(ready)
+            try:
+                ray.get(ready)
+            except ray.exceptions.RayTaskError as error:
+                cause = error.cause if isinstance(error.cause, InputError) else error
+                folder.note(name, state="failed", reason=str(cause).splitlines()[-1])
+            except ray.exceptions.RayError as error:
+                folder.note(name, state="failed", reason=f"{type(error).__name__} after {retries} retries")
+            report(study, folder, name)
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _task(content, path, name, options, version):
+    from keras_selectivity.studies._runner import attempt
+
+    if version != __version__:
+        raise InputError(
+            f"This node has keras_selectivity {__version__}, the study was started with {version}. Install "
+            "the same version everywhere."
+        )
+    attempt(make_study(content), name, RunsFolder(path), {**options, "verbose": 0}, wait=True)

@@ -1,0 +1,252 @@
+"""Runs of a study in this process, in N processes, or on a Ray cluster, and their rows in one table."""
+
+import contextlib
+import errno
+import os
+import queue
+import subprocess
+import sys
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import filelock
+
+from keras_selectivity._errors import DamagedError
+from keras_selectivity._errors import InputError
+from keras_selectivity.studies._pairs import compare_runs
+from keras_selectivity.studies._pairs import read_pairs
+from keras_selectivity.studies._results import read_results
+from keras_selectivity.studies._results import write_results
+from keras_selectivity.studies._runs_folder import ROWS
+from keras_selectivity.studies._runs_folder import RunsFolder
+from keras_selectivity.studies._runs_folder import time_left
+from keras_selectivity.studies._worker import finish
+
+
+def run_study(
+    study,
+    runs,
+    output,
+    *,
+    only=None,
+    workers=None,
+    ray=None,
+    retries=2,
+    accept_change=False,
+    data_dir=None,
+    verbose=2,
+    **options,
+):
+    """Trains and measures every run of a study, and joins their rows.
+
+    Runs that are finished are left alone, interrupted ones go on after their last whole epoch. A run
+    that fails is noted with its reason, and the others go on. Several of these may work on the same
+    folder at a time, on one machine or on many that share it: a run is done by one of them.
+
+    Args:
+        study: A `Study`.
+        runs: Folder for the runs' folders.
+        output: Folder for the results, or a `.csv` or `.parquet` file.
+        only: Names of the runs to do; their rows are then not joined. Defaults to all.
+        workers: Number of processes on this machine, each with one GPU if there are any. Defaults to
+            working in this process.
+        ray: Address of a Ray cluster, or `""` to start one here. Defaults to none.
+        retries: How often a run is started again whose process was killed (with workers or Ray).
+        accept_change: Go on though the study file has changed, see `RunsFolder.register`.
+        data_dir: Where prepared data sets lie.
+        verbose: As in `keras.Model.fit`.
+        options: `strategy` and `tensorboard`, as in `execute`.
+
+    Returns:
+        Path of the results: one measurement a row, see `read_results`. Rows with an `epoch` (0-based)
+        are the training history. `None` if no run is done, or with `only`.
+
+    Raises:
+        InputError: `only` names no run, the folder belongs to another study, Ray is not installed, or
+            the networks that are to be compared differ in their layers.
+    """
+    folder, names = RunsFolder(runs), list(study.runs)
+    for name in only or ():
+        if name not in study.runs:
+            raise InputError(f"There is no run {name!r} in the study. Its runs are {', '.join(names)}.")
+    names = list(only or names)
+    folder.register(study, accept_change)
+    options = {**options, "data_dir": None if data_dir is None else os.path.abspath(data_dir)}
+    if ray is not None:
+        from keras_selectivity.studies._ray import run_on_ray
+
+        run_on_ray(ray, study, folder, names, options, retries=retries, report=_report)
+    elif workers:
+        _in_processes(study, folder, names, workers, options, retries=retries)
+    else:
+        _here(study, folder, names, {**options, "verbose": verbose})
+    if only:
+        return None
+    if study.evaluation.pwcca:
+        compare_runs(study, folder, data_dir=options["data_dir"], verbose=verbose)
+    return join(study, folder, output)
+
+
+def join(study, folder, output):
+    """Writes the rows of all runs that are done as one table.
+
+    Args:
+        study: A `Study`.
+        folder: A `RunsFolder`.
+        output: Folder for `results.csv`, or a `.csv` or `.parquet` file.
+
+    Returns:
+        Path of the table, or `None` if no run is done.
+    """
+    path = Path(output)
+    path = path if path.suffix in (".csv", ".parquet") else path / "results.csv"
+    rows = []
+    for name in study.runs:
+        with contextlib.suppress(FileNotFoundError):
+            rows += _rows(study, folder, name)
+    if not rows:
+        return None
+    rows += [{**row, "study": study.name, "arm": study.arms[row["model"]]} for row in read_pairs(folder)]
+    write_results(path, rows)
+    return path
+
+
+def attempt(study, name, folder, options, wait=False):
+    """Does one run under its lock, and notes how it ended.
+
+    Returns:
+        Whether the run was free, which it always is with `wait`.
+    """
+    lock = folder.lock(name)
+    try:
+        held = lock.acquire(blocking=wait)
+    except filelock.Timeout:
+        return False
+    with held:
+        try:
+            finish(study, name, folder, **options)
+        except Exception as error:
+            reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
+            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                reason = f"no space left for {error.filename or 'a file'} ({error.strerror})"
+            elif not isinstance(error, InputError):
+                traceback.print_exc()
+            with contextlib.suppress(OSError):
+                folder.note(name, state="failed", reason=reason)
+    return True
+
+
+def _rows(study, folder, name):
+    path = folder.path / name / ROWS
+    if not path.exists():
+        raise FileNotFoundError(path)
+    try:
+        return [{**row, "study": study.name, "arm": study.arms[name]} for row in read_results(path)]
+    except DamagedError as error:
+        print(f"{name}: {error} Left out; start the study again to measure it anew.", flush=True)
+        return []
+
+
+def _here(study, folder, names, options):
+    for wait in (False, True):  # what another runner works on comes last, and then is done mostly
+        busy = []
+        for name in names:
+            if wait:
+                print(f"{name}: waiting for another process that works on it", flush=True)
+            else:
+                print(f"{name} ...", flush=True)
+            if attempt(study, name, folder, options, wait):
+                _report(study, folder, name)
+            else:
+                busy.append(name)
+        names = busy
+
+
+def _in_processes(study, folder, names, workers, options, retries):
+    """One process a run, `workers` at a time."""
+    threads = str(max(1, (os.cpu_count() or 1) // workers))
+    command = [
+        sys.executable, "-m", "keras_selectivity.cli", "study", "run", str(folder.study_file),
+        "--runs", str(folder.path),
+    ]  # fmt: skip
+    for name, value in options.items():
+        if value is not None:
+            command += [f"--{name.replace('_', '-')}", str(value)]
+    gpus = _gpus()
+    devices = queue.SimpleQueue()
+    for number in range(workers):
+        devices.put(gpus[number % len(gpus)] if gpus else None)
+
+    def work(name):
+        device = devices.get()
+        environment = {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads, **os.environ}
+        if device is not None:
+            environment["CUDA_VISIBLE_DEVICES"] = device
+        print(f"{name} ... (log: {folder.log(name)})", flush=True)
+        try:
+            for _ in range(retries + 1):
+                with open(folder.log(name), "ab") as log:
+                    code = subprocess.run(
+                        [*command, "--only", name], env=environment, stdout=log, stderr=subprocess.STDOUT
+                    ).returncode
+                if code > 1:  # ended before it could note why
+                    lines = folder.log(name).read_text(errors="replace").strip().splitlines()
+                    folder.note(name, state="failed", reason=lines[-1] if lines else f"exit code {code}")
+                if code >= 0:
+                    break
+                print(f"{name}: its process was killed by signal {-code}", flush=True)
+            else:
+                folder.note(name, state="failed", reason=f"its process was killed {retries + 1} times")
+        finally:
+            devices.put(device)
+        _report(study, folder, name)
+
+    with ThreadPoolExecutor(workers) as pool:
+        futures = [pool.submit(work, name) for name in names]
+        try:
+            for future in futures:
+                future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _gpus():
+    """Names of the GPUs that this process may use, for CUDA_VISIBLE_DEVICES."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [part for part in visible.split(",") if part.strip()]
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        return []
+    import tensorflow as tf
+
+    return [str(number) for number in range(len(tf.config.list_physical_devices("GPU")))]
+
+
+def _report(study, folder, name):
+    """One line about a run that has ended, and about all."""
+    status = folder.status(study)
+    mine = next(row for row in status if row["name"] == name)
+    done, failed = (sum(row["state"] == state for row in status) for state in ("done", "failed"))
+    said = mine["state"]
+    if said == "done":
+        rows = {r["measure"]: r["value"] for r in _rows(study, folder, name) if _is_clean(r)}
+        said += f", accuracy {rows['accuracy']:.2%}, mean selectivity {rows['mean_selectivity']:.4f}"
+    elif mine["reason"]:
+        said += f": {mine['reason']}"
+    left = time_left(status)
+    left = f", about {left / 60:.0f} min left" if left and done < len(status) else ""
+    also = f", {failed} failed" if failed else ""
+    print(f"{name}: {said}  [{done}/{len(status)} done{also}{left}]", flush=True)
+
+
+def _is_clean(row):
+    return (
+        row["layer"] is None
+        and row["perturbation"] is None
+        and row["split"] == "test"
+        and row["epoch"] is None
+    )

@@ -1,0 +1,170 @@
+"""The folder of a study's runs: which study it belongs to, who works on what, what is done, what failed."""
+
+import json
+import os
+from pathlib import Path
+
+import filelock
+
+from keras_selectivity import __version__
+from keras_selectivity._errors import InputError
+from keras_selectivity._files import write_json
+from keras_selectivity.studies._run import MODEL
+from keras_selectivity.studies._run import changed_settings
+from keras_selectivity.studies._run import epochs_done
+
+ROWS = "rows.parquet"
+_STATE = "_state"
+
+
+class RunsFolder:
+    """A folder with one folder a run, each written by one process at a time.
+
+    Processes on several machines may share it if its file system locks files for all of them.
+
+    Args:
+        path: The folder; made if absent.
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self._state = self.path / _STATE
+        self._state.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def study_file(self):
+        """A copy of the study that the runs belong to."""
+        return self._state / "study.json"
+
+    def register(self, study, accept_change=False):
+        """Notes which study the folder belongs to.
+
+        Args:
+            study: A `Study`.
+            accept_change: Go on with a study that differs from what the folder was made for. Runs
+                whose configuration changed are set aside as `NAME.replaced-1` and done again.
+
+        Raises:
+            InputError: The study, or the version of the package, is another than before.
+        """
+        if self.study_file.exists() and not accept_change:
+            try:
+                before = json.loads(self.study_file.read_text())
+            except ValueError:
+                before = None  # nothing else depends on it: write it again
+            found = [] if before is None else _differences(before["content"], study.content)
+            if before and before["version"] != __version__:
+                found.insert(0, f"keras_selectivity: {before['version']} before, {__version__} now")
+            if found:
+                raise InputError(
+                    f"{self.path} was made for another study:\n  "
+                    + "\n  ".join(found)
+                    + "\nChoose another folder for the runs, or pass --accept-change."
+                )
+            if before:
+                return
+        for name, config in study.runs.items() if accept_change else ():
+            folder = self.path / name
+            if folder.exists() and changed_settings(config, folder):
+                os.replace(folder, _free(folder, "replaced"))
+        write_json(self.study_file, {"content": study.content, "version": __version__})
+
+    def lock(self, name):
+        """The lock that whoever works on a run holds; the system frees it when a process dies."""
+        return filelock.FileLock(self._state / f"{name}.lock")
+
+    def is_busy(self, name):
+        """Whether a process works on a run."""
+        lock = self.lock(name)
+        try:
+            with lock.acquire(blocking=False):
+                return False
+        except filelock.Timeout:
+            return True
+
+    def log(self, name):
+        """File for what a run of its own process prints."""
+        return self._state / f"{name}.log"
+
+    def note(self, name, **values):
+        """Notes how a run ended: `state`, `seconds`, and for a failure its `reason`."""
+        write_json(self._state / f"{name}.json", values)
+
+    def status(self, study):
+        """How far every run of a study is.
+
+        Returns:
+            A list of dicts with `name`, `state` (`"done"`, `"running"`, `"failed"`, `"interrupted"` or
+            `"waiting"`), `epochs`, `of`, `seconds` (of the last session of a run that is done) and
+            `reason` (of a failure).
+        """
+        return [self._status(name, config) for name, config in study.runs.items()]
+
+    def _status(self, name, config):
+        try:
+            note = json.loads((self._state / f"{name}.json").read_text())
+        except (OSError, ValueError):
+            note = {}
+        trained = (self.path / name / MODEL / "run.json").exists()
+        epochs = config.epochs if trained else epochs_done(self.path / name)
+        if self.is_busy(name):
+            state = "running"
+        elif note.get("state") == "done" and trained:
+            state = "done"
+        elif note.get("state") == "failed":
+            state = "failed"
+        else:
+            state = "interrupted" if epochs else "waiting"
+        return {
+            "name": name,
+            "state": state,
+            "epochs": epochs,
+            "of": config.epochs,
+            "seconds": note.get("seconds") if state == "done" else None,
+            "reason": note.get("reason") if state == "failed" else None,
+        }
+
+
+def set_aside(path, word="damaged"):
+    """Renames a file or folder that cannot be used, so that it is not lost; returns the new path."""
+    free = _free(Path(path), word)
+    os.replace(path, free)
+    return free
+
+
+def time_left(status):
+    """Seconds until all runs are done at the speed of those that are, or `None` if none is.
+
+    Args:
+        status: What `RunsFolder.status` returns.
+    """
+    speeds = sorted(row["seconds"] / row["of"] for row in status if row["seconds"])
+    if not speeds:
+        return None
+    epochs = sum(row["of"] - row["epochs"] for row in status if row["state"] != "done")
+    return speeds[len(speeds) // 2] * epochs / max(1, sum(row["state"] == "running" for row in status))
+
+
+def _free(path, word):
+    number = 1
+    while (free := path.with_name(f"{path.name}.{word}-{number}")).exists():
+        number += 1
+    return free
+
+
+def _differences(before, now):
+    """What changed between two studies, one line an entry; texts that no run depends on left out."""
+    old, new = _flat(before), _flat(now)
+    return [
+        f"{key}: {json.dumps(old.get(key))} before, {json.dumps(new.get(key))} now"
+        for key in sorted(old | new)
+        if old.get(key) != new.get(key) and not key.startswith("study.")
+    ]
+
+
+def _flat(value, prefix=""):
+    if isinstance(value, dict):
+        return {k: v for key, part in value.items() for k, v in _flat(part, f"{prefix}{key}.").items()}
+    if isinstance(value, list) and any(isinstance(part, dict) for part in value):
+        return _flat({str(n + 1): part for n, part in enumerate(value)}, prefix)
+    return {prefix[:-1]: value}

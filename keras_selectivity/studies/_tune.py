@@ -1,0 +1,261 @@
+"""A search for the alpha that serves best, through Keras Tuner."""
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from keras_selectivity import datasets
+from keras_selectivity import robustness
+from keras_selectivity._errors import InputError
+from keras_selectivity._files import whole_directory
+from keras_selectivity.saved_model import load
+from keras_selectivity.studies._results import write_results
+from keras_selectivity.studies._run import execute
+from keras_selectivity.studies._runs_folder import set_aside
+from keras_selectivity.studies._session import about
+
+try:
+    import keras_tuner
+except ImportError:
+    raise InputError("Keras Tuner is not installed: pip install 'keras_selectivity[tuner]'.") from None
+
+OBJECTIVES = ("val_accuracy", "corrupted", "mix")
+SEARCHES = ("grid", "random", "bayesian", "hyperband")
+_TUNER, _RUNS, _BEST = "tuner", "runs", "best"
+
+
+def choose(hp, alphas, seeds):
+    """Declares alpha and seed as hyperparameters and returns their values.
+
+    The seed is one of them because Keras Tuner averages repeated executions of a trial into one number;
+    as a hyperparameter every replicate keeps its own.
+
+    Args:
+        hp: A `keras_tuner.HyperParameters`.
+        alphas: A list to choose from, or a pair `("range", low, high)`.
+        seeds: A list of whole numbers.
+    """
+    if alphas[0] == "range":
+        alpha = hp.Float("alpha", float(alphas[1]), float(alphas[2]))
+    else:
+        alpha = hp.Choice("alpha", [float(a) for a in alphas], ordered=True)
+    return alpha, hp.Choice("seed", list(seeds), ordered=False)
+
+
+class SelectivityHyperModel(keras_tuner.HyperModel):
+    """A regularised, compiled network for any tuner of Keras Tuner.
+
+    Args:
+        network: Function without arguments that returns a built Keras classifier.
+        alphas: A list to choose from, or `("range", low, high)`.
+        seeds: Seeds to choose from. Defaults to one.
+        optimizer: Function without arguments that returns an optimizer. Defaults to `CoupledSGD(0.1)`.
+        loss: Loss. Defaults to sparse categorical cross-entropy of logits.
+        options: Further keywords of `keras_selectivity.regularize`.
+
+    Example:
+
+        tuner = keras_tuner.GridSearch(
+            SelectivityHyperModel(keras_selectivity.networks.resnet20, [-1, 0, 1], seeds=[0, 1, 2]),
+            objective="val_accuracy",
+        )
+        tuner.search(images, labels, validation_split=0.1, epochs=10)
+    """
+
+    def __init__(self, network, alphas, seeds=(0,), *, optimizer=None, loss=None, **options):
+        super().__init__()
+        self.network, self.alphas, self.seeds = network, alphas, seeds
+        self.optimizer, self.loss, self.options = optimizer, loss, options
+
+    def build(self, hp):
+        """The model for a trial's hyperparameters."""
+        from keras_selectivity.training import CoupledSGD
+        from keras_selectivity.training import regularize
+
+        alpha, seed = choose(hp, self.alphas, self.seeds)
+        keras.utils.set_random_seed(seed)
+        model = regularize(self.network(), alpha, **self.options)
+        model.compile(
+            optimizer=self.optimizer() if self.optimizer else CoupledSGD(0.1),
+            loss=self.loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+        return model
+
+
+class _RunTuner(keras_tuner.Tuner):
+    """A tuner whose trials are runs of ours: resumable, exported, with a protocol."""
+
+    def __init__(self, oracle, run, directory):
+        self._run = run
+        super().__init__(oracle, directory=directory, project_name=_TUNER)
+
+    def run_trial(self, trial, *args, **kwargs):
+        return {"score": self._run(trial.hyperparameters)}
+
+    def load_model(self, trial):
+        """The `.keras` checkpoints of Keras Tuner are not used: a run exports its network."""
+        raise NotImplementedError
+
+
+def tune(
+    config,
+    output,
+    *,
+    alphas,
+    seeds=(0,),
+    objective="val_accuracy",
+    search="grid",
+    trials=None,
+    weight=0.5,
+    samples=500,
+    data_dir=None,
+    verbose=2,
+):
+    """Searches alpha, training a run for every trial, and keeps the best network.
+
+    An interrupted search goes on where it stopped. Searches of several machines can share their trials
+    through Keras Tuner's own chief and workers (its variables `KERASTUNER_TUNER_ID`,
+    `KERASTUNER_ORACLE_IP`, `KERASTUNER_ORACLE_PORT`), whose connection has no authentication: on a
+    loopback device or a private network only.
+
+    Args:
+        config: A `RunConfig`; its alpha and seed are those of no trial.
+        output: Folder for `runs/`, `tuner/` (state of the search), `results.csv` (a row a trial, on the
+            validation split) and `best/`, the best network.
+        alphas: A list to choose from, or `("range", low, high)` (not with a grid).
+        seeds: A list of seeds to choose from.
+        objective: `"val_accuracy"`; `"corrupted"`, the mean accuracy over all generated corruptions and
+            severities on validation images; or `"mix"`, `weight` of that and the rest of the accuracy
+            under 25 steps of PGD.
+        search: `"grid"`, `"random"`, `"bayesian"` or `"hyperband"` (which trains with few epochs first, each
+            time anew, with the schedule of that many epochs).
+        trials: Number of trials; `None` for all of a grid, and 10 otherwise. Not used by Hyperband.
+        weight: Share of corruption in a mix, from 0 to 1.
+        samples: Validation images for corruptions and attacks.
+        data_dir: Where prepared data sets lie.
+        verbose: As in `keras.Model.fit`.
+
+    Returns:
+        Rows of all trials, the best first.
+
+    Raises:
+        InputError: A value is not among the allowed.
+    """
+    for name, value, allowed in (("objective", objective, OBJECTIVES), ("search", search, SEARCHES)):
+        if value not in allowed:
+            raise InputError(f"Unknown {name} {value!r}. Choose one of {', '.join(allowed)}.")
+    if search == "grid" and alphas[0] == "range":
+        raise InputError("A grid needs a list of alphas, not a range.")
+    if not 0 <= weight <= 1:
+        raise InputError(f"The weight must lie in [0, 1]. Received: {weight}.")
+    output = Path(output)
+    _set_aside_damaged(output / _TUNER)
+    judge = _Judge(config, objective, weight, samples, data_dir)
+    rows = {}
+
+    def run(hp):
+        alpha, seed = choose(hp, alphas, seeds)
+        epochs = hp.values.get("tuner/epochs", config.epochs)
+        name = f"alpha{alpha:+.6g}_seed{seed}" + (f"_{epochs}epochs" if search == "hyperband" else "")
+        trained = replace(config, alpha=alpha, seed=seed, epochs=epochs)
+        if epochs != config.epochs:
+            trained = replace(trained, milestones=None)
+        exported = load(
+            execute(trained, output / _RUNS / name, data_dir=data_dir, resume=True, verbose=verbose)
+        )
+        row = judge(name, exported)
+        rows[name] = row
+        return row["value"]
+
+    hyperparameters = keras_tuner.HyperParameters()
+    choose(hyperparameters, alphas, seeds)
+    tuner = _RunTuner(_oracle(search, hyperparameters, trials, config.epochs), run, output)
+    tuner.search(verbose=0)
+    for trial in tuner.oracle.trials.values():  # those of earlier sessions: their runs are there
+        if trial.status == "COMPLETED":
+            run(trial.hyperparameters)
+    if not rows:
+        raise InputError(f"No trial was completed. See {output / _TUNER}.")
+    ordered = sorted(rows.values(), key=lambda row: -row["value"])
+    write_results(output / "results.csv", ordered)
+    with whole_directory(output / _BEST, overwrite=True, marks=("run.json",)) as folder:
+        shutil.copytree(output / _RUNS / ordered[0]["model"] / "model", folder, dirs_exist_ok=True)
+    return ordered
+
+
+class _Judge:
+    """The objective: what a trial's network reaches on the images that its training held out."""
+
+    def __init__(self, config, objective, weight, samples, data_dir):
+        self.config, self.objective, self.weight, self.samples = config, objective, weight, samples
+        self.data_dir = data_dir
+
+    def __call__(self, name, exported):
+        found, protocol = self._measure(exported)
+        return {
+            **about(name, exported),
+            "dataset": self.config.dataset,
+            "split": "validation",
+            "samples": protocol.pop("samples"),
+            "measure": self.objective,
+            "value": float(found),
+            "protocol": json.dumps({"evaluation": "tune", **protocol}, sort_keys=True),
+        }
+
+    def _measure(self, exported):
+        protocol = exported.run["protocol"]
+        if self.objective == "val_accuracy":
+            history = exported.run["history"]["val_accuracy"]
+            return history[protocol["best_epoch"]], {"samples": protocol["samples_validated_on"]}
+        data = datasets.load(self.config.dataset, self.data_dir)
+        held_out = datasets.hold_out(data.train, protocol["validation_per_class"], exported.run["seed"])[1]
+        if self.samples < len(held_out.labels):
+            held_out = datasets.subset(held_out, self.samples, 0)
+        images, labels = held_out.images, held_out.labels
+        corrupted = np.mean(
+            [
+                robustness.accuracy(
+                    exported, datasets.corrupt(images, name, severity, seed=0), labels, verbose=0
+                )
+                for name in datasets.CORRUPTIONS
+                for severity in datasets.SEVERITIES
+            ]
+        )
+        used = {"samples": len(labels), "corruptions": len(datasets.CORRUPTIONS)}
+        if self.objective == "corrupted":
+            return corrupted, used
+        attacked = robustness.pgd_accuracy(exported, images, labels, steps=(25,), verbose=0).accuracy[-1]
+        return self.weight * corrupted + (1 - self.weight) * attacked, {
+            **used,
+            "pgd_steps": 25,
+            "weight": self.weight,
+        }
+
+
+def _oracle(search, hyperparameters, trials, epochs):
+    options = {"objective": keras_tuner.Objective("score", "max"), "hyperparameters": hyperparameters}
+    oracles = keras_tuner.oracles
+    if search == "grid":
+        return oracles.GridSearchOracle(max_trials=trials, **options)
+    if search == "hyperband":
+        return oracles.HyperbandOracle(max_epochs=epochs, seed=0, **options)
+    kind = oracles.RandomSearchOracle if search == "random" else oracles.BayesianOptimizationOracle
+    return kind(max_trials=trials or 10, seed=0, **options)
+
+
+def _set_aside_damaged(folder):
+    """Keras Tuner cannot start from a damaged state; its trials are found again, since their runs are there."""
+    for path in sorted(folder.rglob("*.json")):
+        try:
+            json.loads(path.read_text())
+        except ValueError:
+            aside = set_aside(folder)
+            print(
+                f"{path} is damaged. The state of the search is set aside as {aside}; finished runs are kept."
+            )
+            return

@@ -1,0 +1,78 @@
+"""One run of a study, from training to its rows, however often it was interrupted before."""
+
+import shutil
+import time
+from dataclasses import replace
+
+from keras_selectivity._errors import DamagedError
+from keras_selectivity.studies._results import Results
+from keras_selectivity.studies._run import execute
+from keras_selectivity.studies._runs_folder import ROWS
+from keras_selectivity.studies._runs_folder import set_aside
+from keras_selectivity.studies._session import about
+
+# Logs of a training that become rows with an epoch.
+_HISTORY = (
+    "loss", "cross_entropy", "selectivity", "accuracy", "val_accuracy", "val_selectivity", "val_selectivity/mean",
+    "val_selectivity/preferred_changed", "val_selectivity/preferred_changed_once", "test_accuracy",
+)  # fmt: skip
+_SPLITS = {"val": "validation", "test": "test"}
+
+
+def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=None, verbose=2):
+    """Trains and measures one run; what is done already is left alone.
+
+    What is damaged is named and done again: a checkpoint or a SavedModel means the run, a table of rows
+    (set aside) its measurements. The caller holds the run's lock.
+
+    Args:
+        study: A `Study`.
+        name: Name of the run.
+        folder: A `RunsFolder`.
+        data_dir: Where prepared data sets lie.
+        strategy: As in `execute`.
+        tensorboard: As in `execute`.
+        verbose: As in `keras.Model.fit`.
+
+    Returns:
+        The run's rows.
+    """
+    from keras_selectivity.saved_model import load
+    from keras_selectivity.studies._evaluate import evaluate
+
+    start, run, config = time.monotonic(), folder.path / name, study.runs[name]
+    options = {"data_dir": data_dir, "strategy": strategy, "tensorboard": tensorboard, "verbose": verbose}
+    try:
+        exported = load(execute(config, run, resume=True, **options))
+    except DamagedError as error:
+        print(f"{name}: {error} The run is done again.", flush=True)
+        shutil.rmtree(run)
+        exported = load(execute(config, run, resume=True, **options))
+    path = run / ROWS
+    try:
+        results = Results(path)
+    except DamagedError as error:
+        print(f"{name}: {error} Set aside as {set_aside(path).name}; measuring again.", flush=True)
+        results = Results(path)
+    # Distances between networks are for when all are there.
+    alone = replace(study.evaluation, pwcca=False)
+    evaluate({name: exported}, alone, results, data_dir=data_dir, verbose=int(verbose == 1))
+    if not any(row["epoch"] is not None for row in results.rows):
+        results.add(_history(name, exported, config.dataset))
+    folder.note(name, state="done", seconds=time.monotonic() - start)
+    return results.rows
+
+
+def _history(name, exported, dataset):
+    shared = {**about(name, exported), "dataset": dataset}
+    return [
+        {
+            **shared,
+            "split": _SPLITS.get(log.split("_")[0], "train"),
+            "epoch": epoch,
+            "measure": log,
+            "value": value,
+        }
+        for log in _HISTORY
+        for epoch, value in enumerate(exported.run["history"].get(log, []))
+    ]

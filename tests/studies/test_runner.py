@@ -1,0 +1,271 @@
+"""Studies that are interrupted, damaged, shared, changed: what is done stays, what is lost is done again."""
+
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+import keras_selectivity as ks
+from keras_selectivity.studies import RunsFolder
+from keras_selectivity.studies import make_study
+from keras_selectivity.studies import read_results
+from keras_selectivity.studies import run_study
+from keras_selectivity.studies import time_left
+
+NAME = "alpha-1_seed0"
+CONTENT = {
+    "study": {"name": "tiny", "title": "t", "description": "d"},
+    "grid": {"alphas": [-1], "seeds": [0]},
+    "run": {
+        "dataset": "shapes", "network": "resnet8", "epochs": 2, "milestones": [1], "batch_size": 50,
+        "validation_per_class": 10, "train_samples": 100, "pad": 0, "deterministic": False,
+    },
+    "evaluation": {"limit": 50, "jacobian": True, "projections": 1},
+}  # fmt: skip
+
+
+def changed(table, **values):
+    return {**CONTENT, table: {**CONTENT[table], **values}}
+
+
+def command(folder, content, *arguments):
+    """The command line on a study, as a process of its own."""
+    text = "\n".join(
+        f"[{table}]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in entries.items())
+        for table, entries in content.items()
+    )
+    (folder / "study.toml").write_text(text)
+    return [
+        sys.executable, "-m", "keras_selectivity.cli", "study", "run", str(folder / "study.toml"),
+        "--runs", str(folder / "runs"), "--output", str(folder / "results.csv"), *arguments,
+    ]  # fmt: skip
+
+
+def run(arguments, **options):
+    done = subprocess.run(arguments, capture_output=True, text=True, timeout=500, **options)
+    assert "Traceback" not in done.stderr, done.stderr[-3000:]
+    return done
+
+
+def content_of(rows):
+    """Rows without the fingerprint: TensorFlow writes equal networks as different bytes."""
+    return [{**row, "fingerprint": None} for row in rows]
+
+
+@pytest.fixture(scope="module", name="once")
+def _once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("once")
+    run_study(make_study(CONTENT), folder / "runs", folder, verbose=0)
+    return folder
+
+
+@pytest.fixture(name="done")
+def _done(once, tmp_path):
+    shutil.copytree(once / "runs", tmp_path / "runs")
+    return tmp_path
+
+
+def again(folder, content=CONTENT, **options):
+    """Runs the study once more; returns its rows."""
+    return read_results(run_study(make_study(content), folder / "runs", folder, verbose=0, **options))
+
+
+def stamp(folder):
+    return (folder / "runs" / NAME / "model" / "run.json").stat().st_mtime_ns
+
+
+def test_truncated_rows_are_measured_again(once, done, capsys):
+    path, trained = done / "runs" / NAME / "rows.parquet", stamp(done)
+    path.write_bytes(path.read_bytes()[:-100])
+    rows = again(done)
+    assert "rows.parquet cannot be read" in capsys.readouterr().out
+    assert (path.parent / "rows.parquet.damaged-1").exists() and stamp(done) == trained
+    assert rows == read_results(once / "results.csv")
+
+
+def test_a_damaged_model_is_trained_again(done, capsys):
+    trained = stamp(done)
+    (done / "runs" / NAME / "model" / "saved_model.pb").write_bytes(b"")
+    rows = again(done)
+    said = capsys.readouterr().out
+    assert "saved_model.pb is missing or changed" in said and "The run is done again" in said
+    assert stamp(done) > trained and {row["model"] for row in rows} == {NAME}
+
+
+def test_a_deleted_checkpoint_costs_its_run(tmp_path, monkeypatch, capsys):
+    from keras_selectivity.training import RunCheckpoint
+
+    original = RunCheckpoint.on_epoch_end
+
+    def stop(self, epoch, logs=None):
+        original(self, epoch, logs)
+        if epoch == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunCheckpoint, "on_epoch_end", stop)
+    with pytest.raises(KeyboardInterrupt):
+        again(tmp_path)
+    monkeypatch.setattr(RunCheckpoint, "on_epoch_end", original)
+    (status,) = RunsFolder(tmp_path / "runs").status(make_study(CONTENT))
+    assert (status["state"], status["epochs"], status["of"]) == ("interrupted", 1, 2)
+    (tmp_path / "runs" / NAME / "checkpoints" / "epoch-0001.keras").unlink()
+    assert again(tmp_path)
+    assert "names epoch-0001.keras, which is missing" in capsys.readouterr().out
+
+
+def test_a_failed_run_is_noted_and_the_others_go_on(tmp_path):
+    content = {**changed("run", epochs=1), "grid": {"alphas": [-1, 0], "seeds": [0]}}
+    study, folder = make_study(content), RunsFolder(tmp_path / "runs")
+    (tmp_path / "runs" / NAME).mkdir()
+    (tmp_path / "runs" / NAME / "config.json").write_text('{"alpha": 7}')  # of another run
+    rows = again(tmp_path, content)
+    states = {row["name"]: row for row in folder.status(study)}
+    assert states[NAME]["state"] == "failed"
+    assert "belongs to a run with another" in states[NAME]["reason"]
+    assert {row["model"] for row in rows} == {"alpha+0_seed0"} and states["alpha+0_seed0"]["state"] == "done"
+
+
+def test_a_changed_study_is_refused_with_the_difference(done):
+    content = changed("run", epochs=1)
+    with pytest.raises(ks.InputError, match=r"run\.epochs: 2 before, 1 now[\s\S]*--accept-change"):
+        again(done, content)
+    assert (done / "runs" / NAME).exists()
+    rows = again(done, content, accept_change=True)
+    assert (done / "runs" / f"{NAME}.replaced-1" / "model").exists()
+    assert {row["epochs"] for row in rows} == {1}
+    again(done, {**content, "study": {**content["study"], "title": "another title"}})  # no run depends on it
+
+
+def test_another_version_of_the_package_is_refused(done):
+    path = done / "runs" / "_state" / "study.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "version": "0.0.1"}))
+    with pytest.raises(ks.InputError, match=r"keras_selectivity: 0\.0\.1 before"):
+        again(done)
+
+
+def test_unknown_runs_are_refused(done):
+    with pytest.raises(ks.InputError, match=r"no run 'beta' in the study. Its runs are alpha-1_seed0"):
+        again(done, only=["beta"])
+
+
+def test_status_knows_who_works(done):
+    study, folder = make_study(CONTENT), RunsFolder(done / "runs")
+    assert folder.status(study)[0]["state"] == "done"
+    with folder.lock(NAME):
+        assert folder.status(study)[0]["state"] == "running"
+    rows = [
+        {"state": "done", "seconds": 20.0, "epochs": 2, "of": 2},
+        {"state": "running", "seconds": None, "epochs": 1, "of": 2},
+        {"state": "running", "seconds": None, "epochs": 0, "of": 2},
+        {"state": "waiting", "seconds": None, "epochs": 0, "of": 2},
+    ]
+    assert time_left(rows) == 10 * 5 / 2 and time_left(rows[1:]) is None
+
+
+def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path):
+    # No file may grow beyond 200 kB: checkpoints of the network are larger.
+    limit = 200_000
+    arguments = command(tmp_path, CONTENT)
+    full = run(arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
+    assert full.returncode == 1 and "no space left" in full.stderr, full.stderr[-2000:]
+    (status,) = RunsFolder(tmp_path / "runs").status(make_study(CONTENT))
+    assert status["state"] == "failed" and "no space left" in status["reason"]
+    assert run(arguments).returncode == 0
+    assert read_results(tmp_path / "results.csv")
+
+
+@pytest.mark.slow
+def test_killed_anywhere_a_study_ends_with_the_same_rows(tmp_path):
+    content = changed("run", deterministic=True)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    whole.mkdir()
+    killed.mkdir()
+    assert run(command(whole, content)).returncode == 0
+    arguments, runs = command(killed, content), killed / "runs" / NAME
+    for moment in ("checkpoints/progress.json", "model/run.json", "rows.parquet"):
+        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not (runs / moment).exists() and process.poll() is None:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert run(arguments).returncode == 0
+    rows = [read_results(folder / "results.csv") for folder in (killed, whole)]
+    assert content_of(rows[0]) == content_of(rows[1]) and len(rows[0]) > 20
+
+
+@pytest.mark.slow
+def test_two_runners_share_a_study(tmp_path):
+    content = {**CONTENT, "grid": {"alphas": [-1, 0], "seeds": [0]}}
+    arguments = command(tmp_path, content)
+    both = [
+        subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    said = [process.communicate(timeout=500) for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    trained = "".join(out for out, _ in said).count("Epoch 1/2")
+    assert trained == 2, "each run is trained once"
+    assert len({row["model"] for row in read_results(tmp_path / "results.csv")}) == 2
+
+
+@pytest.mark.slow
+def test_worker_processes_finish_a_study_though_one_is_killed(tmp_path):
+    content = {**CONTENT, "grid": {"alphas": [-1, 0], "seeds": [0]}}
+    study, folder = make_study(content), RunsFolder(tmp_path / "runs")
+
+    def kill():
+        while not (tmp_path / "runs" / NAME / "checkpoints" / "progress.json").exists():
+            time.sleep(0.02)
+        for entry in os.listdir("/proc"):
+            try:
+                with open(f"/proc/{entry}/cmdline", "rb") as file:
+                    words = file.read().decode().split("\0")
+            except OSError:
+                continue
+            if NAME in words and str(folder.study_file) in words:
+                os.kill(int(entry), signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    rows = again(tmp_path, content, workers=2)
+    killer.join()
+    assert {row["model"] for row in rows} == set(study.runs)
+    assert {row["state"] for row in folder.status(study)} == {"done"}
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_finishes_a_study_though_a_node_dies(tmp_path):
+    ray = pytest.importorskip("ray", reason="needs the extra 'ray'")
+    from ray.cluster_utils import Cluster
+
+    content = {**CONTENT, "grid": {"alphas": [-1, 0], "seeds": [0]}}
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    second = cluster.add_node(num_cpus=1)
+    study, folder = make_study(content), RunsFolder(tmp_path / "runs")
+
+    def kill():
+        # Once both nodes train, so that the one that goes takes a run with it.
+        while len(list((tmp_path / "runs").glob("*/checkpoints/progress.json"))) < 2:
+            time.sleep(0.02)
+        cluster.remove_node(second, allow_graceful=False)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    try:
+        ray.init(address=cluster.address, log_to_driver=False)
+        rows = again(tmp_path, content, ray=cluster.address)
+        killer.join(timeout=5)
+        assert not killer.is_alive(), "the node was never killed"
+    finally:
+        ray.shutdown()
+        cluster.shutdown()
+    assert {row["state"] for row in folder.status(study)} == {"done"}
+    models = [row["model"] for row in rows if row["measure"] == "accuracy" and row["epoch"] is None]
+    assert sorted(models) == sorted(study.runs), "no run is lost or done twice"
