@@ -290,7 +290,7 @@ def _add_study(commands):
         "times (default: %(default)s)")  # fmt: skip
     add("--accept-change", action="store_true", help="go on though the study file or the package has changed; runs "
         "with another configuration are set aside and done again")  # fmt: skip
-    _add_strategy(command)
+    _add_strategy(command, ("mirrored",))
     _add_data_dir(command)
     command = _command(
         actions, "status", _study_status,
@@ -317,10 +317,11 @@ def _add_runs(command):
     command.add_argument("--runs", metavar="DIR", required=True, help="folder for the trained networks")
 
 
-def _add_strategy(command):
+def _add_strategy(command, strategies=("mirrored", "multiworker")):
     add = command.add_argument
-    add("--strategy", choices=("mirrored", "multiworker"), help="share each batch between all GPUs of this machine, or "
-        "between the processes that TF_CONFIG names")  # fmt: skip
+    shared = {"mirrored": "all GPUs of this machine", "multiworker": "the processes that TF_CONFIG names"}
+    add("--strategy", choices=strategies, help="share each batch between "
+        + ", or ".join(shared[strategy] for strategy in strategies))  # fmt: skip
     add("--tensorboard", metavar="DIR", help="write logs for TensorBoard")
 
 

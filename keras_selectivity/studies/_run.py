@@ -96,6 +96,7 @@ def execute(
             model = _build(config, recipe, classes, train.images.shape[1:])
         else:
             model = load_checkpoint(folder / _CHECKPOINTS / progress["last"])
+    exported = folder / MODEL
     if worker:  # all workers compute the same; what the others write is not kept
         folder = folder.with_name(f".{folder.name}.worker-{worker}")
     if progress is None:
@@ -138,7 +139,7 @@ def execute(
         )
     if worker:
         shutil.rmtree(folder)
-        return folder / MODEL
+        return exported
     progress = checkpoint.progress
     best = load_checkpoint(folder / _CHECKPOINTS / progress["best"])
     saved_model.export(

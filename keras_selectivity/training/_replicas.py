@@ -60,6 +60,21 @@ def replicate(strategy):
     return made.scope(), made.num_replicas_in_sync, made.cluster_resolver.task_id or 0
 
 
+def several_workers(strategy):
+    """Whether a strategy spans several processes."""
+    import tensorflow as tf
+
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+
+
+def local_batch(iterator, strategy):
+    """The first batch of a Keras epoch iterator, as one replica of this process sees it."""
+    for _, _, batches in iterator:
+        return keras.tree.map_structure(
+            lambda value: strategy.experimental_local_results(value)[0], next(batches)
+        )
+
+
 def check_fit(model, x, y, batch_size):
     """Refuses, before anything is traced, what would fail or silently go wrong on replicas."""
     replicas = getattr(model, "distribute_strategy", None)

@@ -12,7 +12,9 @@ from keras_selectivity.training._instrument import instrument
 from keras_selectivity.training._instrument import probe
 from keras_selectivity.training._instrument import strip
 from keras_selectivity.training._replicas import check_fit
+from keras_selectivity.training._replicas import local_batch
 from keras_selectivity.training._replicas import replica_reduction
+from keras_selectivity.training._replicas import several_workers
 from keras_selectivity.training._schedules import AlphaSchedule
 from keras_selectivity.training._schedules import ApplySchedule
 from keras_selectivity.training._schedules import checked_alpha
@@ -126,7 +128,7 @@ class SelectivityModel(keras.Model):
         if self._alpha == 0:
             selectivity = self._selectivity(means, weights, reduction)
         self._log(x, cross_entropy, selectivity, reduction)
-        return self.compute_metrics(x, y, outputs, sample_weight=sample_weight)
+        return self._logs(self.compute_metrics(x, y, outputs, sample_weight=sample_weight))
 
     def test_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
@@ -137,7 +139,7 @@ class SelectivityModel(keras.Model):
         cross_entropy = self.compute_loss(x, y, outputs, sample_weight, training=False)
         selectivity = self._selectivity(means, weights, reduction)
         self._log(x, cross_entropy, selectivity, reduction)
-        return self.compute_metrics(x, y, outputs, sample_weight=sample_weight)
+        return self._logs(self.compute_metrics(x, y, outputs, sample_weight=sample_weight))
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, **kwargs):
         """As `keras.Model.fit`; follows alpha's schedule and checks labels and replicas first.
@@ -197,6 +199,12 @@ class SelectivityModel(keras.Model):
         network, report = instrument(config.pop("network"), tapped)
         return cls(network, report=report, **config)
 
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Keras reduces a whole batch at once here, which several workers' strategy cannot.
+        if iterator is not None and several_workers(self.distribute_strategy):
+            data_batch, iterator = local_batch(iterator, self.distribute_strategy), None
+        super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
+
     def _forward(self, x, training):
         read = spatial_mean_in_training if training else None
         with collecting(only=self._collected(), read=read) as means:
@@ -240,6 +248,12 @@ class SelectivityModel(keras.Model):
             f"{_LABEL_ERROR} [0, {self.classes - 1}], since the network tells {self.classes} "
             "classes apart; the data hold others. Renumber them from 0."
         )
+
+    def _logs(self, logs):
+        # Keras averages over the first axis of the logs of several workers, though they are scalars.
+        if several_workers(self.distribute_strategy):
+            return {name: ops.reshape(value, (1,)) for name, value in logs.items()}
+        return logs
 
     def _collected(self):
         return {name.partition("#")[0] for name in self.regularized}

@@ -7,6 +7,8 @@ import time
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import keras_selectivity as ks
 from keras_selectivity import datasets
@@ -111,6 +113,23 @@ def test_every_variant_of_the_regulariser_trains(tmp_path):
     assert run["metric"] == "discriminability" and len(run["regularized"]) == 3
     assert all(layer["shift"] for layer in run["layers"])
     assert run["protocol"]["negative_slope"] == 0.1 and run["protocol"]["warmup_epochs"] == 2
+
+
+def test_a_run_logs_to_tensorboard_with_its_settings(tmp_path):
+    execute(
+        RunConfig(**{**TINY, "epochs": 1, "milestones": (1,)}),
+        tmp_path / "run",
+        tensorboard=tmp_path / "logs",
+        verbose=0,
+    )
+    written = EventAccumulator(str(tmp_path / "logs" / "run" / "train")).Reload()
+    tags = set(written.Tags()["tensors"])
+    assert {"epoch_cross_entropy", "epoch_selectivity", "epoch_loss"} <= tags
+    validation = EventAccumulator(str(tmp_path / "logs" / "run" / "validation")).Reload().Tags()["tensors"]
+    assert "epoch_selectivity/stem_relu" in {*validation, *tags}
+    (settings,) = EventAccumulator(str(tmp_path / "logs" / "run")).Reload().summary_metadata.values()
+    started = HParamsPluginData.FromString(settings.plugin_data.content).session_start_info
+    assert started.hparams["alpha"].number_value == -1.0 and started.group_name
 
 
 @pytest.mark.slow

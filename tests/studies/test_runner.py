@@ -242,7 +242,7 @@ def test_worker_processes_finish_a_study_though_one_is_killed(tmp_path):
 
 @pytest.mark.slow
 def test_a_ray_cluster_finishes_a_study_though_a_node_dies(tmp_path):
-    ray = pytest.importorskip("ray", reason="needs the extra 'ray'")
+    import ray
     from ray.cluster_utils import Cluster
 
     content = {**CONTENT, "grid": {"alphas": [-1, 0], "seeds": [0]}}

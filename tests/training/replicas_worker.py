@@ -16,6 +16,8 @@ def main(replicas, variant, path):
     )
     devices = [f"CPU:{i}" for i in range(replicas)]
     strategy = tf.distribute.MirroredStrategy(devices) if replicas else tf.distribute.get_strategy()
+    if "TF_CONFIG" in os.environ:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
 
     import keras
     from conftest import compiled

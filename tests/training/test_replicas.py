@@ -1,5 +1,7 @@
 """One replica and N replicas on the same global batch must take the same step."""
 
+import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ from conftest import compiled
 from conftest import tiny_network
 
 import keras_selectivity as ks
+from keras_selectivity.training import replicate
 from keras_selectivity.training._replicas import check_fit
 
 WORKER = Path(__file__).with_name("replicas_worker.py")
@@ -41,6 +44,40 @@ def test_replicas_take_the_step_of_one_device(variant, replicas, tmp_path):
         np.testing.assert_allclose(
             many[name], one[name], atol=1e-6 if name.startswith("w") else 1e-5, err_msg=name
         )
+
+
+@pytest.mark.slow
+def test_two_processes_take_the_step_of_one(tmp_path):
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+    addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
+    for opened in sockets:
+        opened.close()
+    workers = []
+    for index in range(2):
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        environment = {"PYTHONPATH": str(WORKER.parents[1]), "PATH": "", "CUDA_VISIBLE_DEVICES": "",
+                       "TF_CONFIG": json.dumps(task)}  # fmt: skip
+        command = [sys.executable, WORKER, "0", "plain", tmp_path / f"worker{index}.npz"]
+        workers.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+    for worker in workers:
+        _, error = worker.communicate(timeout=300)
+        assert worker.returncode == 0, error[-3000:]
+    one = train(0, "plain", tmp_path)
+    for index in range(2):
+        with np.load(tmp_path / f"worker{index}.npz") as found:
+            for name in one:
+                np.testing.assert_allclose(
+                    found[name], one[name], atol=1e-6 if name.startswith("w") else 1e-5, err_msg=name
+                )
+
+
+def test_strategies_by_name(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+    with pytest.raises(ks.InputError, match="Unknown strategy 'horovod'"):
+        replicate("horovod")
+    with pytest.raises(ks.InputError, match="needs TF_CONFIG"):
+        replicate("multiworker")
+    assert replicate(None)[1:] == (1, 0)
 
 
 def fake(model, replicas):

@@ -1,0 +1,102 @@
+"""The search keeps replicates, goes on after damage, and exports the best network."""
+
+import json
+
+import keras_tuner
+import numpy as np
+import pytest
+from conftest import tiny_network
+
+import keras_selectivity as ks
+from keras_selectivity import datasets
+from keras_selectivity import robustness
+from keras_selectivity.studies import RunConfig
+from keras_selectivity.studies import SelectivityHyperModel
+from keras_selectivity.studies import read_results
+from keras_selectivity.studies import tune
+
+CONFIG = RunConfig(
+    "shapes", "resnet8", 0.0, epochs=1, milestones=(1,), batch_size=50, validation_per_class=10, train_samples=100, pad=0
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module", name="searched")
+def _searched(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tune")
+    return tune(CONFIG, folder, alphas=[-1, 0], seeds=[0, 3], verbose=0), folder
+
+
+def test_every_replicate_is_a_trial(searched):
+    rows, folder = searched
+    assert {(row["alpha"], row["seed"]) for row in rows} == {(-1.0, 0), (-1.0, 3), (0.0, 0), (0.0, 3)}
+    assert [row["value"] for row in rows] == sorted((row["value"] for row in rows), reverse=True)
+    for row in rows:
+        history = ks.load(folder / "runs" / row["model"] / "model").run["history"]["val_accuracy"]
+        assert row["value"] == pytest.approx(max(history)) and row["split"] == "validation"
+    assert [r["value"] for r in read_results(folder / "results.csv")] == [r["value"] for r in rows]
+    assert ks.load(folder / "best").fingerprint == rows[0]["fingerprint"]
+
+
+def test_a_damaged_state_is_named_and_set_aside(searched, capsys):
+    rows, folder = searched
+    path = folder / "tuner" / "oracle.json"
+    path.write_text(path.read_text()[:40])
+    stamps = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/model/run.json")}
+    again = tune(CONFIG, folder, alphas=[-1, 0], seeds=[0, 3], verbose=0)
+    assert "oracle.json is damaged" in capsys.readouterr().out and (folder / "tuner.damaged-1").exists()
+    assert [row["value"] for row in again] == [row["value"] for row in rows]
+    assert {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/model/run.json")} == stamps
+
+
+def test_corruption_and_attack_on_validation_images(searched, tmp_path):
+    folder = searched[1]
+    (tmp_path / "runs").symlink_to(folder / "runs")  # trained already
+    (row,) = tune(
+        CONFIG, tmp_path, alphas=[-1], seeds=[0], objective="mix", weight=0.25, samples=20, verbose=0
+    )  # fmt: skip
+    exported = ks.load(folder / "runs" / "alpha-1_seed0" / "model")
+    held_out = datasets.hold_out(datasets.load("shapes").train, 10, 0)[1]
+    images, labels = datasets.subset(held_out, 20, 0)
+    corrupted = [
+        np.mean(
+            np.argmax(exported.logits(ks.corrupt(images, c, s, seed=0) / np.float32(255)).numpy(), 1)
+            == labels
+        )
+        for c in datasets.CORRUPTIONS
+        for s in range(1, 6)
+    ]
+    attacked = robustness.pgd(exported, images, labels, verbose=0)
+    attacked = np.mean(np.argmax(exported.logits(attacked).numpy(), 1) == labels)
+    assert row["value"] == pytest.approx(0.25 * np.mean(corrupted) + 0.75 * attacked, abs=1e-6)
+    assert json.loads(row["protocol"])["weight"] == 0.25 and row["samples"] == 20
+
+
+def test_a_range_is_searched_at_random(tmp_path):
+    rows = tune(CONFIG, tmp_path, alphas=("range", -1, 0), search="random", trials=2, verbose=0)
+    assert len({row["alpha"] for row in rows}) == 2 and all(-1 <= row["alpha"] <= 0 for row in rows)
+
+
+def test_the_hypermodel_serves_any_tuner(tiny_data, tmp_path):
+    images, labels = tiny_data
+    hypermodel = SelectivityHyperModel(tiny_network, [-1, 1], seeds=[5, 6])
+    tuner = keras_tuner.GridSearch(hypermodel, objective="val_accuracy", directory=tmp_path, overwrite=True)
+    tuner.search(images, labels, validation_data=(images, labels), epochs=1, verbose=0)
+    tried = {
+        (t.hyperparameters.get("alpha"), t.hyperparameters.get("seed")) for t in tuner.oracle.trials.values()
+    }
+    assert tried == {(-1.0, 5), (-1.0, 6), (1.0, 5), (1.0, 6)}
+    assert tuner.get_best_models()[0].alpha in (-1.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"objective": "loss"}, "Unknown objective 'loss'. Choose one of val_accuracy"),
+        ({"search": "annealing"}, "Unknown search 'annealing'"),
+        ({"alphas": ("range", -1, 0)}, "A grid needs a list"),
+        ({"weight": 2}, "weight must lie in"),
+    ],
+)
+def test_bad_searches(tmp_path, options, message):
+    with pytest.raises(ks.InputError, match=message):
+        tune(CONFIG, tmp_path, **{"alphas": [0], **options})
