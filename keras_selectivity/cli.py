@@ -109,7 +109,11 @@ def _add_train(commands):
 def _add_training(command):
     add = command.add_argument
     add("--dataset", default="cifar10", help="shapes or cifar10 (default: %(default)s)")
-    add("--network", default="resnet20", help="resnet20 or resnet8 (default: %(default)s)")
+    add(
+        "--network",
+        default="resnet20",
+        help="resnet20, resnet8, resnet18, resnet50 or vgg16 (default: %(default)s)",
+    )
     add("--negative-slope", type=float, default=0.0, help="slope of leaky ReLUs (default: plain ReLUs)")
     add("--metric", default="selectivity", help="selectivity or discriminability (default: %(default)s)")
     add("--layers", metavar="WHICH", help="'first 3', 'last 3', or names with commas (default: all)")
@@ -283,7 +287,8 @@ def _add_study(commands):
     add("--dry-run", action="store_true", help="show the runs, what they cost and what is done already")
     add("--only", metavar="RUN,RUN", help="do these runs only, and join nothing")
     engine = command.add_mutually_exclusive_group()
-    engine.add_argument("--workers", type=int, metavar="N", help="N processes on this machine, one GPU each")
+    engine.add_argument("--workers", type=int, metavar="N", help="N processes on this machine, one a run, one GPU "
+        "each; 1 saves memory when there are many runs (default: in this process)")  # fmt: skip
     engine.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="a Ray cluster; without an address, one "
         "is started on this machine")  # fmt: skip
     add("--retries", type=int, default=2, metavar="N", help="start a run whose process was killed again, at most N "

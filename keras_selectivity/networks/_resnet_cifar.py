@@ -3,8 +3,11 @@
 import keras
 from keras import layers
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+from keras_selectivity.networks._blocks import conv_norm
+from keras_selectivity.networks._blocks import kaiming
+from keras_selectivity.networks._blocks import pixels
+from keras_selectivity.networks._blocks import pytorch_uniform
+from keras_selectivity.networks._blocks import relu
 
 
 def resnet20(classes=10, input_shape=(32, 32, 3), negative_slope=0.0):
@@ -46,30 +49,28 @@ def resnet8(classes=10, input_shape=(32, 32, 3), negative_slope=0.0):
 
 
 def _resnet(blocks, widths, classes, input_shape, slope, name):
-    inputs = keras.Input(input_shape, name="pixels")
-    variance = [s * s for s in IMAGENET_STD]
-    x = layers.Normalization(mean=IMAGENET_MEAN, variance=variance, name="normalization")(inputs)
-    x = _relu(slope, "stem_relu")(_conv_norm(x, widths[0], 1, "stem"))
+    inputs, x = pixels(input_shape)
+    x = relu(slope, "stem_relu")(conv_norm(x, widths[0], "stem", conv_name="stem_conv"))
     for stage, width in enumerate(widths, 1):
         for block in range(1, blocks + 1):
             stride = 2 if stage > 1 and block == 1 else 1
             x = _basic_block(x, width, stride, slope, f"stage{stage}_block{block}")
     x = layers.GlobalAveragePooling2D(name="pool")(x)
-    uniform = keras.initializers.RandomUniform(-(widths[-1] ** -0.5), widths[-1] ** -0.5)
-    logits = layers.Dense(classes, kernel_initializer=_kaiming(), bias_initializer=uniform, name="logits")(x)
+    logits = layers.Dense(
+        classes,
+        kernel_initializer=kaiming("fan_in"),
+        bias_initializer=pytorch_uniform(widths[-1]),
+        name="logits",
+    )(x)
     return keras.Model(inputs, logits, name=name)
 
 
 def _basic_block(x, width, stride, slope, name):
-    y = _relu(slope, f"{name}_relu1")(_conv_norm(x, width, stride, f"{name}_conv1"))
-    y = _conv_norm(y, width, 1, f"{name}_conv2")
+    y = relu(slope, f"{name}_relu1")(conv_norm(x, width, f"{name}_conv1", stride=stride))
+    y = conv_norm(y, width, f"{name}_conv2")
     if stride > 1:
         x = _subsample(x, width, f"{name}_shortcut")
-    return _relu(slope, f"{name}_relu2")(layers.Add(name=f"{name}_add")([x, y]))
-
-
-def _relu(slope, name):
-    return layers.LeakyReLU(negative_slope=slope, name=name) if slope else layers.ReLU(name=name)
+    return relu(slope, f"{name}_relu2")(layers.Add(name=f"{name}_add")([x, y]))
 
 
 def _subsample(x, width, name):
@@ -82,23 +83,3 @@ def _subsample(x, width, name):
     x = layers.AveragePooling2D(1, strides=2, name=f"{name}_subsample")(x)
     # Read as channels_first, the last two axes are width and channels.
     return layers.ZeroPadding2D(((0, 0), (extra, extra)), data_format="channels_first", name=f"{name}_pad")(x)
-
-
-def _conv_norm(x, width, stride, name):
-    if stride > 1:
-        # "same" would pad a stride-2 convolution on the bottom and right only.
-        x = layers.ZeroPadding2D(1, name=f"{name}_pad")(x)
-    x = layers.Conv2D(
-        width,
-        3,
-        strides=stride,
-        padding="valid" if stride > 1 else "same",
-        use_bias=False,
-        kernel_initializer=_kaiming(),
-        name=f"{name}_conv" if name == "stem" else name,
-    )(x)
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
-
-
-def _kaiming():
-    return keras.initializers.VarianceScaling(2.0, "fan_in", "untruncated_normal")

@@ -144,7 +144,11 @@ def _rotated(rows):
     text = ", ".join(
         f"{np.mean(list(by_layer.values())):.2f} at {a:g}" for a, (by_layer, _) in ratios.items()
     )
-    worst = max(p if p is not None else 1.0 for _, p in ratios.values())
+    if any(p is None for _, p in ratios.values()):
+        return verdicts.Finding(
+            text, verdicts.UNDECIDED, "no p-value", "three seeds of every alpha, three layers"
+        )
+    worst = max(p for _, p in ratios.values())
     above = all(np.mean(list(by_layer.values())) > 1 for by_layer, _ in ratios.values())
     test = f"paired t-test over {len(next(iter(ratios.values()))[0])} layers, largest p = {worst:.2g}"
     if worst >= 0.05:
@@ -212,9 +216,9 @@ def _higher_than_clean(rows, perturbation, reference, layers=None):
     found = _layer_means(rows, "dimensionality", layers, perturbation=perturbation)
     other = _layer_means(rows, "dimensionality", layers, perturbation=reference)
     pairs = [(x, y) for a in found if a in other for x, y in zip(found[a], other[a], strict=True)]
-    if len(pairs) < verdicts.LEAST_SEEDS:
+    if not pairs or min(map(len, found.values())) < verdicts.LEAST_SEEDS:
         return verdicts.nothing(
-            "dimensionality of the clean, corrupted and adversarial activations, three networks"
+            "dimensionality of clean, corrupted and adversarial activations, three seeds of every alpha"
         )
     from keras_selectivity.studies._statistics import paired_t_test
 

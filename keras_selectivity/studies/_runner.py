@@ -49,8 +49,9 @@ def run_study(
         runs: Folder for the runs' folders.
         output: Folder for the results, or a `.csv` or `.parquet` file.
         only: Names of the runs to do; their rows are then not joined. Defaults to all.
-        workers: Number of processes on this machine, each with one GPU if there are any. Defaults to
-            working in this process.
+        workers: Number of processes on this machine, one a run, each with one GPU if there are any.
+            Defaults to working in this process, where TensorFlow keeps what it traced for a run and the
+            run's training data: take 1 for more than a dozen runs.
         ray: Address of a Ray cluster, or `""` to start one here. Defaults to none.
         retries: How often a run is started again whose process was killed (with workers or Ray).
         accept_change: Go on though the study file has changed, see `RunsFolder.register`.

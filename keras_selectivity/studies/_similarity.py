@@ -35,8 +35,8 @@ def distance_ratios(rows):
 
     Returns:
         Dict, alpha -> `(ratios, p)`: dict, layer -> ratio; and the p-value of a paired t-test over
-        layers between the two mean distances, `None` for fewer than three layers. Alphas without a
-        pair of equals are left out.
+        layers between the two mean distances, `None` for fewer than three layers or three pairs of
+        equals (three seeds). Alphas without a pair of equals are left out.
     """
     from scipy import stats
 
@@ -49,6 +49,10 @@ def distance_ratios(rows):
         within, between = distances.get((alpha, alpha)), distances[pair]
         if within:
             means = np.array([[np.mean(between[layer]), np.mean(within[layer])] for layer in within])
-            p = float(stats.ttest_rel(means[:, 0], means[:, 1]).pvalue) if len(means) > 2 else None
+            p = (
+                float(stats.ttest_rel(means[:, 0], means[:, 1]).pvalue)
+                if min(len(means), *map(len, within.values())) > 2
+                else None
+            )
             found[alpha] = dict(zip(within, means[:, 0] / means[:, 1], strict=True)), p
     return found

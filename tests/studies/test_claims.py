@@ -125,9 +125,8 @@ def test_a_study_that_saw_the_opposite():
 
 def test_two_seeds_are_never_enough():
     for claim in check_claims(study(1.0, seeds=2)):
-        # Layers, not seeds, are what these compare; with their number they say so.
-        if claim["name"] not in ("corruption changes more dimensions", "attack changes more dimensions",
-                                 "preferred classes change", "d' agrees with selectivity"):  # fmt: skip
+        # These count networks of all alphas together, and have no p-value.
+        if claim["name"] not in ("preferred classes change", "d' agrees with selectivity"):
             assert claim["verdict"] == "not enough data" and claim["needed"], claim["name"]
             assert " p = " not in claim["test"]
 

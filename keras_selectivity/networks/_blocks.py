@@ -1,0 +1,58 @@
+"""What the networks are built of: normalised pixels, convolution with batch norm, ReLUs, and initial weights."""
+
+import keras
+from keras import layers
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+def pixels(input_shape):
+    """The input of a network and its pixels, normalised by ImageNet's mean and standard deviation."""
+    inputs = keras.Input(input_shape, name="pixels")
+    variance = [s * s for s in IMAGENET_STD]
+    return inputs, layers.Normalization(mean=IMAGENET_MEAN, variance=variance, name="normalization")(inputs)
+
+
+def relu(slope, name):
+    """A ReLU, leaky if the slope is not 0."""
+    return layers.LeakyReLU(negative_slope=slope, name=name) if slope else layers.ReLU(name=name)
+
+
+def conv_norm(x, width, name, *, size=3, stride=1, fan="fan_in", bias=False, conv_name=None):
+    """A convolution padded as PyTorch pads it, and batch norm with PyTorch's settings.
+
+    Args:
+        x: Feature maps.
+        width: Output channels.
+        name: Start of the layers' names.
+        size: Size of the kernel.
+        stride: Stride.
+        fan: `"fan_in"` or `"fan_out"`, by which the normal initial weights are scaled.
+        bias: Whether the convolution has a bias, zero at first.
+        conv_name: Name of the convolution itself. Defaults to `name`.
+    """
+    padded = stride > 1 and size > 1
+    if padded:
+        # "same" would pad a stride-2 convolution on the bottom and right only.
+        x = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x)
+    x = layers.Conv2D(
+        width,
+        size,
+        strides=stride,
+        padding="valid" if padded else "same",
+        use_bias=bias,
+        kernel_initializer=kaiming(fan),
+        name=conv_name or name,
+    )(x)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+
+
+def kaiming(fan):
+    """Normal weights with variance 2 / fan (He et al. 2015), not truncated as Keras's own are."""
+    return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
+
+
+def pytorch_uniform(fan_in):
+    """What PyTorch draws weights and biases of linear layers from: uniform within 1 / sqrt(fan_in)."""
+    return keras.initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5)
