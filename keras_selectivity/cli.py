@@ -108,7 +108,7 @@ def _add_train(commands):
 
 def _add_training(command):
     add = command.add_argument
-    add("--dataset", default="cifar10", help="shapes or cifar10 (default: %(default)s)")
+    add("--dataset", default="cifar10", help="name of a data set, see `data list` (default: %(default)s)")
     add(
         "--network",
         default="resnet20",
@@ -167,7 +167,7 @@ def _add_evaluate(commands):
     )  # fmt: skip
     add = command.add_argument
     add("models", nargs="+", metavar="MODEL", help="SavedModel directory or .keras file")
-    add("--dataset", default="cifar10", help="shapes or cifar10 (default: %(default)s)")
+    add("--dataset", default="cifar10", help="name of a data set, see `data list` (default: %(default)s)")
     add("--limit", type=int, metavar="N", help="use a class-balanced subset of N test samples")
     add("--pixel-range", default="0,1", metavar="LOW,HIGH", help="what the networks expect for black and "
         "white (default: %(default)s)")  # fmt: skip
@@ -515,7 +515,11 @@ def _add_data(commands):
         "download a data set and prepare it for reading",
         "keras-selectivity data prepare cifar10 --data-dir ~/tensorflow_datasets",
     )  # fmt: skip
-    command.add_argument("name", help="cifar10 or cifar10_corrupted (CIFAR-10-C)")
+    add = command.add_argument
+    add("name", help="cifar10, cifar10_corrupted (CIFAR-10-C), tiny_imagenet, or tiny_imagenet_subset")
+    add("--archive", metavar="FILE", help="tiny-imagenet-200.zip, or an archive of some of its classes, that is on this "
+        "machine already")  # fmt: skip
+    add("--skip-damaged", action="store_true", help="leave out images that cannot be decoded")
     _add_data_dir(command)
 
 
@@ -528,13 +532,16 @@ def _data_list(options):
         return
     for row in rows:
         state = "ready" if row["ready"] else "absent"
-        print(f"{row['name']:10} {state:7} {row['contents']:45} {row['where']}")
+        print(f"{row['name']:20} {state:7} {row['contents']:45} {row['where']}")
 
 
 def _data_prepare(options):
     from keras_selectivity import datasets
 
-    print(f"{options.name} is ready in {datasets.prepare(options.name, options.data_dir)}")
+    where = datasets.prepare(
+        options.name, options.data_dir, archive=options.archive, skip_damaged=options.skip_damaged
+    )
+    print(f"{options.name} is ready in {where}")
 
 
 if __name__ == "__main__":

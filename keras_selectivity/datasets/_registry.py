@@ -6,8 +6,11 @@ from keras_selectivity.datasets._cifar10 import load_cifar10
 from keras_selectivity.datasets._cifar10 import prepare_cifar10
 from keras_selectivity.datasets._corrupted import prepare_cifar10_corrupted
 from keras_selectivity.datasets._embedded import load_shapes
+from keras_selectivity.datasets._tiny_imagenet import has_tiny_imagenet
+from keras_selectivity.datasets._tiny_imagenet import load_tiny_imagenet
+from keras_selectivity.datasets._tiny_imagenet import prepare_tiny_imagenet
 
-NAMES = ("shapes", "cifar10")
+NAMES = ("shapes", "cifar10", "tiny_imagenet", "tiny_imagenet_subset")
 _PREPARED = {
     "shapes": lambda data_dir: "the package",
     "cifar10": prepare_cifar10,
@@ -19,7 +22,7 @@ def load(name, data_dir=None):
     """Loads a data set into memory.
 
     Args:
-        name: `"shapes"` (embedded) or `"cifar10"`.
+        name: `"shapes"` (embedded), `"cifar10"`, `"tiny_imagenet"` or `"tiny_imagenet_subset"`.
         data_dir: Where prepared data sets lie; see `load_cifar10`.
 
     Returns:
@@ -29,23 +32,48 @@ def load(name, data_dir=None):
         InputError: The name is unknown, or the data are absent or damaged.
     """
     _check(name, NAMES)
+    if name.startswith("tiny_imagenet"):
+        return load_tiny_imagenet(name, data_dir)
     return load_shapes() if name == "shapes" else load_cifar10(data_dir)
 
 
-def prepare(name, data_dir=None):
-    """Downloads and prepares a data set unless it is there; returns where it lies."""
-    _check(name, _PREPARED)
+def prepare(name, data_dir=None, *, archive=None, skip_damaged=False):
+    """Downloads and prepares a data set unless it is there.
+
+    Args:
+        name: Name of a data set, or `"cifar10_corrupted"`.
+        data_dir: Where to prepare it; see `load_cifar10`.
+        archive: Archive of Tiny ImageNet that is on this machine already.
+        skip_damaged: Leave out images of Tiny ImageNet that cannot be decoded.
+
+    Returns:
+        Where it lies.
+
+    Raises:
+        InputError: The name is unknown, the options do not go with it, or the data cannot be prepared.
+    """
+    _check(name, (*_PREPARED, "tiny_imagenet", "tiny_imagenet_subset"))
+    if name.startswith("tiny_imagenet"):
+        return prepare_tiny_imagenet(name, data_dir, archive=archive, skip_damaged=skip_damaged)
+    if archive is not None or skip_damaged:
+        raise InputError("Only Tiny ImageNet is prepared from an archive on this machine.")
     return _PREPARED[name](data_dir)
 
 
 def status(data_dir=None):
     """Rows for `data list`: name, contents, whether it can be loaded now, and where it lies."""
     present, where = has_cifar10(data_dir)
+    tiny = [(name, *has_tiny_imagenet(name, data_dir)) for name in NAMES if name.startswith("tiny_imagenet")]
+    contents = {
+        "tiny_imagenet": "100,000 + 10,000 images of 64x64, 200 classes",
+        "tiny_imagenet_subset": "some classes of tiny_imagenet",
+    }
     return [
         {"name": "shapes", "contents": "4,000 + 1,000 images of 32x32, 10 classes", "ready": True,
          "where": "generated"},
         {"name": "cifar10", "contents": "50,000 + 10,000 images of 32x32, 10 classes", "ready": present,
          "where": str(where)},
+        *({"name": name, "contents": contents[name], "ready": ready, "where": str(place)} for name, ready, place in tiny),
     ]  # fmt: skip
 
 

@@ -2,6 +2,7 @@ import base64
 import csv
 import io
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -159,3 +160,18 @@ def test_missing_study_file_and_columns(tmp_path):
         csv.writer(file).writerow(["alpha", "value"])
     with pytest.raises(ks.InputError, match=r"lacks the columns .*measure"):
         read_results(tmp_path / "results.csv")
+
+
+def test_every_study_that_ships_is_valid():
+    experiments = Path(__file__).parents[2] / "experiments"
+    runs = {path.parent.name: read_study(path).runs for path in experiments.glob("*/study.toml")}
+    assert {name: len(found) for name, found in runs.items()} == {
+        "first_light_cifar10": 3,
+        "resnet8_cifar10_reduced": 15,
+        "resnet20_cifar10": 23 * 20 + 5 * 8 * 20,
+        "vgg16_cifar10": 23 * 20,
+        "resnet18_tiny_imagenet": 23 * 20 + 5 * 8 * 20,
+        "resnet50_tiny_imagenet": 23 * 5,
+    }
+    config = runs["resnet18_tiny_imagenet"]["alpha-1_seed0"]
+    assert (config.epochs, config.batch_size, config.milestones) == (90, 4096, (35, 50, 65, 80))
