@@ -40,6 +40,8 @@ __getattr__, __dir__, __all__ = attach(
         "jacobian_norm": "robustness",
         "input_unit_gradients": "robustness",
         # Rooms
+        "training": "training",
+        "studies": "studies",
         "datasets": "datasets",
         "networks": "networks",
         "robustness": "robustness",

@@ -116,6 +116,17 @@ def _add_training(command):
     )
     add("--negative-slope", type=float, default=0.0, help="slope of leaky ReLUs (default: plain ReLUs)")
     add("--metric", default="selectivity", help="selectivity or discriminability (default: %(default)s)")
+    add(
+        "--method",
+        default="plain",
+        help="plain, augmix, pgd or fgsm: train for robustness (default: %(default)s)",
+    )
+    add(
+        "--epsilon",
+        type=float,
+        metavar="E",
+        help="radius of adversarial training (default: 8/255; Tiny ImageNet 4/255)",
+    )
     add("--layers", metavar="WHICH", help="'first 3', 'last 3', or names with commas (default: all)")
     add("--warmup-epochs", type=int, default=0, metavar="N", help="let alpha grow from 0 over N epochs")
     add("--epochs", type=int, default=200, help="number of epochs (default: %(default)s)")

@@ -5,6 +5,7 @@ from keras_selectivity._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "augmix": "_augmix",
         "NAMES": "_registry",
         "load": "_registry",
         "prepare": "_registry",

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity.datasets._augmix import augmix
 
 
 class Batches(keras.utils.PyDataset):
@@ -20,6 +21,8 @@ class Batches(keras.utils.PyDataset):
             this many black pixels on each side (4 in the papers' CIFAR-10 recipe); 0 for neither.
         epochs: Number of epochs of the training.
         first_epoch: Index of the first epoch that is drawn.
+        augmix: With a seed: yield `(batch, 3, height, width, 3)`, each flipped and cropped image and two
+            mixtures of it by `augmix`.
 
     Raises:
         InputError: The split has fewer samples than a batch, though it is to be trained on.
@@ -30,7 +33,7 @@ class Batches(keras.utils.PyDataset):
         model.fit(batches, epochs=200, initial_epoch=7, steps_per_epoch=batches.steps, shuffle=False)
     """
 
-    def __init__(self, split, batch_size, *, seed=None, pad=4, epochs=1, first_epoch=0):
+    def __init__(self, split, batch_size, *, seed=None, pad=4, epochs=1, first_epoch=0, augmix=False):
         super().__init__()
         if seed is not None and len(split.labels) < batch_size:
             raise InputError(f"{len(split.labels)} training samples do not fill one batch of {batch_size}.")
@@ -39,6 +42,7 @@ class Batches(keras.utils.PyDataset):
         self._seed = seed
         self._pad = pad
         self._epochs = range(first_epoch, epochs)
+        self._augmix = augmix
 
     @property
     def steps(self):
@@ -52,9 +56,14 @@ class Batches(keras.utils.PyDataset):
         epoch, step = self._epochs[index // self.steps], index % self.steps
         positions = self._order(epoch)[step * self._batch_size : (step + 1) * self._batch_size]
         images = self._split.images[positions]
+        labels = self._split.labels[positions]
         if self._seed is not None and self._pad:
             images = flip_and_crop(images, self._pad, np.random.default_rng([self._seed, epoch, step]))
-        return images.astype(np.float32) / 255, self._split.labels[positions]
+        pixels = images.astype(np.float32) / 255
+        if self._augmix:
+            rng = np.random.default_rng([self._seed, epoch, step, 1])
+            pixels = np.stack([pixels, augmix(images, rng), augmix(images, rng)], axis=1)
+        return pixels, labels
 
     def _order(self, epoch):
         # Drawn anew for each batch: a millisecond, and no state that threads would share.

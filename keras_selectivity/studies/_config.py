@@ -9,6 +9,7 @@ from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 
 METRICS = ("selectivity", "discriminability")
+METHODS = ("plain", "augmix", "pgd", "fgsm")
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,11 @@ class RunConfig:
         validation_per_class: Training samples of each class held out to choose the epoch.
         train_samples: Size of a class-balanced subset of the remaining training samples; `None`
             uses all.
+        method: `"plain"`; `"augmix"` (AugMix with the Jensen-Shannon consistency loss of weight 12); `"pgd"`
+            (adversarial training with 7 steps) or `"fgsm"` (one step of 1.25 epsilon from a random start).
+            These are the methods' own published settings; those of the papers are not known.
+        epsilon: Radius of adversarial training, in pixels of [0, 1]; `None` is 8/255 for images of 32
+            pixels, 4/255 for Tiny ImageNet.
         deterministic: Use deterministic kernels, so that the same seed gives the same weights.
     """
 
@@ -51,6 +57,8 @@ class RunConfig:
     pad: int = 4
     validation_per_class: int = 500
     train_samples: int | None = None
+    method: str = "plain"
+    epsilon: float | None = None
     deterministic: bool = False
 
     def to_dict(self):
@@ -71,6 +79,7 @@ def check_config(config):
         ("dataset", datasets.NAMES),
         ("network", networks.NETWORKS),
         ("metric", METRICS),
+        ("method", METHODS),
     ):
         if getattr(config, name) not in allowed:
             raise InputError(f"Unknown {name} {getattr(config, name)!r}. Choose one of {', '.join(allowed)}.")
@@ -85,6 +94,11 @@ def check_config(config):
         value = getattr(config, name)
         if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
             raise InputError(f"{name} must be a finite number. Received: {value!r}.")
+    if config.epsilon is not None:
+        if config.method not in ("pgd", "fgsm"):
+            raise InputError(f"epsilon is for the methods pgd and fgsm, not for {config.method}.")
+        if not 0 < config.epsilon < 1:
+            raise InputError(f"epsilon must lie in (0, 1). Received: {config.epsilon!r}.")
     if not 0 <= config.negative_slope < 1:
         raise InputError(f"negative_slope must lie in [0, 1). Received: {config.negative_slope!r}.")
     if config.learning_rate <= 0:

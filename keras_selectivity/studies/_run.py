@@ -119,6 +119,7 @@ def execute(
             pad=recipe.pad,
             epochs=recipe.epochs,
             first_epoch=done,
+            augmix=config.method == "augmix",
         )
         model.fit(
             batches,
@@ -232,6 +233,7 @@ def _build(config, recipe, classes, input_shape):
         metric=config.metric,
         layers=config.layers,
         warmup_epochs=config.warmup_epochs,
+        method=_method(config),
     )
     model.compile(
         optimizer=recipe.optimizer(),
@@ -239,3 +241,15 @@ def _build(config, recipe, classes, input_shape):
         metrics=["accuracy"],
     )
     return model
+
+
+def _method(config):
+    from keras_selectivity.training import Adversarial
+    from keras_selectivity.training import AugMixConsistency
+
+    if config.method == "plain":
+        return None
+    if config.method == "augmix":
+        return AugMixConsistency()
+    epsilon = config.epsilon or (4 if config.dataset.startswith("tiny_imagenet") else 8) / 255
+    return Adversarial(epsilon, steps=7 if config.method == "pgd" else 1)

@@ -33,5 +33,7 @@ __getattr__, __dir__, __all__ = attach(
         "restore": "_checkpoint",
         "load_checkpoint": "_checkpoint",
         "Recipe": "_recipe",
+        "Adversarial": "_methods",
+        "AugMixConsistency": "_methods",
     },
 )

@@ -9,6 +9,7 @@ from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
 from keras_selectivity._files import write_json
+from keras_selectivity.training import _methods  # noqa: F401
 from keras_selectivity.training import _optimizer  # noqa: F401 (registers what a checkpoint holds)
 from keras_selectivity.training import _selectivity_model  # noqa: F401
 

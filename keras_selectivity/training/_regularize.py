@@ -12,7 +12,7 @@ from keras_selectivity.training._selectivity_model import SelectivityModel
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-def regularize(model, alpha, *, metric="selectivity", layers=None, warmup_epochs=0):
+def regularize(model, alpha, *, metric="selectivity", layers=None, warmup_epochs=0, method=None):
     """Puts class-selectivity regularisation on a Keras classifier.
 
     The result starts from the model's weights and is compiled and trained like any Keras model.
@@ -30,6 +30,9 @@ def regularize(model, alpha, *, metric="selectivity", layers=None, warmup_epochs
             the rectifiers in the order in which they are called; or a function from a layer's name
             to whether it is wanted.
         warmup_epochs: Let alpha grow linearly from 0 over the first epochs. Defaults to 0.
+        method: `None` for plain training; `keras_selectivity.training.Adversarial` or `AugMixConsistency`
+            to train for robustness besides. Loss and selectivity are then those of the adversarial, or of
+            the clean, images.
 
     Returns:
         A `SelectivityModel`. Its `report` says which layers were found and which were skipped.
@@ -60,7 +63,7 @@ def regularize(model, alpha, *, metric="selectivity", layers=None, warmup_epochs
             "PReLU was found. Name the layers to regularise with layers=[...]."
         )
     selected = _select([tap.name for tap in report.found], layers)
-    return SelectivityModel(network, alpha, metric=metric, layers=selected, report=report)
+    return SelectivityModel(network, alpha, metric=metric, layers=selected, report=report, method=method)
 
 
 def _select(names, layers):

@@ -45,6 +45,7 @@ class SelectivityModel(keras.Model):
         metric: `"selectivity"` or `"discriminability"` (d').
         layers: Names of the regularised layers; `None` for all that are tapped.
         report: The `Report` of `instrument`, if there is one.
+        method: `None`, an `Adversarial` or an `AugMixConsistency`: what a training step does besides.
 
     Attributes:
         network: The instrumented classifier.
@@ -58,7 +59,9 @@ class SelectivityModel(keras.Model):
         InputError: A bad alpha or metric, or nothing to regularise.
     """
 
-    def __init__(self, network, alpha=0.0, *, metric="selectivity", layers=None, report=None, **kwargs):
+    def __init__(
+        self, network, alpha=0.0, *, metric="selectivity", layers=None, report=None, method=None, **kwargs
+    ):
         super().__init__(**kwargs)
         if metric not in METRICS:
             raise InputError(f"metric must be one of {', '.join(METRICS)}. Received: metric={metric!r}.")
@@ -70,6 +73,8 @@ class SelectivityModel(keras.Model):
         # A single output is the probability of the second of two classes.
         self.classes = max(outputs, 2)
         self.report = report
+        self.method = method
+        self.noise = keras.random.SeedGenerator() if method is not None else None
         if not self.taps:
             raise InputError(
                 f"The model {network.name!r} has no non-linearity to regularise: no ReLU, leaky "
@@ -115,9 +120,16 @@ class SelectivityModel(keras.Model):
         y = self._checked_labels(y)
         weights = class_weights(y, self.classes, sample_weight)
         reduction = replica_reduction()
+        if self.method is not None:
+            x = self.method.prepare(self, x, y)
         with tf.GradientTape() as tape:
             outputs, means = self._forward(x, training=True)
+            penalty = None
+            if self.method is not None:
+                outputs, means, penalty = self.method.split(outputs, means)
             loss = cross_entropy = self.compute_loss(x, y, outputs, sample_weight, training=True)
+            if penalty is not None:
+                loss = loss + penalty / reduction.shards
             # Alpha = 0 must train exactly as the plain model does: not even a zero is added.
             if self._alpha != 0:
                 selectivity = self._selectivity(means, weights, reduction)
@@ -127,7 +139,7 @@ class SelectivityModel(keras.Model):
         self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
         if self._alpha == 0:
             selectivity = self._selectivity(means, weights, reduction)
-        self._log(x, cross_entropy, selectivity, reduction)
+        self._log(x, cross_entropy, selectivity, reduction, penalty)
         return self._logs(self.compute_metrics(x, y, outputs, sample_weight=sample_weight))
 
     def test_step(self, data):
@@ -180,7 +192,7 @@ class SelectivityModel(keras.Model):
         return means
 
     def get_config(self):
-        config = {"network": self.network, "alpha": self._alpha, "name": self.name}
+        config = {"network": self.network, "alpha": self._alpha, "name": self.name, "method": self.method}
         config = {key: keras.saving.serialize_keras_object(value) for key, value in config.items()}
         return {
             **config,
@@ -193,16 +205,19 @@ class SelectivityModel(keras.Model):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        for key in ("network", "alpha"):
+        for key in ("network", "alpha", "method"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
         tapped = config.pop("tapped")
         network, report = instrument(config.pop("network"), tapped)
         return cls(network, report=report, **config)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # Keras reduces a whole batch at once here, which several workers' strategy cannot.
-        if iterator is not None and several_workers(self.distribute_strategy):
-            data_batch, iterator = local_batch(iterator, self.distribute_strategy), None
+        # On replicas Keras calls the model on a batch as it comes: views are not what it takes, and the
+        # strategy of several workers cannot reduce a whole batch at once, as Keras does to get one.
+        strategy = self._distribute_strategy
+        if iterator is not None and (several_workers(strategy) or (strategy and self.method is not None)):
+            x, *others = local_batch(iterator, strategy)
+            data_batch, iterator = (x if self.method is None else self.method.example(x), *others), None
         super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
 
     def _forward(self, x, training):
@@ -269,10 +284,11 @@ class SelectivityModel(keras.Model):
             reduction=reduction,
         )
 
-    def _log(self, x, cross_entropy, selectivity, reduction):
+    def _log(self, x, cross_entropy, selectivity, reduction, penalty=None):
         # compute_loss has divided by the number of replicas; the logs are those of one device.
         cross_entropy = cross_entropy * reduction.shards
         loss = cross_entropy - self.alpha_variable * selectivity
+        loss = loss if penalty is None else loss + penalty
         size = ops.shape(keras.tree.flatten(x)[0])[0]
         next(m for m in self.metrics if m.name == "loss").update_state(loss, sample_weight=size)
         values = (cross_entropy, selectivity, self.alpha_variable)

@@ -168,9 +168,9 @@ def test_every_study_that_ships_is_valid():
     assert {name: len(found) for name, found in runs.items()} == {
         "first_light_cifar10": 3,
         "resnet8_cifar10_reduced": 15,
-        "resnet20_cifar10": 23 * 20 + 5 * 8 * 20,
+        "resnet20_cifar10": 23 * 20 + 5 * 8 * 20 + 3 * 20,
         "vgg16_cifar10": 23 * 20,
-        "resnet18_tiny_imagenet": 23 * 20 + 5 * 8 * 20,
+        "resnet18_tiny_imagenet": 23 * 20 + 5 * 8 * 20 + 3 * 20,
         "resnet50_tiny_imagenet": 23 * 5,
     }
     config = runs["resnet18_tiny_imagenet"]["alpha-1_seed0"]

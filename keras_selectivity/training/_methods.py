@@ -1,0 +1,107 @@
+"""Training methods for robustness, which change what a step sees: adversarial images, AugMix views."""
+
+import keras
+from keras import ops
+
+
+class _Method:
+    """What a training step does besides; subclasses store their constructor's arguments by name."""
+
+    def get_config(self):
+        """The arguments of the constructor."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
+
+    @classmethod
+    def from_config(cls, config):
+        """The method with these arguments."""
+        return cls(**config)
+
+    def prepare(self, model, x, y):
+        """The images that the step trains on."""
+        return x
+
+    def example(self, x):
+        """Images that the network takes, of a batch as it comes."""
+        return x
+
+    def split(self, outputs, means):
+        """Outputs and unit means of the samples that labels belong to, and a term of the loss or `None`."""
+        return outputs, means, None
+
+
+@keras.saving.register_keras_serializable(package="keras_selectivity")
+class Adversarial(_Method):
+    """Trains on images that projected gradient descent makes of the batch (Madry et al. 2018).
+
+    From a random start in the L-infinity ball; gradients are those of the network in inference mode, so
+    that making them leaves batch norm's statistics alone. One step of 1.25 epsilon is the fast variant
+    FGSM-RS (Wong et al. 2020). TensorFlow only.
+
+    Args:
+        epsilon: Radius of the ball, in pixels of [0, 1].
+        step_size: Length of a step. Defaults to a quarter of `epsilon`, or 1.25 of it if there is one step.
+        steps: Number of steps. Defaults to 7.
+    """
+
+    def __init__(self, epsilon, step_size=None, steps=7):
+        self.epsilon = epsilon
+        self.step_size = step_size if step_size is not None else epsilon * (1.25 if steps == 1 else 0.25)
+        self.steps = steps
+
+    def prepare(self, model, x, y):
+        """Adversarial images of the batch."""
+        import tensorflow as tf
+
+        def step(number, adversarial):
+            with tf.GradientTape() as tape:
+                tape.watch(adversarial)
+                loss = model.compute_loss(x, y, model.network(adversarial, training=False))
+            direction = tf.sign(tape.gradient(loss, adversarial))
+            moved = tf.clip_by_value(
+                adversarial + self.step_size * direction, x - self.epsilon, x + self.epsilon
+            )
+            return number + 1, tf.clip_by_value(moved, 0.0, 1.0)
+
+        x = tf.cast(x, tf.float32)
+        noise = keras.random.uniform(tf.shape(x), -self.epsilon, self.epsilon, seed=model.noise)
+        start = tf.clip_by_value(x + noise, 0.0, 1.0)
+        loop = (tf.constant(0), start)
+        return tf.stop_gradient(tf.while_loop(lambda number, _: number < self.steps, step, loop)[1])
+
+
+@keras.saving.register_keras_serializable(package="keras_selectivity")
+class AugMixConsistency(_Method):
+    """Trains on three views of each image and asks for equal predictions (Hendrycks et al. 2020, AugMix).
+
+    The loss gains `weight` times the Jensen-Shannon divergence between the predictions for the clean
+    image and two mixtures; cross-entropy and selectivity are those of the clean images. All views pass
+    through the network as one batch. Takes batches of shape `(batch, 3, height, width, channels)`, as
+    `keras_selectivity.datasets.Batches(..., augmix=True)` makes them, and a network that returns logits.
+
+    Args:
+        weight: Weight of the divergence. Defaults to 12.
+    """
+
+    def __init__(self, weight=12.0):
+        self.weight = weight
+
+    def prepare(self, model, x, y):
+        """All views as one batch, the clean images first."""
+        return ops.concatenate([x[:, view] for view in range(3)])
+
+    def example(self, x):
+        """The clean images; a batch of validation images has no views."""
+        return x[:, 0] if len(x.shape) == 5 else x
+
+    def split(self, outputs, means):
+        """The clean images' outputs and unit means, and the weighted divergence."""
+        count = ops.shape(outputs)[0] // 3
+        views = [ops.cast(outputs[n * count : (n + 1) * count], "float32") for n in range(3)]
+        found = [ops.softmax(view) for view in views]
+        mixture = ops.log(ops.clip(sum(found) / 3, 1e-7, 1.0))
+        divergences = [
+            ops.sum(p * (ops.log_softmax(view) - mixture), axis=-1)
+            for p, view in zip(found, views, strict=True)
+        ]
+        clean = {name: values[:count] for name, values in means.items()}
+        return outputs[:count], clean, self.weight * ops.mean(sum(divergences) / 3)
