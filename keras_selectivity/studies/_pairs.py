@@ -7,11 +7,10 @@ from keras_selectivity.studies._results import Results
 from keras_selectivity.studies._results import read_results
 from keras_selectivity.studies._results import sole_writer
 from keras_selectivity.studies._run import MODEL
+from keras_selectivity.studies._runs_folder import PAIRS
 from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._session import Session
 from keras_selectivity.studies._study import MAIN
-
-_PAIRS = "pairs.parquet"
 
 
 def compare_runs(study, folder, *, data_dir=None, verbose=2):
@@ -33,7 +32,7 @@ def compare_runs(study, folder, *, data_dir=None, verbose=2):
         if study.arms[name] == MAIN and (folder.path / name / MODEL).exists():
             alphas.setdefault(config.alpha, []).append(name)
     data = datasets.load(study.evaluation.dataset, data_dir)
-    path = folder.path / _PAIRS
+    path = folder.path / PAIRS
     with sole_writer(path):
         try:
             results = Results(path)
@@ -50,7 +49,7 @@ def compare_runs(study, folder, *, data_dir=None, verbose=2):
 
 def read_pairs(folder):
     """Rows of the distances that were measured."""
-    path = folder.path / _PAIRS
+    path = folder.path / PAIRS
     if not path.exists():
         return []
     try:

@@ -108,7 +108,11 @@ def join(study, folder, output):
             rows += _rows(study, folder, name)
     if not rows:
         return None
-    rows += [{**row, "study": study.name, "arm": study.arms[row["model"]]} for row in read_pairs(folder)]
+    rows += [
+        {**row, "study": study.name, "arm": study.arms[row["model"]]}
+        for row in read_pairs(folder)
+        if {row["model"], row["other"]} <= set(study.runs)
+    ]
     write_results(path, rows)
     return path
 

@@ -14,6 +14,7 @@ from keras_selectivity.studies._run import changed_settings
 from keras_selectivity.studies._run import epochs_done
 
 ROWS = "rows.parquet"
+PAIRS = "pairs.parquet"
 _STATE = "_state"
 
 
@@ -23,13 +24,12 @@ class RunsFolder:
     Processes on several machines may share it if its file system locks files for all of them.
 
     Args:
-        path: The folder; made if absent.
+        path: The folder; `register` makes it if it is absent.
     """
 
     def __init__(self, path):
         self.path = Path(path)
         self._state = self.path / _STATE
-        self._state.mkdir(parents=True, exist_ok=True)
 
     @property
     def study_file(self):
@@ -42,32 +42,48 @@ class RunsFolder:
         Args:
             study: A `Study`.
             accept_change: Go on with a study that differs from what the folder was made for. Runs
-                whose configuration changed are set aside as `NAME.replaced-1` and done again.
+                whose configuration changed are set aside as `NAME.replaced-1` and done again; so are
+                all measurements if one of them changed in more than being added.
 
         Raises:
             InputError: The study, or the version of the package, is another than before.
         """
-        if self.study_file.exists() and not accept_change:
-            try:
-                before = json.loads(self.study_file.read_text())
-            except ValueError:
-                before = None  # nothing else depends on it: write it again
-            found = [] if before is None else _differences(before["content"], study.content)
-            if before and before["version"] != __version__:
+        before = self._before()
+        if before and not accept_change:
+            found = _differences(before["content"], study.content)
+            if before["version"] != __version__:
                 found.insert(0, f"keras_selectivity: {before['version']} before, {__version__} now")
-            if found:
-                raise InputError(
-                    f"{self.path} was made for another study:\n  "
-                    + "\n  ".join(found)
-                    + "\nChoose another folder for the runs, or pass --accept-change."
-                )
-            if before:
+            if not found:
                 return
-        for name, config in study.runs.items() if accept_change else ():
-            folder = self.path / name
-            if folder.exists() and changed_settings(config, folder):
-                os.replace(folder, _free(folder, "replaced"))
+            raise InputError(
+                f"{self.path} was made for another study:\n  "
+                + "\n  ".join(found)
+                + "\nChoose another folder for the runs, or pass --accept-change."
+            )
+        if before:
+            remeasure = _measures_otherwise(before["content"], study.content)
+            for name, config in study.runs.items():
+                folder = self.path / name
+                if folder.exists() and changed_settings(config, folder):
+                    set_aside(folder, "replaced")
+                    self.forget_pairs()
+                elif remeasure and (folder / ROWS).exists():
+                    set_aside(folder / ROWS, "replaced")
+            if remeasure:
+                self.forget_pairs()
         write_json(self.study_file, {"content": study.content, "version": __version__})
+
+    def forget_pairs(self):
+        """Sets distances between networks aside, one of which is not what it was."""
+        if (self.path / PAIRS).exists():
+            set_aside(self.path / PAIRS, "replaced")
+
+    def _before(self):
+        """What was registered, or `None`; also if it is damaged, since it can be written again."""
+        try:
+            return json.loads(self.study_file.read_text())
+        except (OSError, ValueError):
+            return None
 
     def lock(self, name):
         """The lock that whoever works on a run holds; the system frees it when a process dies."""
@@ -76,6 +92,8 @@ class RunsFolder:
     def is_busy(self, name):
         """Whether a process works on a run."""
         lock = self.lock(name)
+        if not Path(lock.lock_file).exists():
+            return False
         try:
             with lock.acquire(blocking=False):
                 return False
@@ -126,8 +144,10 @@ class RunsFolder:
 
 
 def set_aside(path, word="damaged"):
-    """Renames a file or folder that cannot be used, so that it is not lost; returns the new path."""
-    free = _free(Path(path), word)
+    """Renames a file or folder that is of no more use, so that it is not lost; returns the new path."""
+    number = 1
+    while (free := path.with_name(f"{path.name}.{word}-{number}")).exists():
+        number += 1
     os.replace(path, free)
     return free
 
@@ -145,13 +165,6 @@ def time_left(status):
     return speeds[len(speeds) // 2] * epochs / max(1, sum(row["state"] == "running" for row in status))
 
 
-def _free(path, word):
-    number = 1
-    while (free := path.with_name(f"{path.name}.{word}-{number}")).exists():
-        number += 1
-    return free
-
-
 def _differences(before, now):
     """What changed between two studies, one line an entry; texts that no run depends on left out."""
     old, new = _flat(before), _flat(now)
@@ -160,6 +173,13 @@ def _differences(before, now):
         for key in sorted(old | new)
         if old.get(key) != new.get(key) and not key.startswith("study.")
     ]
+
+
+def _measures_otherwise(before, now):
+    """Whether measurements of a study changed in more than that some were added."""
+    old, new = before.get("evaluation", {}), now.get("evaluation", {})
+    changed = [key for key in old | new if old.get(key) != new.get(key)]
+    return any(old.get(key) or new.get(key) is not True for key in changed)
 
 
 def _flat(value, prefix=""):

@@ -47,6 +47,7 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
     except DamagedError as error:
         print(f"{name}: {error} The run is done again.", flush=True)
         shutil.rmtree(run)
+        folder.forget_pairs()
         exported = load(execute(config, run, resume=True, **options))
     path = run / ROWS
     try:

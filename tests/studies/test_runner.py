@@ -123,7 +123,7 @@ def test_a_deleted_checkpoint_costs_its_run(tmp_path, monkeypatch, capsys):
 def test_a_failed_run_is_noted_and_the_others_go_on(tmp_path):
     content = {**changed("run", epochs=1), "grid": {"alphas": [-1, 0], "seeds": [0]}}
     study, folder = make_study(content), RunsFolder(tmp_path / "runs")
-    (tmp_path / "runs" / NAME).mkdir()
+    (tmp_path / "runs" / NAME).mkdir(parents=True)
     (tmp_path / "runs" / NAME / "config.json").write_text('{"alpha": 7}')  # of another run
     rows = again(tmp_path, content)
     states = {row["name"]: row for row in folder.status(study)}
@@ -141,6 +141,22 @@ def test_a_changed_study_is_refused_with_the_difference(done):
     assert (done / "runs" / f"{NAME}.replaced-1" / "model").exists()
     assert {row["epochs"] for row in rows} == {1}
     again(done, {**content, "study": {**content["study"], "title": "another title"}})  # no run depends on it
+
+
+def test_an_added_measurement_keeps_the_others_and_a_changed_one_replaces_them(done):
+    trained, path = stamp(done), done / "runs" / NAME / "rows.parquet"
+    first = [row for row in read_results(path) if row["measure"] == "accuracy" and row["epoch"] is None]
+    more = changed("evaluation", units=True)
+    assert any(row["unit"] is not None for row in again(done, more, accept_change=True))
+    assert not list(path.parent.glob("*.replaced-1"))
+    other = changed("evaluation", limit=20)
+    rows = [
+        row
+        for row in again(done, other, accept_change=True)
+        if row["measure"] == "accuracy" and row["epoch"] is None
+    ]
+    assert [row["samples"] for row in first] == [50] and [row["samples"] for row in rows] == [20]
+    assert (path.parent / "rows.parquet.replaced-1").exists() and stamp(done) == trained
 
 
 def test_another_version_of_the_package_is_refused(done):
