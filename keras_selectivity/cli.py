@@ -133,6 +133,8 @@ def _add_training(command):
     add("--milestones", metavar="N,N", help="epochs at which the learning rate drops to a tenth "
         "(default: at a half and three quarters)")  # fmt: skip
     add("--batch-size", type=int, default=256, help="samples a batch (default: %(default)s)")
+    add("--micro-batch", type=int, metavar="N", help="samples at a time, for batches too large for the memory; the "
+        "selectivity is that of the whole batch")  # fmt: skip
     add("--learning-rate", type=float, default=0.1, help="initial learning rate (default: %(default)s)")
     add("--pad", type=int, default=4, help="flip-and-crop padding; 0: no augmentation (default: 4)")
     add("--train-samples", type=int, metavar="N", help="use a class-balanced subset of N samples")

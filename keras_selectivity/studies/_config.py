@@ -27,6 +27,8 @@ class RunConfig:
         warmup_epochs: Epochs over which alpha grows from 0.
         epochs: Number of epochs.
         batch_size: Samples a batch.
+        micro_batch: Samples that pass through the network at a time, for batches too large for the memory;
+            the selectivity is that of the whole batch. `None` for the whole batch.
         learning_rate: Initial learning rate.
         milestones: Epoch indices at which the learning rate drops to a tenth; `None` puts them, as the
             papers do, at a half and three quarters of the epochs.
@@ -52,6 +54,7 @@ class RunConfig:
     warmup_epochs: int = 0
     epochs: int = 200
     batch_size: int = 256
+    micro_batch: int | None = None
     learning_rate: float = 0.1
     milestones: tuple | None = None
     pad: int = 4
@@ -88,6 +91,14 @@ def check_config(config):
         whole_number(name, getattr(config, name), least)
     if config.train_samples is not None:
         whole_number("train_samples", config.train_samples, 1)
+    if config.micro_batch is not None:
+        whole_number("micro_batch", config.micro_batch, 1)
+        if config.batch_size % config.micro_batch:
+            raise InputError(
+                f"Micro-batches of {config.micro_batch} do not divide batch_size = {config.batch_size}."
+            )
+        if config.method != "plain":
+            raise InputError(f"micro_batch does not go together with method = {config.method}.")
     for milestone in config.milestones or ():
         whole_number("milestones", milestone, 0)
     for name in ("alpha", "learning_rate", "negative_slope"):

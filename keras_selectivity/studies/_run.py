@@ -234,6 +234,7 @@ def _build(config, recipe, classes, input_shape):
         layers=config.layers,
         warmup_epochs=config.warmup_epochs,
         method=_method(config),
+        micro_batch=config.micro_batch,
     )
     model.compile(
         optimizer=recipe.optimizer(),

@@ -12,7 +12,9 @@ from keras_selectivity.training._selectivity_model import SelectivityModel
 _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
-def regularize(model, alpha, *, metric="selectivity", layers=None, warmup_epochs=0, method=None):
+def regularize(
+    model, alpha, *, metric="selectivity", layers=None, warmup_epochs=0, method=None, micro_batch=None
+):
     """Puts class-selectivity regularisation on a Keras classifier.
 
     The result starts from the model's weights and is compiled and trained like any Keras model.
@@ -33,6 +35,9 @@ def regularize(model, alpha, *, metric="selectivity", layers=None, warmup_epochs
         method: `None` for plain training; `keras_selectivity.training.Adversarial` or `AugMixConsistency`
             to train for robustness besides. Loss and selectivity are then those of the adversarial, or of
             the clean, images.
+        micro_batch: Samples that pass through the network at a time, for batches too large for the
+            memory; `None` for the whole batch. Loss and selectivity are those of the whole batch all the
+            same; batch norm normalises each micro-batch by itself.
 
     Returns:
         A `SelectivityModel`. Its `report` says which layers were found and which were skipped.
@@ -63,7 +68,9 @@ def regularize(model, alpha, *, metric="selectivity", layers=None, warmup_epochs
             "PReLU was found. Name the layers to regularise with layers=[...]."
         )
     selected = _select([tap.name for tap in report.found], layers)
-    return SelectivityModel(network, alpha, metric=metric, layers=selected, report=report, method=method)
+    return SelectivityModel(
+        network, alpha, metric=metric, layers=selected, report=report, method=method, micro_batch=micro_batch
+    )
 
 
 def _select(names, layers):

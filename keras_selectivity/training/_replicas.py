@@ -109,6 +109,23 @@ def check_fit(model, x, y, batch_size):
         raise InputError(f"Choose a batch size other than {batch}, {shares}.")
 
 
+def check_parts(model, x, y, batch_size):
+    """Refuses a batch that its micro-batches do not divide, as far as its size is known beforehand."""
+    if model.micro_batch is None:
+        return
+    if hasattr(x, "element_spec"):
+        batch = next(iter(keras.tree.flatten(x.element_spec))).shape[0]
+    else:
+        batch = batch_size or 32 if y is not None else None
+    replicas = getattr(model, "distribute_strategy", None)
+    shares = model.micro_batch * (1 if replicas is None else replicas.num_replicas_in_sync)
+    if batch is not None and batch % shares:
+        raise InputError(
+            f"Micro-batches of {model.micro_batch} do not divide a batch of {batch}"
+            + (f" on {shares // model.micro_batch} replicas." if shares > model.micro_batch else ".")
+        )
+
+
 def _on_cpu():
     import tensorflow as tf
 

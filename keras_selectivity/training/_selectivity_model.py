@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity.selectivity import METRICS
 from keras_selectivity.selectivity import batch_selectivity
@@ -11,7 +12,9 @@ from keras_selectivity.selectivity import class_weights
 from keras_selectivity.training._instrument import instrument
 from keras_selectivity.training._instrument import probe
 from keras_selectivity.training._instrument import strip
+from keras_selectivity.training._micro_batches import gradients
 from keras_selectivity.training._replicas import check_fit
+from keras_selectivity.training._replicas import check_parts
 from keras_selectivity.training._replicas import local_batch
 from keras_selectivity.training._replicas import replica_reduction
 from keras_selectivity.training._replicas import several_workers
@@ -46,6 +49,8 @@ class SelectivityModel(keras.Model):
         layers: Names of the regularised layers; `None` for all that are tapped.
         report: The `Report` of `instrument`, if there is one.
         method: `None`, an `Adversarial` or an `AugMixConsistency`: what a training step does besides.
+        micro_batch: Samples that pass through the network at a time, `None` for the whole batch. The
+            selectivity is that of the whole batch all the same.
 
     Attributes:
         network: The instrumented classifier.
@@ -60,7 +65,16 @@ class SelectivityModel(keras.Model):
     """
 
     def __init__(
-        self, network, alpha=0.0, *, metric="selectivity", layers=None, report=None, method=None, **kwargs
+        self,
+        network,
+        alpha=0.0,
+        *,
+        metric="selectivity",
+        layers=None,
+        report=None,
+        method=None,
+        micro_batch=None,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         if metric not in METRICS:
@@ -74,6 +88,9 @@ class SelectivityModel(keras.Model):
         self.classes = max(outputs, 2)
         self.report = report
         self.method = method
+        self.micro_batch = None if micro_batch is None else whole_number("micro_batch", micro_batch, 1)
+        if method is not None and micro_batch is not None:
+            raise InputError(f"micro_batch does not go together with {type(method).__name__}.")
         self.noise = keras.random.SeedGenerator() if method is not None else None
         if not self.taps:
             raise InputError(
@@ -120,10 +137,12 @@ class SelectivityModel(keras.Model):
         y = self._checked_labels(y)
         weights = class_weights(y, self.classes, sample_weight)
         reduction = replica_reduction()
+        if self.micro_batch is not None:
+            return self._train_in_parts(x, y, sample_weight, weights, reduction)
         if self.method is not None:
             x = self.method.prepare(self, x, y)
         with tf.GradientTape() as tape:
-            outputs, means = self._forward(x, training=True)
+            outputs, means = self.forward(x, training=True)
             penalty = None
             if self.method is not None:
                 outputs, means, penalty = self.method.split(outputs, means)
@@ -142,12 +161,25 @@ class SelectivityModel(keras.Model):
         self._log(x, cross_entropy, selectivity, reduction, penalty)
         return self._logs(self.compute_metrics(x, y, outputs, sample_weight=sample_weight))
 
+    def _train_in_parts(self, x, y, sample_weight, weights, reduction):
+        def term(means):
+            selectivity = self._selectivity(means, weights, reduction)
+            value = -self.alpha_variable * selectivity / reduction.shards if self._alpha != 0 else None
+            return value, selectivity
+
+        found, cross_entropy, outputs, selectivity = gradients(
+            self, x, y, sample_weight, term, self.micro_batch
+        )
+        self.optimizer.apply_gradients(zip(found, self.trainable_variables, strict=True))
+        self._log(x, cross_entropy, selectivity, reduction)
+        return self._logs(self.compute_metrics(x, y, outputs, sample_weight=sample_weight))
+
     def test_step(self, data):
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
         y = self._checked_labels(y)
         weights = class_weights(y, self.classes, sample_weight)
         reduction = replica_reduction()
-        outputs, means = self._forward(x, training=False)
+        outputs, means = self.forward(x, training=False)
         cross_entropy = self.compute_loss(x, y, outputs, sample_weight, training=False)
         selectivity = self._selectivity(means, weights, reduction)
         self._log(x, cross_entropy, selectivity, reduction)
@@ -168,6 +200,7 @@ class SelectivityModel(keras.Model):
                 f"{keras.backend.backend()}. Set KERAS_BACKEND=tensorflow."
             )
         check_fit(self, x, y, batch_size)
+        check_parts(self, x, y, batch_size)
         self._check_label_array(y)
         if isinstance(self._alpha, AlphaSchedule):
             callbacks = [ApplySchedule(self._alpha), *keras.tree.flatten(callbacks or [])]
@@ -198,6 +231,7 @@ class SelectivityModel(keras.Model):
             **config,
             "metric": self.metric,
             "layers": self.regularized,
+            "micro_batch": self.micro_batch,
             # A subclassed network is rebuilt by its own constructor, without the wrappers.
             "tapped": [t.name.partition("#")[0] for t in self.taps],
         }
@@ -220,7 +254,8 @@ class SelectivityModel(keras.Model):
             data_batch, iterator = (x if self.method is None else self.method.example(x), *others), None
         super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
 
-    def _forward(self, x, training):
+    def forward(self, x, training):
+        """Outputs, and the unit means of the regularised layers as a dict."""
         read = spatial_mean_in_training if training else None
         with collecting(only=self._collected(), read=read) as means:
             outputs = self(x, training=training)

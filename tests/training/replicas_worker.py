@@ -31,6 +31,8 @@ def main(replicas, variant, path):
     images = (rng.random((64, 8, 8, 3)) * 0.5 + labels[:, None, None, None] * 0.12).astype("float32")
     weights = rng.integers(0, 3, 64).astype("float32")
     options = {"metric": "discriminability"} if variant == "discriminability" else {}
+    if variant == "parts" and strategy.num_replicas_in_sync > 1:
+        options = {"micro_batch": 4}  # against the whole batch on one device
     with strategy.scope():
         network = tiny_network(normalised=False)
         if variant == "leaky":

@@ -34,7 +34,7 @@ def train(replicas, variant, folder):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("variant", "replicas"),
-    [("plain", 2), ("plain", 4), ("weighted", 2), ("leaky", 2), ("discriminability", 2)],
+    [("plain", 2), ("plain", 4), ("weighted", 2), ("leaky", 2), ("discriminability", 2), ("parts", 2)],
 )
 def test_replicas_take_the_step_of_one_device(variant, replicas, tmp_path):
     one, many = train(0, variant, tmp_path), train(replicas, variant, tmp_path)
