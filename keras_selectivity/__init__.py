@@ -42,6 +42,7 @@ __getattr__, __dir__, __all__ = attach(
         # Rooms
         "training": "training",
         "studies": "studies",
+        "testing": "testing",
         "datasets": "datasets",
         "networks": "networks",
         "robustness": "robustness",

@@ -166,6 +166,14 @@ def test_another_version_of_the_package_is_refused(done):
         again(done)
 
 
+def test_a_node_with_another_version_is_refused(tmp_path):
+    from keras_selectivity.studies._ray import _task
+
+    with pytest.raises(ks.InputError, match=r"the study was started with 0\.0\.1. Install the same version"):
+        _task(CONTENT, tmp_path / "runs", NAME, {}, "0.0.1")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_unknown_runs_are_refused(done):
     with pytest.raises(ks.InputError, match=r"no run 'beta' in the study. Its runs are alpha-1_seed0"):
         again(done, only=["beta"])
