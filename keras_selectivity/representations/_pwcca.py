@@ -90,20 +90,26 @@ def _checked(which, activations):
 
 
 def _paper(a, b):
-    a, b = a - a.mean(axis=0), b - b.mean(axis=0)
-    basis_a, basis_b = _basis(a), _basis(b)
-    rotation, correlations, _ = np.linalg.svd(basis_a.T @ basis_b, full_matrices=False)
-    weights = np.abs((basis_a @ rotation).T @ a).sum(axis=1)
+    (q_a, inside_a, r_a), (q_b, inside_b, _) = (_basis(x - x.mean(axis=0)) for x in (a, b))
+    across = inside_a.T @ (q_a.T @ q_b) @ inside_b
+    rotation, correlations, _ = np.linalg.svd(across, full_matrices=False)
+    weights = np.abs(rotation.T @ inside_a.T @ r_a).sum(axis=1)
     return _distance(weights, correlations)
 
 
 def _basis(centred):
-    """Orthonormal basis of the columns' span, without directions that are only rounding."""
+    """Orthonormal basis of the columns' span, without directions that are only rounding.
+
+    Returns:
+        `(q, inside, r)`: the basis is `q @ inside`, the columns that vary are `q @ r`. Decomposing the
+        small triangle costs a fraction of decomposing the columns.
+    """
     # Columns of very different scale would otherwise hide small units that are no noise.
     scale = np.linalg.norm(centred, axis=0)
-    centred = centred[:, scale > 0] / scale[scale > 0]
-    vectors, values, _ = np.linalg.svd(centred, full_matrices=False)
-    return vectors[:, values > 1e-6 * values[0]]
+    varies = scale > 0
+    q, r = np.linalg.qr(centred[:, varies] / scale[varies])
+    vectors, values, _ = np.linalg.svd(r)
+    return q, vectors[:, values > 1e-6 * values[0]], r * scale[varies]
 
 
 def _google(a, b):

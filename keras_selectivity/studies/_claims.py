@@ -16,6 +16,7 @@ from keras_selectivity.studies._rows import of_arm
 from keras_selectivity.studies._rows import per_alpha
 from keras_selectivity.studies._rows import per_layer
 from keras_selectivity.studies._similarity import distance_ratios
+from keras_selectivity.studies._statistics import paired_t_test
 from keras_selectivity.studies._statistics import t95
 from keras_selectivity.studies._statistics import t_test
 
@@ -220,11 +221,33 @@ def _higher_than_clean(rows, perturbation, reference, layers=None):
         return verdicts.nothing(
             "dimensionality of clean, corrupted and adversarial activations, three seeds of every alpha"
         )
-    from keras_selectivity.studies._statistics import paired_t_test
-
     test = paired_t_test(*zip(*pairs, strict=True))
     text = f"{np.mean([x for x, _ in pairs]):.3f} against {np.mean([y for _, y in pairs]):.3f}"
     return verdicts.decide(text, test, test.statistic)
+
+
+def _few_dead(rows):
+    found = per_alpha(rows, "dead_units", evaluation="clean")
+    above = [a for a in found if a >= 1]
+    if not above:
+        return verdicts.nothing("networks with an α of at least 1, three seeds")
+    return verdicts.level(
+        found[max(above)], 0.0, 0.03, what=f"of the units at α = {max(above):g}", form="{:.1%}"
+    )
+
+
+def _responsive(rows):
+    """Share of units that respond to more than 80 % of the samples, at the alpha nearest to 0.7."""
+    alphas = [a for a in _accuracy(rows) if 0.4 <= a <= 1]
+    if not alphas:
+        return verdicts.nothing("networks with an α from 0.4 to 1, three seeds, units = true")
+    nearest = min(alphas, key=lambda a: abs(a - 0.7))
+    units = {}
+    for row in of_arm(rows):
+        if row["measure"] == "active_share" and row["unit"] is not None and row["alpha"] == nearest:
+            units.setdefault(row["model"], []).append(row["value"] > 0.8)
+    shares = [float(np.mean(found)) for found in units.values()]
+    return verdicts.level(shares, 0.5, 1.0, what=f"of the units at α = {nearest:g}", form="{:.1%}")
 
 
 def _preferred(rows):
@@ -307,6 +330,15 @@ CLAIMS = (
     Claim("off-axis selectivity falls", "S", "4.2, A.7", "The upper bound of off-axis selectivity falls with α below 0.",
           "decreases with |α|", _off_axis),
     Claim("dead units", "S", "A.10, Figure A8", "Units die with growing α in ResNet20.", "rises with α", _dead, _CIFAR),
+    Claim("few units die", "S", "A.10, Figure A7", "Hardly any units of ResNet18 die, whatever α.", "at most 3 %",
+          _few_dead, _TINY),
+    Claim("harm without sparseness", "S", "A.11, Figure A10", "Where accuracy has suffered, most units still respond to most "
+          "samples.", "most units to over 80 % at α = 0.7 (ResNet20)", _responsive, _CIFAR),
+    Claim("precision follows alpha", "S", "A.13, Figure A17", "Mean precision rises with α.", "rises",
+          lambda r: verdicts.trend(_layer_means(r, "mean_precision"), 1, least=-2, most=2)),
+    Claim("information follows alpha", "S", "A.13, Figure A18", "Mutual information of units and classes rises with α in "
+          "ResNet18.", "rises", lambda r: verdicts.trend(_layer_means(r, "mean_mutual_information"), 1, least=-2, most=2),
+          _TINY),
     Claim("d' agrees with selectivity", "S", "A.14", "Units rank alike by d′ and by the selectivity index.",
           "Spearman 0.90 (ResNet20), 0.83 (ResNet18)", _unit_agreement),
     Claim("d' regularisation", "S", "A.14, Figures A18, A19", "Regularising d′ has the same one-sided effect.",
@@ -358,4 +390,6 @@ CLAIMS = (
           "reduced", _against_main("augmix", -1)),
     Claim("PGD training raises selectivity", "P", "summary", "Training for robustness against attack increases selectivity.",
           "increased", _against_main("pgd", 1)),
+    Claim("FGSM training raises selectivity", "P", "summary", "So does its fast variant of one step.", "increased",
+          _against_main("fgsm", 1)),
 )  # fmt: skip
