@@ -20,7 +20,20 @@ def test_help_and_import_do_not_load_tensorflow():
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
 
 
-@pytest.mark.parametrize("command", ["demo", "train", "evaluate", "study run", "data list", "data prepare"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "demo",
+        "train",
+        "evaluate",
+        "tune",
+        "study run",
+        "study status",
+        "study report",
+        "data list",
+        "data prepare",
+    ],
+)
 def test_every_command_has_help_with_an_example(command, capsys):
     with pytest.raises(SystemExit):
         main([*command.split(), "--help"])

@@ -104,6 +104,9 @@ def write_page(folder, rows, *, title, description, results, claims=None, format
         sections.append(_claims(claims))
         sections.append("<h2>Figures</h2>")
     sections += [_figure(kind, folder) for kind in drawn]
+    if any(kind.papers for kind in drawn):
+        papers = "; ".join(f"{letter}: {_PAPERS[letter]}" for letter in "SW")
+        sections.append(f"<p><small>{escape(papers)}.</small></p>")
     if claims is not None:
         sections.append(_missing(missing))
     link = f' All numbers: <a href="{escape(results)}">{escape(results)}</a>.' if results else ""
@@ -189,8 +192,7 @@ def _missing(missing):
         f"needs {escape(needed)}</li>"
         for kind, needed in missing
     )
-    papers = "; ".join(f"{letter}: {title}" for letter, title in _PAPERS.items() if letter in "SW")
-    return f"<h2>Figures that these rows do not allow</h2><ul>{items}</ul><p><small>{escape(papers)}.</small></p>"
+    return f"<h2>Figures that these rows do not allow</h2><ul>{items}</ul>"
 
 
 def _cells(rows, by_alpha=False):

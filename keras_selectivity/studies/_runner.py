@@ -73,7 +73,10 @@ def run_study(
             raise InputError(f"There is no run {name!r} in the study. Its runs are {', '.join(names)}.")
     names = list(only or names)
     folder.register(study, accept_change)
-    options = {**options, "data_dir": None if data_dir is None else os.path.abspath(data_dir)}
+    # Other processes, on other machines perhaps, start in other folders.
+    options = {name: value for name, value in {**options, "data_dir": data_dir}.items() if value is not None}
+    for name in {"data_dir", "tensorboard"} & set(options):
+        options[name] = os.path.abspath(options[name])
     if ray is not None:
         from keras_selectivity.studies._ray import run_on_ray
 
@@ -85,7 +88,7 @@ def run_study(
     if only:
         return None
     if study.evaluation.pwcca:
-        compare_runs(study, folder, data_dir=options["data_dir"], verbose=verbose)
+        compare_runs(study, folder, data_dir=data_dir, verbose=verbose)
     return join(study, folder, output)
 
 
@@ -176,8 +179,7 @@ def _in_processes(study, folder, names, workers, options, retries):
         "--runs", str(folder.path),
     ]  # fmt: skip
     for name, value in options.items():
-        if value is not None:
-            command += [f"--{name.replace('_', '-')}", str(value)]
+        command += [f"--{name.replace('_', '-')}", str(value)]
     gpus = _gpus()
     devices = queue.SimpleQueue()
     for number in range(workers):
@@ -195,7 +197,7 @@ def _in_processes(study, folder, names, workers, options, retries):
                     code = subprocess.run(
                         [*command, "--only", name], env=environment, stdout=log, stderr=subprocess.STDOUT
                     ).returncode
-                if code > 1:  # ended before it could note why
+                if code > 1 and code != 130:  # neither done, nor Ctrl-C: ended before it could note why
                     lines = folder.log(name).read_text(errors="replace").strip().splitlines()
                     folder.note(name, state="failed", reason=lines[-1] if lines else f"exit code {code}")
                 if code >= 0:

@@ -129,7 +129,7 @@ def test_unknown_names_and_absent_data(tmp_path):
         datasets.load("mnist")
     with pytest.raises(ks.InputError, match="keras-selectivity data prepare cifar10"):
         datasets.load("cifar10", tmp_path)
-    assert [row["ready"] for row in datasets.status(tmp_path)] == [True, False]
+    assert [row["ready"] for row in datasets.status(tmp_path)] == [True, False, False, False]
 
 
 @pytest.mark.data
