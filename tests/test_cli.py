@@ -150,7 +150,9 @@ def test_a_mistake_gets_one_line_and_code_two(arguments, message, model, tmp_pat
 def test_data_list(tmp_path, capsys):
     assert main(["data", "list", "--data-dir", str(tmp_path), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    assert [(r["name"], r["ready"]) for r in rows] == [("shapes", True), ("cifar10", False)]
+    assert {r["name"]: r["ready"] for r in rows} == {
+        "shapes": True, "cifar10": False, "tiny_imagenet": False, "tiny_imagenet_subset": False
+    }  # fmt: skip
     assert main(["data", "list", "--data-dir", str(tmp_path)]) == 0
     assert "absent" in capsys.readouterr().out
 
