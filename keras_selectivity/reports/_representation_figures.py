@@ -124,7 +124,7 @@ def unit_scatter(figure, rows):
             if name in points:
                 alive = [unit for unit in points[name].values() if not unit["dead"]]
                 x, y = ([unit[m] for unit in alive] for m in ("selectivity", measure))
-                axes.plot(x, y, ".", ms=3, alpha=0.5, color=shades[alpha], label=title)
+                axes.plot(x, y, ".", ms=3, alpha=0.5, color=shades[alpha], label=title, rasterized=True)
         axes.set(xlabel="selectivity index", ylabel=label)
         clean(axes)
     legend(axes, markerscale=3)
