@@ -14,7 +14,7 @@ from keras_selectivity.datasets._image_data import Split
 URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
 SIZE, MD5 = 248_100_043, "90528d7ca1a48142e341f4ef8d21d0de"
 _ROOT = "tiny-imagenet-200"
-_CLASSES = 200
+CLASSES = 200
 _CONFIGS = {"tiny_imagenet": "full", "tiny_imagenet_subset": "subset"}
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_selectivity._errors import InputError
+from keras_selectivity.datasets._tiny_imagenet import CLASSES
 from keras_selectivity.datasets._tiny_imagenet import URL
 from keras_selectivity.datasets._tiny_imagenet import class_folders
 from keras_selectivity.datasets._tiny_imagenet import examples
@@ -48,8 +49,8 @@ class TinyImagenet(tfds.core.GeneratorBasedBuilder):
         path = self.archive or dl_manager.download(URL)
         archive = open_archive(path, verify=full)
         folders = class_folders(archive)
-        if full and len(folders) != 200:
-            raise InputError(f"{path} has {len(folders)} classes instead of 200.")
+        if full and len(folders) != CLASSES:
+            raise InputError(f"{path} has {len(folders)} classes instead of {CLASSES}.")
         self.info.features["label"].names = folders
         return {split: self._generate_examples(archive, split) for split in ("train", "test")}
 

@@ -8,7 +8,6 @@ import numpy as np
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 
-METRICS = ("selectivity", "discriminability")
 METHODS = ("plain", "augmix", "pgd", "fgsm")
 
 
@@ -77,6 +76,7 @@ def check_config(config):
     """
     from keras_selectivity import datasets
     from keras_selectivity import networks
+    from keras_selectivity.selectivity import METRICS
 
     for name, allowed in (
         ("dataset", datasets.NAMES),

@@ -1,7 +1,5 @@
 """Runs of a study on a Ray cluster."""
 
-import os
-
 from keras_selectivity import __version__
 from keras_selectivity._errors import InputError
 from keras_selectivity.studies._runs_folder import RunsFolder
@@ -32,8 +30,6 @@ def run_on_ray(address, study, folder, names, options, *, retries, report):
         import ray
     except ImportError:
         raise InputError("Ray is not installed: pip install 'keras_selectivity[ray]'.") from None
-    # Each run has what the study asks for: a GPU if the cluster has any, else a share of the CPUs.
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     started = not ray.is_initialized()
     if started:
         try:
@@ -43,6 +39,7 @@ def run_on_ray(address, study, folder, names, options, *, retries, report):
         except ConnectionError as error:
             raise InputError(f"There is no Ray cluster at {address!r} ({error}).") from error
     try:
+        # A run has a GPU if the cluster has any, and a CPU otherwise.
         gpus = 1 if ray.cluster_resources().get("GPU") else 0
         task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=retries, max_calls=1)(_task)
         path = str(folder.path.absolute())

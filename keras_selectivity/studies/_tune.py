@@ -97,10 +97,6 @@ class _RunTuner(keras_tuner.Tuner):
     def run_trial(self, trial, *args, **kwargs):
         return {"score": self._run(trial.hyperparameters)}
 
-    def load_model(self, trial):
-        """The `.keras` checkpoints of Keras Tuner are not used: a run exports its network."""
-        raise NotImplementedError
-
 
 def tune(
     config,
@@ -162,6 +158,8 @@ def tune(
         alpha, seed = choose(hp, alphas, seeds)
         epochs = hp.values.get("tuner/epochs", config.epochs)
         name = f"alpha{alpha:+.6g}_seed{seed}" + (f"_{epochs}epochs" if search == "hyperband" else "")
+        if name in rows:
+            return rows[name]["value"]
         trained = replace(config, alpha=alpha, seed=seed, epochs=epochs)
         if epochs != config.epochs:
             trained = replace(trained, milestones=None)
