@@ -206,6 +206,11 @@ def _add_evaluate(commands):
     add("--corrupted-data", metavar="DIR", help="folder of CIFAR-10-C or Tiny ImageNet-C, or 'tfds' (default: "
         "generate the corruptions)")  # fmt: skip
     add(
+        "--clean-data",
+        metavar="DIR",
+        help="clean counterparts of Tiny ImageNet-C (default: looked for by content)",
+    )
+    add(
         "--unverified",
         action="store_true",
         help="accept corrupted files with other checksums than the released",

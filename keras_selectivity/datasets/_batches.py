@@ -52,18 +52,34 @@ class Batches(keras.utils.PyDataset):
     def __len__(self):
         return self.steps * len(self._epochs)
 
+    @property
+    def dtype(self):
+        """Dtype of what `draw` returns."""
+        return np.dtype(np.float32 if self._augmix else np.uint8)
+
+    @property
+    def image_shape(self):
+        """Shape of a sample of a batch."""
+        shape = tuple(self._split.images.shape[1:])
+        return (3, *shape) if self._augmix else shape
+
     def __getitem__(self, index):
+        images, labels = self.draw(index)
+        return (images if self._augmix else images.astype(np.float32) / 255), labels
+
+    def draw(self, index):
+        """A batch before it becomes float pixels: uint8, or what AugMix makes of it."""
         epoch, step = self._epochs[index // self.steps], index % self.steps
         positions = self._order(epoch)[step * self._batch_size : (step + 1) * self._batch_size]
         images = self._split.images[positions]
         labels = self._split.labels[positions]
         if self._seed is not None and self._pad:
             images = flip_and_crop(images, self._pad, np.random.default_rng([self._seed, epoch, step]))
-        pixels = images.astype(np.float32) / 255
         if self._augmix:
             rng = np.random.default_rng([self._seed, epoch, step, 1])
-            pixels = np.stack([pixels, augmix(images, rng), augmix(images, rng)], axis=1)
-        return pixels, labels
+            pixels = images.astype(np.float32) / 255
+            images = np.stack([pixels, augmix(images, rng), augmix(images, rng)], axis=1)
+        return images, labels
 
     def _order(self, epoch):
         # Drawn anew for each batch: a millisecond, and no state that threads would share.
@@ -88,9 +104,10 @@ def flip_and_crop(images, pad, rng):
     """
     count, height, width, _ = images.shape
     padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    top, left = rng.integers(0, 2 * pad + 1, (2, count, 1))
-    rows = top + np.arange(height)
-    columns = left + np.arange(width)
+    top, left = rng.integers(0, 2 * pad + 1, (2, count))
     flipped = rng.random(count) < 0.5
-    columns[flipped] = columns[flipped, ::-1]
-    return padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    cropped = np.empty_like(images)
+    for i in range(count):  # whole rows at a time: some ten times as fast as indexing every pixel
+        crop = padded[i, top[i] : top[i] + height, left[i] : left[i] + width]
+        cropped[i] = crop[:, ::-1] if flipped[i] else crop
+    return cropped

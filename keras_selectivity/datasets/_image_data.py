@@ -6,27 +6,30 @@ from typing import NamedTuple
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity.datasets._images_on_disk import ImagesOnDisk
 
 
 class Split(NamedTuple):
     """Images and labels of one split.
 
     Attributes:
-        images: `(n, height, width, 3)` uint8.
+        images: `(n, height, width, 3)` uint8, an array or `ImagesOnDisk`.
         labels: `(n,)` int64.
     """
 
-    images: np.ndarray
+    images: np.ndarray | ImagesOnDisk
     labels: np.ndarray
 
     def take(self, indices):
-        """The samples at these positions, as a new split."""
-        return Split(self.images[indices], self.labels[indices])
+        """The samples at these positions (integers or a mask), as a new split; what is on disk stays there."""
+        on_disk = isinstance(self.images, ImagesOnDisk)
+        images = self.images.take(indices) if on_disk else self.images[indices]
+        return Split(images, self.labels[indices])
 
 
 @dataclass(frozen=True)
 class ImageData:
-    """A data set in memory.
+    """A data set.
 
     Attributes:
         name: Name under which it is loaded.

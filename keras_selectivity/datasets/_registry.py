@@ -1,14 +1,22 @@
 """The data sets by name."""
 
+from pathlib import Path
+
 from keras_selectivity._errors import InputError
 from keras_selectivity.datasets._cifar10 import has_cifar10
 from keras_selectivity.datasets._cifar10 import load_cifar10
 from keras_selectivity.datasets._cifar10 import prepare_cifar10
-from keras_selectivity.datasets._corrupted import prepare_cifar10_corrupted
+from keras_selectivity.datasets._cifar10_c import cifar10_c
+from keras_selectivity.datasets._cifar10_c import cifar10_corrupted
+from keras_selectivity.datasets._cifar10_c import prepare_cifar10_corrupted
 from keras_selectivity.datasets._embedded import load_shapes
 from keras_selectivity.datasets._tiny_imagenet import has_tiny_imagenet
 from keras_selectivity.datasets._tiny_imagenet import load_tiny_imagenet
 from keras_selectivity.datasets._tiny_imagenet import prepare_tiny_imagenet
+from keras_selectivity.datasets._tiny_imagenet_c import CONFIGS as TINY_IMAGENET_C
+from keras_selectivity.datasets._tiny_imagenet_c import prepare_tiny_imagenet_c
+from keras_selectivity.datasets._tiny_imagenet_c import prepared_tiny_imagenet_c
+from keras_selectivity.datasets._tiny_imagenet_c import tiny_imagenet_c
 
 NAMES = ("shapes", "cifar10", "tiny_imagenet", "tiny_imagenet_subset")
 _PREPARED = {
@@ -41,9 +49,10 @@ def prepare(name, data_dir=None, *, archive=None, skip_damaged=False):
     """Downloads and prepares a data set unless it is there.
 
     Args:
-        name: Name of a data set, or `"cifar10_corrupted"`.
+        name: Name of a data set, or of corrupted versions: `"cifar10_corrupted"`, `"tiny_imagenet_c"`,
+            `"tiny_imagenet_c_extra"` or `"tiny_imagenet_c_subset"`.
         data_dir: Where to prepare it; see `load_cifar10`.
-        archive: Archive of Tiny ImageNet that is on this machine already.
+        archive: Archive of Tiny ImageNet or Tiny ImageNet-C that is on this machine already.
         skip_damaged: Leave out images of Tiny ImageNet that cannot be decoded.
 
     Returns:
@@ -52,12 +61,49 @@ def prepare(name, data_dir=None, *, archive=None, skip_damaged=False):
     Raises:
         InputError: The name is unknown, the options do not go with it, or the data cannot be prepared.
     """
-    _check(name, (*_PREPARED, "tiny_imagenet", "tiny_imagenet_subset"))
+    _check(name, (*_PREPARED, "tiny_imagenet", "tiny_imagenet_subset", *TINY_IMAGENET_C))
+    if name in TINY_IMAGENET_C and not skip_damaged:
+        return prepare_tiny_imagenet_c(name, data_dir, archive=archive)
+    if name in TINY_IMAGENET_C:
+        raise InputError("Images of Tiny ImageNet-C are not left out: its versions must hold the same ones.")
     if name.startswith("tiny_imagenet"):
         return prepare_tiny_imagenet(name, data_dir, archive=archive, skip_damaged=skip_damaged)
     if archive is not None or skip_damaged:
         raise InputError("Only Tiny ImageNet is prepared from an archive on this machine.")
     return _PREPARED[name](data_dir)
+
+
+def open_corrupted(where, data, *, data_dir=None, verify=True, clean=None):
+    """Opens the corrupted versions of a data set's test split.
+
+    Args:
+        where: `"tfds"` for CIFAR-10-C or Tiny ImageNet-C as `data prepare` makes them, or the folder of an
+            extracted archive of one of them.
+        data: The clean `ImageData`.
+        data_dir: Where prepared data sets lie; see `load`.
+        verify: Whether to compare checksums.
+        clean: Folder of the clean counterparts of Tiny ImageNet-C, if there is one.
+
+    Raises:
+        InputError: It is none of these.
+    """
+    tiny = data.name.startswith("tiny_imagenet")
+    if clean is not None and not tiny:
+        raise InputError(
+            f"The clean counterparts of {data.name} are known; clean_data is for Tiny ImageNet-C."
+        )
+    if where == "tfds":
+        return (
+            prepared_tiny_imagenet_c(data, data_dir, clean)
+            if tiny
+            else cifar10_corrupted(data.test, data_dir)
+        )
+    folder = Path(where)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder. Name that of CIFAR-10-C or Tiny ImageNet-C, or 'tfds'.")
+    if any(folder.glob("*.npy")):
+        return cifar10_c(folder, data.test, verify=verify)
+    return tiny_imagenet_c(folder, data, data_dir, clean)
 
 
 def status(data_dir=None):

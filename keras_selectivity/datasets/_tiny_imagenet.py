@@ -1,6 +1,5 @@
 """Tiny ImageNet as a tensorflow-datasets builder, from a download or an archive put in place by hand."""
 
-import hashlib
 import zipfile
 from pathlib import Path
 from pathlib import PurePosixPath
@@ -8,8 +7,13 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._files import whole_file
+from keras_selectivity.datasets._archives import check_digest
+from keras_selectivity.datasets._archives import check_names
+from keras_selectivity.datasets._archives import decode_jpeg
 from keras_selectivity.datasets._image_data import ImageData
 from keras_selectivity.datasets._image_data import Split
+from keras_selectivity.datasets._images_on_disk import open_images
 
 URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
 SIZE, MD5 = 248_100_043, "90528d7ca1a48142e341f4ef8d21d0de"
@@ -31,7 +35,8 @@ def load_tiny_imagenet(name="tiny_imagenet", data_dir=None):
             the environment variable TFDS_DATA_DIR, else `~/tensorflow_datasets`.
 
     Returns:
-        An `ImageData` of 64x64 pixels: 500 training and 50 test images of each class.
+        An `ImageData` of 64x64 pixels: 500 training and 50 test images of each class, on disk until they
+        are indexed. The first reading of a split decodes it into a file of its own (1.2 GB for training).
 
     Raises:
         InputError: The data set is not there, or is truncated or damaged.
@@ -43,7 +48,22 @@ def load_tiny_imagenet(name="tiny_imagenet", data_dir=None):
             "directory that holds it with --data-dir or TFDS_DATA_DIR."
         )
     names = tuple(builder.info.features["label"].names)
-    return ImageData(name, names, _read(builder, "train"), _read(builder, "test"))
+    return ImageData(name, names, _split(builder, "train"), _split(builder, "test"))
+
+
+def load_unlabelled(name="tiny_imagenet", data_dir=None):
+    """The official test images, which have no published labels.
+
+    Args:
+        name, data_dir: As in `load_tiny_imagenet`.
+
+    Returns:
+        `(n, 64, 64, 3)` uint8: 10,000, or as many as the archive had.
+    """
+    builder = _builder(name, data_dir)
+    if "unlabelled" not in builder.info.splits:
+        return np.empty((0, 64, 64, 3), np.uint8)
+    return np.asarray(_split(builder, "unlabelled").images)
 
 
 def prepare_tiny_imagenet(name="tiny_imagenet", data_dir=None, *, archive=None, skip_damaged=False):
@@ -94,20 +114,22 @@ def examples(archive, split, *, skip_damaged=False):
 
     Args:
         archive: An open `zipfile.ZipFile`.
-        split: `"train"` or `"test"` (the official validation images).
+        split: `"train"`, `"test"` (the official validation images) or `"unlabelled"` (the official test images).
         skip_damaged: Leave out images that cannot be decoded and print how many.
 
     Yields:
-        `(file name, JPEG bytes, label)`, the label as a position in `wnids.txt`.
+        `(file name, JPEG bytes, label)`, the label as a position in `wnids.txt`, or -1.
 
     Raises:
         InputError: A class, a file or an annotation is missing or unknown, or an image cannot be decoded.
     """
-    import cv2
-
     labels = {wnid: label for label, wnid in enumerate(class_folders(archive))}
     damaged = []
-    for path, wnid in _train(archive, labels) if split == "train" else _annotated(archive):
+    if split == "unlabelled":
+        labels, pictures = {None: -1}, _unlabelled(archive)
+    else:
+        pictures = _train(archive, labels) if split == "train" else _annotated(archive)
+    for path, wnid in pictures:
         if wnid not in labels:
             raise InputError(f"{archive.filename}: {path} is of class {wnid}, which wnids.txt does not list.")
         try:
@@ -116,8 +138,7 @@ def examples(archive, split, *, skip_damaged=False):
             raise InputError(f"{archive.filename} lacks {path}.") from None
         except (zipfile.BadZipFile, OSError, ValueError) as error:
             raise InputError(f"{archive.filename}: {path} cannot be read ({error}).") from error
-        decoded = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR) if picture else None
-        if decoded is None or decoded.shape != (64, 64, 3):
+        if decode_jpeg(picture) is None:
             if not skip_damaged:
                 raise InputError(
                     f"{archive.filename}: {path} cannot be decoded as a picture of 64x64 pixels. Get the archive "
@@ -153,19 +174,12 @@ def open_archive(path, *, verify):
             raise InputError(
                 f"{path} has {path.stat().st_size:,} bytes instead of {SIZE:,}: it is truncated or another file."
             )
-        with open(path, "rb") as file:
-            found = hashlib.file_digest(file, "md5").hexdigest()
-        if found != MD5:
-            raise InputError(f"{path} has MD5 {found} instead of {MD5}. Get the archive again.")
+        check_digest(path, MD5)
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
         raise InputError(f"{path} is no whole zip archive ({error}). Get it again.") from error
-    for name in archive.namelist():
-        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
-            raise InputError(
-                f"{path} holds a name that leads out of its folder, {name!r}. Do not use this archive."
-            )
+    check_names(path, archive.namelist())
     return archive
 
 
@@ -195,6 +209,17 @@ def _annotated(archive):
         yield f"{_ROOT}/val/images/{cells[0]}", cells[1]
 
 
+def has_unlabelled(archive):
+    """Whether an archive of Tiny ImageNet has the official test images."""
+    return any(True for _ in _unlabelled(archive))
+
+
+def _unlabelled(archive):
+    names = [name for name in archive.namelist() if name.startswith(f"{_ROOT}/test/images/")]
+    for name in sorted(name for name in names if not name.endswith("/")):
+        yield name, None
+
+
 def _lines(archive, name):
     try:
         return archive.read(f"{_ROOT}/{name}").decode().split("\n")[:-1]
@@ -203,39 +228,50 @@ def _lines(archive, name):
 
 
 def _builder(name, data_dir):
-    from keras_selectivity.datasets._tiny_imagenet_builder import TinyImagenet
+    from keras_selectivity.datasets._tiny_imagenet_builders import TinyImagenet
 
     return TinyImagenet(config=_CONFIGS[name], data_dir=data_dir)
 
 
-def _read(builder, name):
+def _split(builder, name):
+    """A split from its decoded copy beside the records, which the first reading makes."""
+    folder = Path(builder.data_dir) / "decoded"
+    images, labels = folder / f"{name}_images.npy", folder / f"{name}_labels.npy"
+    if not (images.is_file() and labels.is_file()):
+        try:
+            with whole_file(images) as new_images, whole_file(labels) as new_labels:
+                np.save(new_labels, _decode(builder, name, new_images))
+        except OSError as error:
+            raise InputError(
+                f"The decoded images of {builder.data_dir} cannot be written to {folder} ({error.strerror})."
+            ) from error
+    return Split(open_images(images), np.load(labels, allow_pickle=False))
+
+
+def _decode(builder, name, path):
+    """Writes the images of a split to a `.npy` file in their order; returns the labels."""
+    import keras
     import tensorflow as tf
 
     size = builder.info.splits[name].num_examples
-    images, labels, numbers = (
-        np.empty((size, 64, 64, 3), np.uint8),
-        np.empty(size, np.int64),
-        np.empty(size, int),
-    )
-    start = 0
+    shape = (size, *builder.info.features["image"].shape)
+    images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    labels, done = np.empty(size, np.int64), 0
+    bar = keras.utils.Progbar(size, unit_name="image")
     try:
         for batch in builder.as_dataset(split=name, batch_size=1000).as_numpy_iterator():
-            stop = start + len(batch["label"])
-            images[start:stop], labels[start:stop], numbers[start:stop] = (
-                batch["image"],
-                batch["label"],
-                batch["number"],
-            )
-            start = stop
-    except (tf.errors.OpError, ValueError, KeyError, AssertionError) as error:
+            images[batch["number"]], labels[batch["number"]] = batch["image"], batch["label"]
+            done += len(batch["label"])
+            bar.update(done)
+    except (tf.errors.OpError, ValueError, KeyError, IndexError, AssertionError) as error:
         reason = str(error).splitlines()[0][:200]
         raise InputError(
             f"The {name} split in {builder.data_dir} cannot be read to its end ({reason}). Delete the directory and "
             "prepare it again."
         ) from error
-    if start != size:
+    if done != size:
         raise InputError(
-            f"The {name} split in {builder.data_dir} holds {start} of {size} images. Prepare it again."
+            f"The {name} split in {builder.data_dir} holds {done} of {size} images. Prepare it again."
         )
-    order = np.argsort(numbers)
-    return Split(images[order], labels[order])
+    images.flush()
+    return labels

@@ -60,7 +60,7 @@ def evaluate(models, evaluation, results=None, *, data_dir=None, verbose=1):
         few = min(evaluation.gradient_samples, len(session.test.labels))
         session.measure("unit gradients", settings, pieces.unit_gradient_rows, test=session.subset(few))
     if evaluation.dimensionality:
-        dimensionality(session)
+        dimensionality(session, data_dir)
     if evaluation.pwcca:
         compare(session)
     if evaluation.off_axis:

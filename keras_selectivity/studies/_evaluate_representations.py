@@ -10,7 +10,7 @@ from keras_selectivity._errors import InputError
 from keras_selectivity.studies import _pieces as pieces
 
 
-def dimensionality(session):
+def dimensionality(session, data_dir):
     """Dimensionality of clean activations, and of what a corruption and PGD change."""
     evaluation, test = session.evaluation, session.test
     settings = {
@@ -19,25 +19,62 @@ def dimensionality(session):
         "layers": evaluation.layers,
     }
     corruption, severity = evaluation.perturbation
-    corrupted, pgd = [], {"steps": 25, "step_size": evaluation.pgd_step_size}
-
-    def corrupt(_):
-        if not corrupted:
-            corrupted.append(
-                datasets.corrupt(
-                    test.images, corruption, severity, seed=evaluation.seed, textures=evaluation.frost
-                )
-            )
-        return corrupted[0]
+    pgd = {"steps": 25, "step_size": evaluation.pgd_step_size}
 
     def attack(name):
         return robustness.pgd(session.models[name], test.images, test.labels, **pgd, **session.options)
 
     measure = functools.partial(session.measure, "dimensionality", function=pieces.dimensionality_rows)
     measure(settings, perturbed=lambda _: None)
-    generated = {**settings, "source": f"generated, seed {evaluation.seed}"}
-    measure(generated, perturbation=corruption, severity=severity, perturbed=corrupt)
+    changed, source, corrupted = _corrupted(session, data_dir)
+    measure(
+        {**settings, **source},
+        perturbation=corruption,
+        severity=severity,
+        test=changed,
+        perturbed=lambda _: corrupted(),
+    )
     measure({**settings, **pgd}, perturbation="pgd", perturbed=attack)
+
+
+def _corrupted(session, data_dir):
+    """Clean images, what tells where their corrupted versions come from, and a function that returns these.
+
+    Released versions are taken if their clean counterparts are at hand; else the test images are corrupted here, and
+    the reason is recorded.
+    """
+    evaluation, test = session.evaluation, session.test
+    corruption, severity = evaluation.perturbation
+    source = {"source": f"generated, seed {evaluation.seed}"}
+    if evaluation.corrupted_data is not None:
+        released = datasets.open_corrupted(
+            evaluation.corrupted_data,
+            session.data,
+            data_dir=data_dir,
+            verify=evaluation.verify,
+            clean=evaluation.clean_data,
+        )
+        try:
+            pairs = released.pairs()
+        except datasets.NoPairsError as error:
+            source["pairs"] = f"own corruptions of the test set: {error}"
+            if session.verbose:
+                print(f"Dimensionality of the change by corruption: {source['pairs']}", flush=True)
+        else:
+            labels = released.read(corruption, severity).labels[pairs.positions]
+            chosen = session.subset_of(datasets.Split(pairs.images, labels), evaluation.limit)
+            positions = session.subset_of(datasets.Split(pairs.positions, labels), evaluation.limit).images
+            source = {"source": released.source, "pairs": pairs.source}
+            return chosen, source, lambda: released.read(corruption, severity).images[positions]
+    return (
+        test,
+        source,
+        functools.cache(
+            lambda: datasets.corrupt(
+                test.images, corruption, severity, seed=evaluation.seed, textures=evaluation.frost
+            )
+        ),
+    )
 
 
 def compare(session, wanted=lambda first, second: True):

@@ -70,7 +70,11 @@ def corrupt(session, data_dir):
         corrupted = datasets.generated_corruptions(clean, seed=evaluation.seed, textures=evaluation.frost)
     else:
         corrupted = datasets.open_corrupted(
-            evaluation.corrupted_data, session.data, data_dir=data_dir, verify=evaluation.verify
+            evaluation.corrupted_data,
+            session.data,
+            data_dir=data_dir,
+            verify=evaluation.verify,
+            clean=evaluation.clean_data,
         )
     settings = {"source": corrupted.source}
     names = evaluation.only_corruptions or corrupted.corruptions

@@ -30,6 +30,7 @@ class Evaluation:
         corruptions: Accuracy by corruption and severity.
         only_corruptions: Names; `None` takes all there are.
         corrupted_data: Folder of CIFAR-10-C or Tiny ImageNet-C, or `"tfds"`; `None` generates.
+        clean_data: Folder of the clean counterparts of Tiny ImageNet-C; `None` looks for them by content.
         verify: Compare checksums of released files.
         frost: Folder with photographs of frost for generated corruptions.
         jacobian: Norm of the input-output Jacobian.
@@ -65,6 +66,7 @@ class Evaluation:
     corruptions: bool = False
     only_corruptions: tuple | None = None
     corrupted_data: str | None = None
+    clean_data: str | None = None
     verify: bool = True
     frost: str | None = None
     jacobian: bool = False
@@ -104,10 +106,13 @@ def check(evaluation):
     if evaluation.pgd_norm not in ("linf", "l2"):
         raise InputError(f"The norm must be linf or l2. Received: {evaluation.pgd_norm}.")
     datasets.check_corruption(*evaluation.perturbation)
-    if evaluation.corrupted_data == "tfds" and evaluation.dataset != "cifar10":
+    tiny = evaluation.dataset.startswith("tiny_imagenet")
+    if evaluation.corrupted_data == "tfds" and not tiny and evaluation.dataset != "cifar10":
         raise InputError(
-            f"corrupted_data = tfds is cifar10_corrupted, which does not go with {evaluation.dataset}."
+            f"corrupted_data = tfds is CIFAR-10-C or Tiny ImageNet-C, which does not go with {evaluation.dataset}."
         )
+    if evaluation.clean_data is not None and (evaluation.corrupted_data is None or not tiny):
+        raise InputError("clean_data holds the counterparts of corrupted_data of Tiny ImageNet-C; name both.")
     if not 0 < evaluation.variance <= 1:
         raise InputError(f"The share of the variance must lie in (0, 1]. Received: {evaluation.variance}.")
     for name in (

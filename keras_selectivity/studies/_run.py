@@ -122,7 +122,7 @@ def execute(
             augmix=config.method == "augmix",
         )
         model.fit(
-            batches,
+            datasets.pipeline(batches),
             validation_data=validation_batches,
             epochs=recipe.epochs,
             initial_epoch=done,

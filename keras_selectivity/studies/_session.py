@@ -2,6 +2,8 @@
 
 import json
 
+import numpy as np
+
 from keras_selectivity import datasets
 from keras_selectivity.saved_model import versions
 from keras_selectivity.studies._pieces import Test
@@ -20,11 +22,15 @@ class Session:
 
     def subset(self, samples):
         """The test split, or a class-balanced part of it."""
-        split, protocol = self.data.test, {}
-        if samples is not None and samples < len(split.labels):
+        return self.subset_of(self.data.test, samples)
+
+    def subset_of(self, split, samples):
+        """A split, or a class-balanced part of it."""
+        protocol, whole = {}, len(split.labels)
+        if samples is not None and samples < whole:
             split = datasets.subset(split, samples, self.evaluation.seed)
-            protocol = {"balanced_subset": samples, "of": len(self.data.test.labels)}
-        return Test(split.images, split.labels, protocol)
+            protocol = {"balanced_subset": samples, "of": whole}
+        return Test(np.asarray(split.images), split.labels, protocol)
 
     def validation(self, name):
         """Images and labels that the network's training held out, by the protocol of its `run.json`.

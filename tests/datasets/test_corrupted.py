@@ -2,14 +2,13 @@
 
 import hashlib
 
-import cv2
 import numpy as np
 import pytest
 from conftest import real_data
 
 import keras_selectivity as ks
 from keras_selectivity import datasets
-from keras_selectivity.datasets import _corrupted
+from keras_selectivity.datasets import _cifar10_c
 
 
 @pytest.fixture(name="clean", scope="module")
@@ -29,7 +28,9 @@ def _folder(clean, tmp_path):
 
 def test_directory_of_arrays(clean, folder):
     corrupted = datasets.cifar10_c(folder, clean, verify=False)
-    assert corrupted.paired and corrupted.corruptions == datasets.CORRUPTIONS
+    assert corrupted.corruptions == datasets.CORRUPTIONS
+    np.testing.assert_array_equal(corrupted.pairs().images, clean.images)
+    np.testing.assert_array_equal(corrupted.pairs().positions, np.arange(20))
     images, labels = corrupted.read("fog", 4)
     np.testing.assert_array_equal(images, clean.images + np.uint8(4))
     np.testing.assert_array_equal(labels, clean.labels)
@@ -47,7 +48,7 @@ def test_released_labels_are_those_of_cifar10(tmp_path):
     labels = datasets.load("cifar10", str(real_data("tensorflow_datasets"))).test.labels
     np.save(tmp_path / "labels.npy", np.tile(labels, 5).astype(np.uint8))
     found = hashlib.md5((tmp_path / "labels.npy").read_bytes()).hexdigest()
-    assert found == _corrupted._CIFAR10_C_MD5["labels"]
+    assert found == _cifar10_c._CIFAR10_C_MD5["labels"]
 
 
 def test_damaged_directories_are_named(clean, folder):
@@ -78,41 +79,7 @@ def test_generated_versions_are_those_of_corrupt(clean):
     assert corrupted.source == "generated, seed 3, frost of generated textures"
 
 
-@pytest.fixture(name="tree")
-def _tree(tmp_path):
-    for corruption in datasets.BENCHMARK:
-        for k, name in enumerate(("n02", "n01")):
-            place = tmp_path / corruption / "2" / name
-            place.mkdir(parents=True)
-            for i in range(2):
-                picture = np.full((64, 64, 3), 40 * k + 10 * i, np.uint8)
-                picture[..., 2] = 200  # red, in OpenCV's order
-                cv2.imwrite(str(place / f"{i}.png"), picture)
-    return tmp_path
-
-
-def test_tree_of_pictures(tree):
-    corrupted = datasets.tiny_imagenet_c(tree, ("n02", "n01"))
-    assert not corrupted.paired and corrupted.corruptions == datasets.BENCHMARK
-    images, labels = corrupted.read("snow", 2)
-    assert labels.tolist() == [0, 0, 1, 1]
-    assert images[:, 0, 0].tolist() == [[200, v, v] for v in (0, 10, 40, 50)]
-
-
-def test_damaged_trees_are_named(tree):
-    with pytest.raises(ks.InputError, match=r"frost.* has 1 classes .*\(n02.*Zenodo record 8206060"):
-        datasets.tiny_imagenet_c(tree, ("n01",)).read("frost", 2)
-    with pytest.raises(ks.InputError, match=r"snow.* lacks 1 classes of the data set \(n03"):
-        datasets.tiny_imagenet_c(tree, ("n01", "n02", "n03")).read("snow", 2)
-    (tree / "snow" / "2" / "n01" / "0.png").write_bytes(b"")
-    with pytest.raises(ks.InputError, match="cannot be read as a picture"):
-        datasets.tiny_imagenet_c(tree, ("n02", "n01")).read("snow", 2)
-    (tree / "fog").rename(tree / "mist")
-    with pytest.raises(ks.InputError, match="lacks the folders fog"):
-        datasets.tiny_imagenet_c(tree, ("n02", "n01"))
-
-
-def test_what_a_folder_is_shows_in_its_files(clean, folder, tree):
+def test_what_a_folder_is_shows_in_its_files(clean, folder):
     data = datasets.ImageData("x", ("n02", "n01"), clean, clean)
     assert "CIFAR-10-C" in datasets.open_corrupted(folder, data, verify=False).source
     with pytest.raises(ks.InputError, match="is no folder"):
@@ -138,7 +105,7 @@ def test_order_of_tensorflow_datasets_is_undone(tmp_path, monkeypatch):
     monkeypatch.setattr(
         tfds.download.DownloadManager, "download_and_extract", lambda self, url: str(archive.parent)
     )
-    _corrupted.tfds_builder("glass_blur", 3, str(tmp_path)).download_and_prepare()
+    _cifar10_c.tfds_builder("glass_blur", 3, str(tmp_path)).download_and_prepare()
     clean = datasets.Split(images, labels)
     found = datasets.cifar10_corrupted(clean, str(tmp_path)).read("glass_blur", 3)
     np.testing.assert_array_equal(found.images, images + np.uint8([0, 0, 3]))

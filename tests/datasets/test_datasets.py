@@ -8,6 +8,8 @@ from conftest import real_data
 import keras_selectivity as ks
 from keras_selectivity import datasets
 from keras_selectivity.datasets._embedded import _generate
+from keras_selectivity.datasets._images_on_disk import ImagesOnDisk
+from keras_selectivity.datasets._images_on_disk import open_images
 
 
 @pytest.fixture(scope="module", name="shapes")
@@ -157,3 +159,40 @@ def test_damaged_cifar10_is_named(tmp_path, damage):
         test.write_bytes(content[:5_000_000] if damage == "truncated" else content[:end])
     with pytest.raises(ks.InputError, match=r"The test split in .* prepare it again"):
         datasets.load("cifar10", tmp_path)
+
+
+@pytest.mark.parametrize("augmix", [False, True])
+def test_pipeline_yields_the_batches_in_order(shapes, augmix):
+    part = shapes.train.take(np.arange(70))
+    batches = datasets.Batches(part, 16, seed=3, epochs=4, first_epoch=1, augmix=augmix)
+    found = list(datasets.pipeline(batches).as_numpy_iterator())
+    assert len(found) == len(batches) == int(datasets.pipeline(batches).cardinality()) == 15
+    for index, (images, labels) in enumerate(found):
+        expected_images, expected_labels = batches[index]
+        assert images.dtype == np.float32
+        np.testing.assert_array_equal(images, expected_images)
+        np.testing.assert_array_equal(labels, expected_labels)
+
+
+def test_images_on_disk_are_those_in_memory(shapes, tmp_path):
+    images = shapes.train.images[:200]
+    np.save(tmp_path / "images.npy", images)
+    labels = shapes.train.labels[:200]
+    on_disk = datasets.Split(open_images(tmp_path / "images.npy"), labels)
+    in_memory = datasets.Split(images, labels)
+    pairs = zip(datasets.hold_out(on_disk, 3, 1), datasets.hold_out(in_memory, 3, 1), strict=True)
+    for found, expected in pairs:
+        found, expected = datasets.subset(found, 20, 5), datasets.subset(expected, 20, 5)
+        assert isinstance(found.images, ImagesOnDisk) and found.images.shape == expected.images.shape
+        np.testing.assert_array_equal(np.asarray(found.images), expected.images)
+        for one, other in zip(
+            datasets.Batches(found, 7, seed=1), datasets.Batches(expected, 7, seed=1), strict=True
+        ):
+            np.testing.assert_array_equal(one[0], other[0])
+    content = (tmp_path / "images.npy").read_bytes()
+    (tmp_path / "images.npy").write_bytes(content[:-10])
+    with pytest.raises(ks.InputError, match=r"images.npy cannot be read.*Delete it"):
+        open_images(tmp_path / "images.npy")
+    np.save(tmp_path / "images.npy", np.zeros((3, 4)))
+    with pytest.raises(ks.InputError, match="holds float64"):
+        open_images(tmp_path / "images.npy")

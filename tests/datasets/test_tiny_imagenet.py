@@ -53,12 +53,12 @@ def test_labels_order_and_greyscale(tmp_path):
     assert data.class_names == tuple(WNIDS) and data.classes == 3
     np.testing.assert_array_equal(data.train.labels, np.repeat([0, 1, 2], 11))
     expected = [20 * n + k for k in range(3) for n in range(11)]  # by number, 10 after 9
-    np.testing.assert_allclose(data.train.images[:, 0, 0, 0], expected, atol=1)
+    np.testing.assert_allclose(data.train.images[:][:, 0, 0, 0], expected, atol=1)
     assert data.train.images.shape == (33, 64, 64, 3) and data.train.images.dtype == np.uint8
     grey = data.train.images[3]
     assert (grey[..., 0] == grey[..., 1]).all() and (grey[..., 0] == grey[..., 2]).all()
     np.testing.assert_array_equal(data.test.labels, [1, 0, 2, 1])
-    np.testing.assert_allclose(data.test.images[:, 5, 5, 1], [0, 50, 100, 150], atol=1)
+    np.testing.assert_allclose(data.test.images[:][:, 5, 5, 1], [0, 50, 100, 150], atol=1)
     train, held_out = datasets.hold_out(data.train, 2, seed=1)
     assert np.bincount(held_out.labels).tolist() == [2, 2, 2] and len(train.labels) == 27
 

@@ -235,6 +235,52 @@ def test_corrupted_directories_are_read(models, tmp_path):
         assert json.loads(row["protocol"])["source"] == "CIFAR-10-C directory, unverified"
 
 
+def test_change_is_taken_from_released_versions_with_clean_counterparts(models, tmp_path, monkeypatch):
+    test, one = datasets.load("shapes").test, {"a": models["a"]}
+    for name in datasets.CORRUPTIONS:
+        np.save(tmp_path / f"{name}.npy", np.concatenate([test.images // s for s in range(1, 6)]))
+    np.save(tmp_path / "labels.npy", np.tile(test.labels, 5))
+    settings = Evaluation(
+        "shapes",
+        limit=50,
+        dimensionality=True,
+        perturbation=("fog", 3),
+        corrupted_data=str(tmp_path),
+        verify=False,
+    )
+
+    def change():
+        found = evaluate(one, settings, verbose=0).rows
+        return [r for r in found if r["perturbation"] == "fog" and r["measure"] == "dimensionality"]
+
+    rows, part = change(), datasets.subset(test, 50, seed=0)
+    spectra = ks.representations.layer_spectra(models["a"], part.images, part.images // 3, verbose=0)
+    assert {r["layer"]: r["value"] for r in rows} == {n: s.fraction(0.9) for n, s in spectra.items()}
+    assert {json.loads(r["protocol"])["pairs"] for r in rows} == {"the clean test set"}
+
+    # Some of the images only have a counterpart.
+    few = np.arange(0, 500, 2)
+    read = datasets.open_corrupted(tmp_path, datasets.load("shapes"), verify=False).read
+    some = datasets.CorruptedImages("x", (), read, lambda: datasets.CleanPairs("some", few, test.images[few]))
+    monkeypatch.setattr(datasets, "open_corrupted", lambda *_, **__: some)
+    part = datasets.subset(test.take(few), 50, seed=0)
+    spectra = ks.representations.layer_spectra(models["a"], part.images, part.images // 3, verbose=0)
+    assert {r["layer"]: r["value"] for r in change()} == {n: s.fraction(0.9) for n, s in spectra.items()}
+
+    def nothing():
+        raise datasets.NoPairsError("Only 3 of 50 images match a clean one by content.")
+
+    none = datasets.CorruptedImages("x", (), read, nothing)
+    monkeypatch.setattr(datasets, "open_corrupted", lambda *_, **__: none)
+    told = {(p["source"], p["pairs"]) for p in (json.loads(r["protocol"]) for r in change())}
+    assert told == {
+        (
+            "generated, seed 0",
+            "own corruptions of the test set: Only 3 of 50 images match a clean one by content.",
+        )
+    }
+
+
 def test_what_does_not_fit_is_refused(models, table, tmp_path):
     inputs = keras.Input((32, 32, 3))
     few = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(inputs)))

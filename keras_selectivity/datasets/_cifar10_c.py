@@ -1,19 +1,17 @@
-"""Corrupted test sets: generated here, or read from the released archives."""
+"""CIFAR-10-C: the released arrays in a folder, or through tensorflow-datasets."""
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity.datasets._corrupted_images import CorruptedImages
+from keras_selectivity.datasets._corrupted_images import same_order
 from keras_selectivity.datasets._image_data import Split
-from keras_selectivity.datasets.corruptions import BENCHMARK
 from keras_selectivity.datasets.corruptions import CORRUPTIONS
 from keras_selectivity.datasets.corruptions import SEVERITIES
 from keras_selectivity.datasets.corruptions import check_corruption
-from keras_selectivity.datasets.corruptions import corrupt
 
 # MD5 of the released files (Zenodo record 2535967), as listed by torch-uncertainty 0.9.
 _CIFAR10_C_MD5 = {
@@ -41,43 +39,6 @@ _CIFAR10_C_MD5 = {
 _TFDS_NAMES = {"glass_blur": "frosted_glass_blur", "elastic_transform": "elastic"}
 
 
-@dataclass(frozen=True)
-class CorruptedImages:
-    """Corrupted versions of a test set.
-
-    Attributes:
-        source: Where they come from, for the record.
-        corruptions: Names of the corruptions there are.
-        paired: Whether every version holds the images of the clean test set in its order, so that
-            differences may be taken.
-        read: Function of corruption and severity that returns a `Split`.
-    """
-
-    source: str
-    corruptions: tuple
-    paired: bool
-    read: Callable
-
-
-def generated_corruptions(clean, *, seed=0, textures=None):
-    """All 19 corruptions of a split, made by `corrupt` when they are read.
-
-    Args:
-        clean: A `Split` of 32x32 or 64x64 images.
-        seed: Seed of the random draws.
-        textures: Folder with photographs of frost, or `None` for generated textures.
-
-    Returns:
-        A `CorruptedImages`.
-    """
-
-    def read(corruption, severity):
-        return Split(corrupt(clean.images, corruption, severity, seed=seed, textures=textures), clean.labels)
-
-    frost = "generated textures" if textures is None else f"textures of {Path(textures).name}"
-    return CorruptedImages(f"generated, seed {seed}, frost of {frost}", CORRUPTIONS, True, read)
-
-
 def cifar10_c(directory, clean, *, verify=True):
     """The released CIFAR-10-C from its extracted archive.
 
@@ -89,7 +50,7 @@ def cifar10_c(directory, clean, *, verify=True):
             True.
 
     Returns:
-        A `CorruptedImages`, paired.
+        A `CorruptedImages`; the clean counterparts are the clean test set.
 
     Raises:
         InputError: A file is missing, is no plain array, has another shape or checksum; or the
@@ -138,7 +99,7 @@ def cifar10_c(directory, clean, *, verify=True):
         return Split(np.array(images[(severity - 1) * count : severity * count], np.uint8), clean.labels)
 
     source = "CIFAR-10-C, released files" if verify else "CIFAR-10-C directory, unverified"
-    return CorruptedImages(source, CORRUPTIONS, True, read)
+    return CorruptedImages(source, CORRUPTIONS, read, same_order(clean))
 
 
 def cifar10_corrupted(clean, data_dir=None):
@@ -152,7 +113,7 @@ def cifar10_corrupted(clean, data_dir=None):
         data_dir: Where prepared data sets lie; see `load`.
 
     Returns:
-        A `CorruptedImages`, paired.
+        A `CorruptedImages`; the clean counterparts are the clean test set.
 
     Raises:
         InputError: A version is not prepared, damaged, or not in the expected order.
@@ -184,7 +145,7 @@ def cifar10_corrupted(clean, data_dir=None):
             )
         return Split(images, clean.labels)
 
-    return CorruptedImages("CIFAR-10-C, tensorflow-datasets", CORRUPTIONS, True, read)
+    return CorruptedImages("CIFAR-10-C, tensorflow-datasets", CORRUPTIONS, read, same_order(clean))
 
 
 def tfds_builder(corruption, severity, data_dir=None):
@@ -194,72 +155,6 @@ def tfds_builder(corruption, severity, data_dir=None):
     check_corruption(corruption, severity)
     name = f"cifar10_corrupted/{_TFDS_NAMES.get(corruption, corruption)}_{severity}"
     return tfds.builder(name, data_dir=data_dir)
-
-
-def tiny_imagenet_c(directory, class_folders):
-    """The released Tiny ImageNet-C from its extracted archive.
-
-    It has no clean counterpart: its images are not those of Tiny ImageNet's validation set.
-
-    Args:
-        directory: Folder with `<corruption>/<severity>/<class folder>/*.JPEG`.
-        class_folders: Names of the class folders (WordNet ids) in label order.
-
-    Returns:
-        A `CorruptedImages`, not paired, with the corruptions whose folders are there.
-
-    Raises:
-        InputError: One of the 15 benchmark corruptions is missing, a class folder is missing or
-            unknown, or an image cannot be read.
-    """
-    folder = Path(directory)
-    present = tuple(name for name in CORRUPTIONS if (folder / name).is_dir())
-    missing = [name for name in BENCHMARK if name not in present]
-    if missing:
-        raise InputError(f"{folder} lacks the folders {', '.join(missing)} of Tiny ImageNet-C.")
-
-    def read(corruption, severity):
-        check_corruption(corruption, severity)
-        place = folder / corruption / str(severity)
-        found = {path.name for path in place.iterdir() if path.is_dir()} if place.is_dir() else set()
-        unknown, absent = found - set(class_folders), set(class_folders) - found
-        if unknown or absent:
-            examples = ", ".join(sorted(unknown or absent)[:3])
-            hint = (
-                " The first release of frost has 1,000 classes; Zenodo record 8206060 has the repaired one."
-            )
-            raise InputError(
-                f"{place} {'has' if unknown else 'lacks'} {len(unknown or absent)} classes "
-                f"{'that the network does not know' if unknown else 'of the data set'} ({examples}, ...)."
-                f"{hint if unknown and corruption == 'frost' else ''}"
-            )
-        files = [(f, k) for k, c in enumerate(class_folders) for f in sorted((place / c).iterdir())]
-        return Split(np.stack([_rgb(file) for file, _ in files]), np.array([k for _, k in files], np.int64))
-
-    return CorruptedImages("Tiny ImageNet-C, released files", present, False, read)
-
-
-def open_corrupted(where, data, *, data_dir=None, verify=True):
-    """Opens the corrupted versions of a data set's test split.
-
-    Args:
-        where: `"tfds"` for CIFAR-10-C through tensorflow-datasets, or the folder of an extracted
-            CIFAR-10-C or Tiny ImageNet-C.
-        data: The clean `ImageData`.
-        data_dir: Where prepared data sets lie; see `load`.
-        verify: Whether to compare checksums.
-
-    Raises:
-        InputError: It is none of these.
-    """
-    if where == "tfds":
-        return cifar10_corrupted(data.test, data_dir)
-    folder = Path(where)
-    if not folder.is_dir():
-        raise InputError(f"{folder} is no folder. Name that of CIFAR-10-C or Tiny ImageNet-C, or 'tfds'.")
-    if any(folder.glob("*.npy")):
-        return cifar10_c(folder, data.test, verify=verify)
-    return tiny_imagenet_c(folder, data.class_names)
 
 
 def prepare_cifar10_corrupted(data_dir=None):
@@ -281,12 +176,3 @@ def prepare_cifar10_corrupted(data_dir=None):
                         f"{error}). Check the network, or name a folder with its .npy files instead."
                     ) from error
     return Path(builder.data_dir).parents[1]
-
-
-def _rgb(file):
-    import cv2
-
-    picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise InputError(f"{file} cannot be read as a picture. Extract the archive again.")
-    return picture[..., ::-1]

@@ -1,0 +1,54 @@
+"""What a corrupted test set is, and the one that is generated."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from keras_selectivity.datasets._clean_pairs import CleanPairs
+from keras_selectivity.datasets._image_data import Split
+from keras_selectivity.datasets.corruptions import CORRUPTIONS
+from keras_selectivity.datasets.corruptions import corrupt
+
+
+@dataclass(frozen=True)
+class CorruptedImages:
+    """Corrupted versions of a test set.
+
+    Attributes:
+        source: Where they come from, for the record.
+        corruptions: Names of the corruptions there are.
+        read: Function of corruption and severity that returns a `Split`.
+        pairs: Function without arguments that returns the `CleanPairs`, so that differences from clean
+            images may be taken; it raises `NoPairsError` if there are none at hand.
+    """
+
+    source: str
+    corruptions: tuple
+    read: Callable
+    pairs: Callable
+
+
+def generated_corruptions(clean, *, seed=0, textures=None):
+    """All 19 corruptions of a split, made by `corrupt` when they are read.
+
+    Args:
+        clean: A `Split` of 32x32 or 64x64 images.
+        seed: Seed of the random draws.
+        textures: Folder with photographs of frost, or `None` for generated textures.
+
+    Returns:
+        A `CorruptedImages`.
+    """
+
+    def read(corruption, severity):
+        return Split(corrupt(clean.images, corruption, severity, seed=seed, textures=textures), clean.labels)
+
+    frost = "generated textures" if textures is None else f"textures of {Path(textures).name}"
+    return CorruptedImages(f"generated, seed {seed}, frost of {frost}", CORRUPTIONS, read, same_order(clean))
+
+
+def same_order(clean):
+    """The `pairs` of versions that hold the images of a clean test `Split` in its order."""
+    return lambda: CleanPairs("the clean test set", np.arange(len(clean.labels)), clean.images)
