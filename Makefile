@@ -3,21 +3,23 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+DEV := $(VENV)/.ready-dev
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: demo test lint format clean
 
 demo: $(READY)
 	$(BIN)/keras-selectivity demo --output demo --resume
 
-test: $(READY)
+test: $(DEV)
 	$(BIN)/python -m pytest
 
-lint: $(READY)
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(READY)
+format: $(DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
@@ -29,9 +31,14 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "This Python cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]' || { \
+	$(INSTALL) -e . || { \
 	  echo "Installing failed; the reason stands above. Is there a way to the package index?"; exit 1; }
-	@touch $(READY)
+	@touch $@
+
+$(DEV): $(READY)
+	$(INSTALL) -e '.[dev]' || { \
+	  echo "Installing failed; the reason stands above. Is there a way to the package index?"; exit 1; }
+	@touch $@
 
 clean:
 	rm -rf $(VENV) demo build *.egg-info
