@@ -1,10 +1,11 @@
 """Time of a training step: regularised against plain Keras, and against PyTorch with forward hooks.
 
-ResNet20 at batch 256 on random images. Every contestant runs in a process of its own and takes one
+A network of the package on random images. Every contestant runs in a process of its own and takes one
 step when it is asked, in turns, so that whatever else the machine does hits all of them alike; what
 is reported is the median over the rounds of the ratio within a round.
 
-    python benchmarks/train_step.py --rounds 15          # PyTorch is skipped unless installed
+    python benchmarks/train_step.py --rounds 15          # ResNet20; PyTorch is skipped unless installed
+    python benchmarks/train_step.py --network resnet18 --batch 64 --size 64
 """
 
 import argparse
@@ -22,13 +23,13 @@ CONTESTANTS = {
 PAIRS = [("alpha 0", "plain"), ("alpha -1", "plain"), ("alpha -1", "torch")]
 
 
-def keras_step(name, images, labels):
+def keras_step(name, network, images, labels):
     import keras
 
     import keras_selectivity as ks
 
     keras.utils.set_random_seed(0)
-    model = ks.networks.resnet20()
+    model = getattr(ks.networks, network)(classes=10, input_shape=images.shape[1:])
     if name != "plain":
         model = ks.regularize(model, float(name.split()[1]))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -72,25 +73,31 @@ def torch_step(images, labels):
     return step
 
 
-def work(name):
+def work(name, network, batch, size):
     import numpy as np
 
     rng = np.random.default_rng(0)
-    images = rng.random((256, 32, 32, 3)).astype("float32")
-    labels = np.arange(256) % 10
-    step = torch_step(images, labels) if name == "torch" else keras_step(name, images, labels)
+    images = rng.random((batch, size, size, 3)).astype("float32")
+    labels = np.arange(batch) % 10
+    step = torch_step(images, labels) if name == "torch" else keras_step(name, network, images, labels)
     answer(lambda: step() and None)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--network", default="resnet20", help="name of a network (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=256, help="samples a step (default: %(default)s)")
+    parser.add_argument("--size", type=int, default=32, help="pixels a side (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--work", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    chosen = (options.network, options.batch, options.size)
     if options.work:
-        return work(options.work)
-    there = {n: t for n, t in CONTESTANTS.items() if n != "torch" or importlib.util.find_spec("torch")}
-    return run(__file__, there, PAIRS, options.rounds)
+        return work(options.work, *chosen)
+    compared = options.network == "resnet20" and importlib.util.find_spec("torch")
+    there = {name: title for name, title in CONTESTANTS.items() if name != "torch" or compared}
+    arguments = [f"--{key}={value}" for key, value in zip(("network", "batch", "size"), chosen, strict=True)]
+    return run(__file__, there, PAIRS, options.rounds, arguments)
 
 
 if __name__ == "__main__":
