@@ -35,7 +35,7 @@ class Adversarial(_Method):
 
     From a random start in the L-infinity ball; gradients are those of the network in inference mode, so
     that making them leaves batch norm's statistics alone. One step of 1.25 epsilon is the fast variant
-    FGSM-RS (Wong et al. 2020). TensorFlow only.
+    FGSM-RS (Wong et al. 2020).
 
     Args:
         epsilon: Radius of the ball, in pixels of [0, 1].
@@ -50,23 +50,34 @@ class Adversarial(_Method):
 
     def prepare(self, model, x, y):
         """Adversarial images of the batch."""
-        import tensorflow as tf
+        x = ops.cast(x, "float32")
 
-        def step(number, adversarial):
-            with tf.GradientTape() as tape:
-                tape.watch(adversarial)
-                loss = model.compute_loss(x, y, model.network(adversarial, training=False))
-            direction = tf.sign(tape.gradient(loss, adversarial))
-            moved = tf.clip_by_value(
-                adversarial + self.step_size * direction, x - self.epsilon, x + self.epsilon
-            )
-            return number + 1, tf.clip_by_value(moved, 0.0, 1.0)
+        def loss(images):
+            return model.compute_loss(x, y, model.network(images, training=False))
 
-        x = tf.cast(x, tf.float32)
-        noise = keras.random.uniform(tf.shape(x), -self.epsilon, self.epsilon, seed=model.noise)
-        start = tf.clip_by_value(x + noise, 0.0, 1.0)
-        loop = (tf.constant(0), start)
-        return tf.stop_gradient(tf.while_loop(lambda number, _: number < self.steps, step, loop)[1])
+        def within(images):
+            nearby = ops.minimum(ops.maximum(images, x - self.epsilon), x + self.epsilon)
+            return ops.clip(nearby, 0.0, 1.0)
+
+        def step(_, images):
+            return within(images + self.step_size * ops.sign(gradient(loss, images)))
+
+        noise = keras.random.uniform(ops.shape(x), -self.epsilon, self.epsilon, seed=model.noise)
+        return ops.stop_gradient(ops.fori_loop(0, self.steps, step, within(x + noise)))
+
+
+def gradient(function, x):
+    """Gradient of a scalar function at `x` on the backend that Keras runs on."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.grad(function)(x)
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = function(x)
+    return tape.gradient(value, x)
 
 
 @keras.saving.register_keras_serializable(package="keras_selectivity")

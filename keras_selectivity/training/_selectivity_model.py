@@ -7,16 +7,15 @@ from keras import ops
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity.selectivity import METRICS
+from keras_selectivity.selectivity import Reduction
 from keras_selectivity.selectivity import batch_selectivity
 from keras_selectivity.selectivity import class_weights
 from keras_selectivity.training._instrument import instrument
 from keras_selectivity.training._instrument import probe
 from keras_selectivity.training._instrument import strip
-from keras_selectivity.training._micro_batches import gradients
 from keras_selectivity.training._replicas import check_fit
 from keras_selectivity.training._replicas import check_parts
 from keras_selectivity.training._replicas import local_batch
-from keras_selectivity.training._replicas import replica_reduction
 from keras_selectivity.training._replicas import several_workers
 from keras_selectivity.training._schedules import AlphaSchedule
 from keras_selectivity.training._schedules import ApplySchedule
@@ -24,7 +23,7 @@ from keras_selectivity.training._schedules import checked_alpha
 from keras_selectivity.training._unit_means import collecting
 from keras_selectivity.training._unit_means import spatial_mean_in_training
 
-_LABEL_ERROR = "Labels must be integers in"
+_WHOLE = Reduction()
 
 
 @keras.saving.register_keras_serializable(package="keras_selectivity", name="SelectivityModel")
@@ -35,7 +34,7 @@ class SelectivityModel(keras.Model):
     selectivity index of the batch, averaged over the units of a layer and then over layers
     ("Selectivity considered harmful", section 3.3). It is computed from the class sums of the
     global batch, so replicas of a `tf.distribute` strategy take the step that one device would
-    take. Losses added with `add_loss` belong to `loss`.
+    take. The step runs on TensorFlow or JAX, whichever Keras runs on. Losses added with `add_loss` belong to `loss`.
 
     Usually made by `keras_selectivity.regularize`. Logs hold `loss`, `cross_entropy` (the compiled
     loss alone), `selectivity` (or `discriminability`) and `alpha`; in `evaluate` and validation the
@@ -130,60 +129,47 @@ class SelectivityModel(keras.Model):
         """A copy of the plain classifier, with the current weights and without `UnitMeans`."""
         return strip(self.network)
 
-    def train_step(self, data):
-        import tensorflow as tf
+    def train_step(self, *state_and_data):
+        return self._steps.train_step(self, *state_and_data)
 
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        y = self._checked_labels(y)
+    def test_step(self, *state_and_data):
+        return self._steps.test_step(self, *state_and_data)
+
+    @property
+    def _steps(self):
+        if keras.backend.backend() == "tensorflow":
+            from keras_selectivity.training import _tensorflow_step as steps
+        else:
+            from keras_selectivity.training import _jax_step as steps
+        return steps
+
+    def objective(self, x, y, sample_weight, *, training, reduction=_WHOLE):
+        """The loss of a batch and what it is made of.
+
+        Args:
+            x: A batch of inputs, as `method` prepares it.
+            y: Labels.
+            sample_weight: `(batch,)` weights, or `None`.
+            training: Whether layers run in training mode and `method` adds its term.
+            reduction: The `Reduction` over the shards of the batch.
+
+        Returns:
+            `(loss, outputs, (cross_entropy, selectivity, penalty))`: scalars, but for the outputs of the
+            samples that labels belong to, and a penalty of `None` without a `method` that has one.
+        """
         weights = class_weights(y, self.classes, sample_weight)
-        reduction = replica_reduction()
-        if self.micro_batch is not None:
-            return self._train_in_parts(x, y, sample_weight, weights, reduction)
-        if self.method is not None:
-            x = self.method.prepare(self, x, y)
-        with tf.GradientTape() as tape:
-            outputs, means = self.forward(x, training=True)
-            penalty = None
-            if self.method is not None:
-                outputs, means, penalty = self.method.split(outputs, means)
-            loss = cross_entropy = self.compute_loss(x, y, outputs, sample_weight, training=True)
-            if penalty is not None:
-                loss = loss + penalty / reduction.shards
-            # Alpha = 0 must train exactly as the plain model does: not even a zero is added.
-            if self._alpha != 0:
-                selectivity = self._selectivity(means, weights, reduction)
-                loss = loss - self.alpha_variable * selectivity / reduction.shards
-            scaled = self.optimizer.scale_loss(loss)
-        variables = self.trainable_variables
-        self.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
-        if self._alpha == 0:
-            selectivity = self._selectivity(means, weights, reduction)
-        self._log(x, cross_entropy, selectivity, reduction, penalty)
-        return self._logs(self.compute_metrics(x, y, outputs, sample_weight=sample_weight))
-
-    def _train_in_parts(self, x, y, sample_weight, weights, reduction):
-        def term(means):
-            selectivity = self._selectivity(means, weights, reduction)
-            value = -self.alpha_variable * selectivity / reduction.shards if self._alpha != 0 else None
-            return value, selectivity
-
-        found, cross_entropy, outputs, selectivity = gradients(
-            self, x, y, sample_weight, term, self.micro_batch
-        )
-        self.optimizer.apply_gradients(zip(found, self.trainable_variables, strict=True))
-        self._log(x, cross_entropy, selectivity, reduction)
-        return self._logs(self.compute_metrics(x, y, outputs, sample_weight=sample_weight))
-
-    def test_step(self, data):
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        y = self._checked_labels(y)
-        weights = class_weights(y, self.classes, sample_weight)
-        reduction = replica_reduction()
-        outputs, means = self.forward(x, training=False)
-        cross_entropy = self.compute_loss(x, y, outputs, sample_weight, training=False)
-        selectivity = self._selectivity(means, weights, reduction)
-        self._log(x, cross_entropy, selectivity, reduction)
-        return self._logs(self.compute_metrics(x, y, outputs, sample_weight=sample_weight))
+        outputs, means = self.forward(x, training)
+        penalty = None
+        if training and self.method is not None:
+            outputs, means, penalty = self.method.split(outputs, means)
+        loss = cross_entropy = self.compute_loss(x, y, outputs, sample_weight, training=training)
+        selectivity = self.selectivity_of(means, weights, reduction)
+        if penalty is not None:
+            loss = loss + penalty / reduction.shards
+        # Alpha = 0 must train exactly as the plain model does: not even a zero is added.
+        if self._alpha != 0:
+            loss = loss - self.alpha_variable * selectivity / reduction.shards
+        return loss, outputs, (cross_entropy, selectivity, penalty)
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, **kwargs):
         """As `keras.Model.fit`; follows alpha's schedule and checks labels and replicas first.
@@ -191,14 +177,16 @@ class SelectivityModel(keras.Model):
         Raises:
             InputError: Labels outside [0, classes) or of the wrong rank, a batch that does not
                 divide among the replicas, or a combination of compile options that Keras itself
-                does not support on replicas. With `jit_compile=True`, labels are checked only if
-                they come as an array.
+                does not support on replicas. With `jit_compile=True` and on JAX, labels are checked only
+                if they come as an array.
         """
-        if keras.backend.backend() != "tensorflow":
+        backend = keras.backend.backend()
+        if backend not in ("tensorflow", "jax"):
             raise InputError(
-                "Training with the regulariser needs the TensorFlow backend; Keras runs on "
-                f"{keras.backend.backend()}. Set KERAS_BACKEND=tensorflow."
+                f"Training with the regulariser needs TensorFlow or JAX; Keras runs on {backend}. Set KERAS_BACKEND."
             )
+        if backend == "jax" and self.micro_batch is not None:
+            raise InputError("micro_batch needs the TensorFlow backend; Keras runs on jax.")
         check_fit(self, x, y, batch_size)
         check_parts(self, x, y, batch_size)
         self._check_label_array(y)
@@ -254,25 +242,22 @@ class SelectivityModel(keras.Model):
             data_batch, iterator = (x if self.method is None else self.method.example(x), *others), None
         super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
 
+    def _symbolic_build(self, iterator=None, data_batch=None):
+        # On JAX likewise: views are not what the model takes.
+        if self.method is not None:
+            if data_batch is None:
+                batches = next(found for _, _, found in iterator)
+                data_batch = batches[0] if isinstance(batches, (list, tuple)) else next(batches)
+            x, *others = data_batch
+            data_batch, iterator = (self.method.example(x), *others), None
+        super()._symbolic_build(iterator=iterator, data_batch=data_batch)
+
     def forward(self, x, training):
         """Outputs, and the unit means of the regularised layers as a dict."""
-        read = spatial_mean_in_training if training else None
+        read = spatial_mean_in_training if training and keras.backend.backend() == "tensorflow" else None
         with collecting(only=self._collected(), read=read) as means:
             outputs = self(x, training=training)
         return outputs, means
-
-    def _checked_labels(self, y):
-        """The labels, behind an assertion that each names a class."""
-        sparse = len(y.shape) == 1 or y.shape[-1] == 1
-        if not sparse or self.jit_compile:  # compiled code cannot raise
-            return y
-        import tensorflow as tf
-
-        message = f"{_LABEL_ERROR} [0, {self.classes - 1}]"
-        low = tf.debugging.assert_greater_equal(y, tf.cast(0, y.dtype), message)
-        high = tf.debugging.assert_less(y, tf.cast(self.classes, y.dtype), message)
-        with tf.control_dependencies([c for c in (low, high) if c is not None]):
-            return tf.identity(y)
 
     def _check_label_array(self, y):
         """Refuses an array of labels outside the range before anything is compiled."""
@@ -281,34 +266,25 @@ class SelectivityModel(keras.Model):
         y = np.asarray(y)
         sparse = y.ndim == 1 or y.shape[-1] == 1
         if sparse and (y.min() < 0 or y.max() >= self.classes):
-            raise self._label_error()
+            raise self.label_error()
 
     def _with_label_errors(self, function, *args, **kwargs):
-        import tensorflow as tf
-
-        try:
+        if keras.backend.backend() != "tensorflow":
             return function(*args, **kwargs)
-        except tf.errors.InvalidArgumentError as error:
-            if _LABEL_ERROR not in str(error):
-                raise
-            raise self._label_error() from None
+        return self._steps.with_label_errors(self, function, *args, **kwargs)
 
-    def _label_error(self):
+    def label_error(self):
+        """The error for labels that name no class."""
         return InputError(
-            f"{_LABEL_ERROR} [0, {self.classes - 1}], since the network tells {self.classes} "
+            f"Labels must be integers in [0, {self.classes - 1}], since the network tells {self.classes} "
             "classes apart; the data hold others. Renumber them from 0."
         )
-
-    def _logs(self, logs):
-        # Keras averages over the first axis of the logs of several workers, though they are scalars.
-        if several_workers(self.distribute_strategy):
-            return {name: ops.reshape(value, (1,)) for name, value in logs.items()}
-        return logs
 
     def _collected(self):
         return {name.partition("#")[0] for name in self.regularized}
 
-    def _selectivity(self, means, weights, reduction):
+    def selectivity_of(self, means, weights, reduction=_WHOLE):
+        """Mean selectivity of the regularised layers, from their unit means and `class_weights`."""
         taps = [t for t in self.taps if t.name in self.regularized]
         return batch_selectivity(
             ops.concatenate([means[t.name] for t in taps], axis=1),
@@ -319,7 +295,8 @@ class SelectivityModel(keras.Model):
             reduction=reduction,
         )
 
-    def _log(self, x, cross_entropy, selectivity, reduction, penalty=None):
+    def log(self, x, cross_entropy, selectivity, penalty, reduction=_WHOLE):
+        """Updates the means that `fit` shows."""
         # compute_loss has divided by the number of replicas; the logs are those of one device.
         cross_entropy = cross_entropy * reduction.shards
         loss = cross_entropy - self.alpha_variable * selectivity

@@ -1,0 +1,84 @@
+"""The training and evaluation step of `SelectivityModel` on TensorFlow, on one device or replicas."""
+
+import keras
+import tensorflow as tf
+
+from keras_selectivity.selectivity import class_weights
+from keras_selectivity.training._micro_batches import gradients
+from keras_selectivity.training._replicas import replica_reduction
+from keras_selectivity.training._replicas import several_workers
+
+LABEL_ERROR = "Labels must be integers in"
+
+
+def train_step(model, data):
+    """One step of the optimizer on a batch; returns the logs."""
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    y = _checked(model, y)
+    reduction = replica_reduction()
+    if model.micro_batch is not None:
+        return _train_in_parts(model, x, y, sample_weight, reduction)
+    if model.method is not None:
+        x = model.method.prepare(model, x, y)
+    with tf.GradientTape() as tape:
+        loss, outputs, found = model.objective(x, y, sample_weight, training=True, reduction=reduction)
+        scaled = model.optimizer.scale_loss(loss)
+    variables = model.trainable_variables
+    model.optimizer.apply_gradients(zip(tape.gradient(scaled, variables), variables, strict=True))
+    model.log(x, *found, reduction)
+    return _logs(model, model.compute_metrics(x, y, outputs, sample_weight=sample_weight))
+
+
+def test_step(model, data):
+    """The logs of a batch in inference mode."""
+    x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+    y = _checked(model, y)
+    reduction = replica_reduction()
+    _, outputs, found = model.objective(x, y, sample_weight, training=False, reduction=reduction)
+    model.log(x, *found, reduction)
+    return _logs(model, model.compute_metrics(x, y, outputs, sample_weight=sample_weight))
+
+
+def with_label_errors(model, function, *args, **kwargs):
+    """Calls a function in which labels are checked; what the check finds becomes an `InputError`."""
+    try:
+        return function(*args, **kwargs)
+    except tf.errors.InvalidArgumentError as error:
+        if LABEL_ERROR not in str(error):
+            raise
+        raise model.label_error() from None
+
+
+def _train_in_parts(model, x, y, sample_weight, reduction):
+    weights = class_weights(y, model.classes, sample_weight)
+
+    def term(means):
+        selectivity = model.selectivity_of(means, weights, reduction)
+        value = -model.alpha_variable * selectivity / reduction.shards if model.alpha != 0 else None
+        return value, selectivity
+
+    found, cross_entropy, outputs, selectivity = gradients(
+        model, x, y, sample_weight, term, model.micro_batch
+    )
+    model.optimizer.apply_gradients(zip(found, model.trainable_variables, strict=True))
+    model.log(x, cross_entropy, selectivity, None, reduction)
+    return _logs(model, model.compute_metrics(x, y, outputs, sample_weight=sample_weight))
+
+
+def _checked(model, y):
+    """The labels, behind an assertion that each names a class."""
+    sparse = len(y.shape) == 1 or y.shape[-1] == 1
+    if not sparse or model.jit_compile:  # compiled code cannot raise
+        return y
+    message = f"{LABEL_ERROR} [0, {model.classes - 1}]"
+    low = tf.debugging.assert_greater_equal(y, tf.cast(0, y.dtype), message)
+    high = tf.debugging.assert_less(y, tf.cast(model.classes, y.dtype), message)
+    with tf.control_dependencies([c for c in (low, high) if c is not None]):
+        return tf.identity(y)
+
+
+def _logs(model, logs):
+    # Keras averages over the first axis of the logs of several workers, though they are scalars.
+    if several_workers(model.distribute_strategy):
+        return {name: tf.reshape(value, (1,)) for name, value in logs.items()}
+    return logs
