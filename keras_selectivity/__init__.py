@@ -1,11 +1,10 @@
 """Class-selectivity regularisation and analysis for Keras classifiers."""
 
 import sys as _sys
-from importlib.metadata import version as _version
 
 from keras_selectivity._lazy import attach
 
-__version__ = _version("keras_selectivity")
+__version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = attach(
     __name__,

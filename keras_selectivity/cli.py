@@ -37,6 +37,7 @@ def _parser():
     commands = parser.add_subparsers(metavar="command", required=True)
     _add_demo(commands)
     _add_train(commands)
+    _add_export(commands)
     _add_evaluate(commands)
     _add_study(commands)
     _add_tune(commands)
@@ -168,7 +169,27 @@ def _train(options):
         tensorboard=options.tensorboard,
         verbose="auto" if sys.stdout.isatty() else 2,
     )
-    print(f"Exported to {path}")
+    print(f"{'Saved' if path.suffix else 'Exported'} to {path}")
+
+
+def _add_export(commands):
+    command = _command(
+        commands, "export", _export,
+        "write trained .keras files, of any backend, as SavedModels",
+        "keras-selectivity export run.keras --output model",
+    )  # fmt: skip
+    command.add_argument("file", metavar="FILE", help=".keras file, such as `train` writes on JAX")
+    command.add_argument(
+        "--output", metavar="DIR", help="directory to write (default: the file's name without .keras)"
+    )
+    command.add_argument("--overwrite", action="store_true", help="replace an existing directory")
+
+
+def _export(options):
+    from keras_selectivity._run_file import export_run
+
+    folder = options.output or os.path.splitext(options.file)[0]
+    print(f"Exported to {export_run(options.file, folder, overwrite=options.overwrite)}")
 
 
 def _add_evaluate(commands):
@@ -534,11 +555,28 @@ def _add_data(commands):
         "keras-selectivity data prepare cifar10 --data-dir ~/tensorflow_datasets",
     )  # fmt: skip
     add = command.add_argument
-    add("name", help="cifar10, cifar10_corrupted (CIFAR-10-C), tiny_imagenet, or tiny_imagenet_subset")
+    add("name", help="cifar10, cifar10_corrupted (CIFAR-10-C), tiny_imagenet, tiny_imagenet_c, tiny_imagenet_c_extra, or "
+        "tiny_imagenet_subset and tiny_imagenet_c_subset")  # fmt: skip
     add("--archive", metavar="FILE", help="tiny-imagenet-200.zip, or an archive of some of its classes, that is on this "
         "machine already")  # fmt: skip
     add("--skip-damaged", action="store_true", help="leave out images that cannot be decoded")
     _add_data_dir(command)
+    command = _command(
+        actions, "pack", _data_pack,
+        "write CIFAR-10 as a plain array file, for machines without tensorflow-datasets",
+        "keras-selectivity data pack --output cifar10.npz",
+    )  # fmt: skip
+    command.add_argument(
+        "--output", metavar="FILE", default="cifar10.npz", help="file to write (default: %(default)s)"
+    )
+    _add_data_dir(command)
+
+
+def _data_pack(options):
+    from keras_selectivity import datasets
+
+    datasets.pack_cifar10(options.output, options.data_dir)
+    print(f"cifar10 is in {options.output}; load it with --data-dir {os.path.dirname(options.output) or '.'}")
 
 
 def _data_list(options):

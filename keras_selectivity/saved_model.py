@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_selectivity import __version__
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
@@ -116,10 +117,10 @@ def versions():
     """Versions of what decides a result, for the record."""
     import keras
 
-    names = ("keras_selectivity", "keras", "tensorflow", "numpy")
     return {
         "python": platform.python_version(),
-        **{name: version(name) for name in names},
+        "keras_selectivity": __version__,
+        **{name: version(name) for name in ("keras", "tensorflow", "numpy")},
         "backend": keras.backend.backend(),
     }
 
@@ -277,8 +278,8 @@ def _load_keras(path, pixel_range):
 def _require_tensorflow(keras):
     if keras.backend.backend() != "tensorflow":
         raise InputError(
-            f"SavedModels need the TensorFlow backend; Keras runs on {keras.backend.backend()}. Save the "
-            "model as a .keras file and export it where KERAS_BACKEND=tensorflow."
+            f"SavedModels need the TensorFlow backend; Keras runs on {keras.backend.backend()}. Save the model as "
+            "a .keras file, and export that where TensorFlow is: keras-selectivity export FILE."
         )
 
 

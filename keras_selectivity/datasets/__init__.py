@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = attach(
         "NAMES": "_registry",
         "load": "_registry",
         "prepare": "_registry",
+        "pack_cifar10": "_cifar10",
         "status": "_registry",
         "ImageData": "_image_data",
         "Split": "_image_data",

@@ -23,6 +23,8 @@ class Batches(keras.utils.PyDataset):
         first_epoch: Index of the first epoch that is drawn.
         augmix: With a seed: yield `(batch, 3, height, width, 3)`, each flipped and cropped image and two
             mixtures of it by `augmix`.
+        workers: Threads that make batches ahead of their use. With TensorFlow, leave it at 1 and take
+            `pipeline`.
 
     Raises:
         InputError: The split has fewer samples than a batch, though it is to be trained on.
@@ -33,8 +35,10 @@ class Batches(keras.utils.PyDataset):
         model.fit(batches, epochs=200, initial_epoch=7, steps_per_epoch=batches.steps, shuffle=False)
     """
 
-    def __init__(self, split, batch_size, *, seed=None, pad=4, epochs=1, first_epoch=0, augmix=False):
-        super().__init__()
+    def __init__(
+        self, split, batch_size, *, seed=None, pad=4, epochs=1, first_epoch=0, augmix=False, workers=1
+    ):
+        super().__init__(workers=workers)
         if seed is not None and len(split.labels) < batch_size:
             raise InputError(f"{len(split.labels)} training samples do not fill one batch of {batch_size}.")
         self._split = split

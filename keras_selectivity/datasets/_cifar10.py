@@ -1,20 +1,35 @@
-"""CIFAR-10 through tensorflow-datasets, from a prepared directory or by download."""
+"""CIFAR-10 through tensorflow-datasets, or from a plain array file where that is not installed."""
+
+import hashlib
+import os
+import zipfile
+import zlib
+from pathlib import Path
 
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._files import whole_file
 from keras_selectivity.datasets._image_data import ImageData
 from keras_selectivity.datasets._image_data import Split
 
 _SIZES = {"train": 50_000, "test": 10_000}
+_ARRAYS = "cifar10.npz"
+_NAMES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+# SHA-256 of all pixels and labels (as bytes) in official order
+_SHA256 = {
+    "train": "f912919bdea371136f1aa4feed6beeca728015a5f08b1899a29c932a7e30be2b",
+    "test": "8193b3fbce55bec361cd1b8fd4880cb1649832dc4d6de6da1e7a21847a4843aa",
+}
 
 
 def load_cifar10(data_dir=None):
     """CIFAR-10 in its official order.
 
     Args:
-        data_dir: Directory that holds `cifar10/<version>/`, as tensorflow-datasets prepares it.
-            Defaults to the environment variable TFDS_DATA_DIR, else `~/tensorflow_datasets`.
+        data_dir: Directory that holds `cifar10.npz`, as `pack_cifar10` writes it, or else `cifar10/<version>/`,
+            as tensorflow-datasets prepares it. Defaults to the environment variable TFDS_DATA_DIR, else
+            `~/tensorflow_datasets`.
 
     Returns:
         An `ImageData`: 50,000 training and 10,000 test images of 32x32 pixels, ten classes.
@@ -22,6 +37,9 @@ def load_cifar10(data_dir=None):
     Raises:
         InputError: The data set is not there, or is truncated or damaged.
     """
+    packed = _packed(data_dir)
+    if packed.is_file():
+        return ImageData("cifar10", _NAMES, *_unpack(packed))
     builder = _builder(data_dir)
     if not builder.is_prepared():
         raise InputError(
@@ -30,6 +48,28 @@ def load_cifar10(data_dir=None):
         )
     names = tuple(builder.info.features["label"].names)
     return ImageData("cifar10", names, _read(builder, "train"), _read(builder, "test"))
+
+
+def pack_cifar10(path, data_dir=None):
+    """Writes CIFAR-10 as a plain array file for machines without tensorflow-datasets.
+
+    Args:
+        path: File `cifar10.npz` to write (about 150 MB), with the uint8 arrays `train_images`, `train_labels`,
+            `test_images` and `test_labels` in official order.
+        data_dir: As in `load_cifar10`.
+
+    Raises:
+        InputError: The data set is not there, or the file has another name.
+    """
+    path = Path(path)
+    if path.name != _ARRAYS:
+        raise InputError(f"The file must be called {_ARRAYS}, by which it is found. Received: {path}.")
+    data = load_cifar10(data_dir)
+    arrays = {}
+    for name, split in (("train", data.train), ("test", data.test)):
+        arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels.astype(np.uint8)}
+    with whole_file(path) as temporary:
+        np.savez_compressed(temporary, **arrays)
 
 
 def prepare_cifar10(data_dir=None):
@@ -53,12 +93,43 @@ def prepare_cifar10(data_dir=None):
 
 def has_cifar10(data_dir=None):
     """Whether a prepared directory is there, and which."""
+    if _packed(data_dir).is_file():
+        return True, _packed(data_dir)
     builder = _builder(data_dir)
     return builder.is_prepared(), builder.data_dir
 
 
+def _packed(data_dir):
+    home = os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets"
+    return Path(data_dir or home) / _ARRAYS
+
+
+def _unpack(path):
+    """Both splits of an array file, compared with the checksums of the data set."""
+    splits = []
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            for name in _SIZES:
+                images, labels = arrays[f"{name}_images"], arrays[f"{name}_labels"]
+                found = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
+                if found != _SHA256[name]:
+                    raise InputError(
+                        f"{path}: the {name} split is not CIFAR-10's. Copy or pack the file again."
+                    )
+                splits.append(Split(images, labels.astype(np.int64)))
+    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path} cannot be read ({error}). Copy or pack the file again.") from error
+    return splits
+
+
 def _builder(data_dir):
-    import tensorflow_datasets as tfds
+    try:
+        import tensorflow_datasets as tfds
+    except ModuleNotFoundError:
+        raise InputError(
+            f"tensorflow-datasets is not installed, and {_packed(data_dir)} is not there. Write it where it is "
+            "installed, with `keras-selectivity data pack`, and copy it."
+        ) from None
     from absl import logging
 
     level = logging.get_verbosity()

@@ -9,7 +9,6 @@ import numpy as np
 from keras_selectivity.datasets._clean_pairs import CleanPairs
 from keras_selectivity.datasets._image_data import Split
 from keras_selectivity.datasets.corruptions import CORRUPTIONS
-from keras_selectivity.datasets.corruptions import corrupt
 
 
 @dataclass(frozen=True)
@@ -41,6 +40,8 @@ def generated_corruptions(clean, *, seed=0, textures=None):
     Returns:
         A `CorruptedImages`.
     """
+
+    from keras_selectivity.datasets.corruptions import corrupt
 
     def read(corruption, severity):
         return Split(corrupt(clean.images, corruption, severity, seed=seed, textures=textures), clean.labels)

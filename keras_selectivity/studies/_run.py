@@ -9,11 +9,15 @@ from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import check_absent
 from keras_selectivity._files import write_json
+from keras_selectivity._run_file import export_run
+from keras_selectivity._run_file import save_run
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._config import check_config
 
 _CONFIG = "config.json"
 MODEL = "model"
+# In place of the SavedModel where there is no TensorFlow
+RUN_FILE = "run.keras"
 _CHECKPOINTS = "checkpoints"
 
 
@@ -32,7 +36,8 @@ def execute(
 
     The folder holds `config.json`, `checkpoints/` while the run goes on, and in the end `model/`,
     the SavedModel with its `run.json`. A run whose `model/` exists is finished; executing it again
-    with `resume` does nothing.
+    with `resume` does nothing. On JAX the end is `run.keras`, which executing the run again with `resume`
+    on TensorFlow exports.
 
     Args:
         config: A `RunConfig`.
@@ -47,7 +52,7 @@ def execute(
         verbose: As in `keras.Model.fit`.
 
     Returns:
-        Path of the exported model.
+        Path of the exported model, or on JAX of `run.keras`.
 
     Raises:
         InputError: The folder exists (without `resume` or `overwrite`) or belongs to a run with
@@ -56,7 +61,7 @@ def execute(
     check_config(config)
     folder = Path(folder)
     if not resume:
-        check_absent(folder, overwrite, (_CONFIG, _CHECKPOINTS))
+        check_absent(folder, overwrite, (_CONFIG, _CHECKPOINTS, RUN_FILE))
         shutil.rmtree(folder, ignore_errors=True)
     else:
         changed = changed_settings(config, folder)
@@ -66,13 +71,16 @@ def execute(
                 "or start again with --overwrite."
             )
         if (folder / MODEL).exists():
-            shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)  # of a process killed just before
+            # Of a process that was killed just before
+            shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
+            (folder / RUN_FILE).unlink(missing_ok=True)
             return folder / MODEL
+        if (folder / RUN_FILE).exists():
+            return _exported(folder)
 
     import keras
 
     from keras_selectivity import datasets
-    from keras_selectivity import saved_model
     from keras_selectivity.training import AccuracyMonitor
     from keras_selectivity.training import RunCheckpoint
     from keras_selectivity.training import SelectivityMonitor
@@ -83,10 +91,12 @@ def execute(
 
     scope, replicas, worker = replicate(strategy)
     train, validation, test, classes = _data(datasets, config, data_dir)
-    recipe = _recipe(config)
+    recipe = recipe_of(config)
     _check_shares(len(train.labels), recipe.batch_size, replicas)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
+        if not _on_tensorflow():
+            raise InputError("deterministic needs the TensorFlow backend.")
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
@@ -120,9 +130,10 @@ def execute(
             epochs=recipe.epochs,
             first_epoch=done,
             augmix=config.method == "augmix",
+            workers=1 if _on_tensorflow() else 4,
         )
         model.fit(
-            datasets.pipeline(batches),
+            datasets.pipeline(batches) if _on_tensorflow() else batches,
             validation_data=validation_batches,
             epochs=recipe.epochs,
             initial_epoch=done,
@@ -143,23 +154,47 @@ def execute(
         return exported
     progress = checkpoint.progress
     best = load_checkpoint(folder / _CHECKPOINTS / progress["best"])
-    saved_model.export(
+    save_run(
         best,
-        folder / MODEL,
+        folder / RUN_FILE,
         seed=config.seed,
         history=progress["history"],
-        protocol={
-            **config.to_dict(),
-            "milestones": list(recipe.milestones),
-            "momentum": recipe.momentum,
-            "l2": recipe.l2,
-            "samples_trained_on": len(train.labels),
-            "samples_validated_on": len(validation.labels),
-            "best_epoch": progress["best_epoch"],
-            "selection": "highest validation accuracy, earliest epoch",
-        },
+        protocol=protocol(config, progress["best_epoch"], len(train.labels), len(validation.labels)),
     )
     shutil.rmtree(folder / _CHECKPOINTS)
+    return _exported(folder)
+
+
+def _on_tensorflow():
+    import keras
+
+    return keras.backend.backend() == "tensorflow"
+
+
+def protocol(config, best_epoch, trained_on, validated_on):
+    """How a network was trained, for its `run.json`."""
+    import keras
+
+    recipe = recipe_of(config)
+    return {
+        **config.to_dict(),
+        "milestones": list(recipe.milestones),
+        "momentum": recipe.momentum,
+        "l2": recipe.l2,
+        "samples_trained_on": trained_on,
+        "samples_validated_on": validated_on,
+        "best_epoch": best_epoch,
+        "selection": "highest validation accuracy, earliest epoch",
+        "trained_on_backend": keras.backend.backend(),
+    }
+
+
+def _exported(folder):
+    """The SavedModel of a finished training, or its file where there is no TensorFlow."""
+    if not _on_tensorflow():
+        return folder / RUN_FILE
+    export_run(folder / RUN_FILE, folder / MODEL)
+    (folder / RUN_FILE).unlink()
     return folder / MODEL
 
 
@@ -205,7 +240,8 @@ def _data(datasets, config, data_dir):
     return train, validation, data.test, data.classes
 
 
-def _recipe(config):
+def recipe_of(config):
+    """The `Recipe` that a configuration declares."""
     from keras_selectivity.training import Recipe
 
     recipe = Recipe(

@@ -10,6 +10,7 @@ from keras_selectivity import __version__
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import write_json
 from keras_selectivity.studies._run import MODEL
+from keras_selectivity.studies._run import RUN_FILE
 from keras_selectivity.studies._run import changed_settings
 from keras_selectivity.studies._run import epochs_done
 
@@ -112,8 +113,8 @@ class RunsFolder:
         """How far every run of a study is.
 
         Returns:
-            A list of dicts with `name`, `state` (`"done"`, `"running"`, `"failed"`, `"interrupted"` or
-            `"waiting"`), `epochs`, `of`, `seconds` (of the last session of a run that is done) and
+            A list of dicts with `name`, `state` (`"done"`, `"running"`, `"trained"` on JAX and to be measured on
+            TensorFlow, `"failed"`, `"interrupted"` or `"waiting"`), `epochs`, `of`, `seconds` (of the last session of a run that is done) and
             `reason` (of a failure).
         """
         return [self._status(name, config) for name, config in study.runs.items()]
@@ -123,12 +124,15 @@ class RunsFolder:
             note = json.loads((self._state / f"{name}.json").read_text())
         except (OSError, ValueError):
             note = {}
-        trained = (self.path / name / MODEL / "run.json").exists()
+        exported = (self.path / name / MODEL / "run.json").exists()
+        trained = exported or (self.path / name / RUN_FILE).exists()
         epochs = config.epochs if trained else epochs_done(self.path / name)
         if self.is_busy(name):
             state = "running"
-        elif note.get("state") == "done" and trained:
+        elif note.get("state") == "done" and exported:
             state = "done"
+        elif trained and not exported:
+            state = "trained"
         elif note.get("state") == "failed":
             state = "failed"
         else:

@@ -35,20 +35,28 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
         verbose: As in `keras.Model.fit`.
 
     Returns:
-        The run's rows.
+        The run's rows; none on JAX, which trains only.
     """
     from keras_selectivity.saved_model import load
     from keras_selectivity.studies._evaluate import evaluate
 
     start, run, config = time.monotonic(), folder.path / name, study.runs[name]
     options = {"data_dir": data_dir, "strategy": strategy, "tensorboard": tensorboard, "verbose": verbose}
+
+    def trained():
+        path = execute(config, run, resume=True, **options)
+        return None if path.suffix == ".keras" else load(path)
+
     try:
-        exported = load(execute(config, run, resume=True, **options))
+        exported = trained()
     except DamagedError as error:
         print(f"{name}: {error} The run is done again.", flush=True)
         shutil.rmtree(run)
         folder.forget_pairs()
-        exported = load(execute(config, run, resume=True, **options))
+        exported = trained()
+    if exported is None:  # to be exported and measured where TensorFlow is
+        folder.note(name, state="trained", seconds=time.monotonic() - start)
+        return []
     path = run / ROWS
     try:
         results = Results(path)

@@ -52,11 +52,26 @@ def test_step(model, state, data):
     return logs, (trainable, fixed, _values(scope, model.metrics_variables))
 
 
+def compiled_unit_means(model):
+    """`model.unit_means`, compiled; the weights are arguments, so that it follows them."""
+
+    @jax.jit
+    def unit_means(trainable, fixed, x):
+        with _scope(model, trainable, fixed, ()):
+            return model.unit_means(x)
+
+    def current(x):
+        state = (model.trainable_variables, model.non_trainable_variables)
+        return unit_means(*([variable.value for variable in part] for part in state), x)
+
+    return current
+
+
 def _scope(model, trainable, fixed, metrics):
     """A scope in which the model's variables have these values and losses of its layers are kept."""
     variables = (*model.trainable_variables, *model.non_trainable_variables, *model.metrics_variables)
     values = (*trainable, *fixed, *metrics)
-    return keras.StatelessScope(list(zip(variables, values, strict=True)), collect_losses=True)
+    return keras.StatelessScope(list(zip(variables, values, strict=bool(metrics))), collect_losses=True)
 
 
 def _values(scope, variables):

@@ -52,7 +52,7 @@ class SelectivityMonitor(keras.callbacks.Callback):
                 "SelectivityMonitor needs a SelectivityModel (alpha=0 trains as the plain model does). "
                 f"Received: {type(self.model).__name__}."
             )
-        self._unit_means = compiled(self.model.unit_means)
+        self._unit_means = self.model.compiled_unit_means()
 
     def on_epoch_end(self, epoch, logs=None):
         taps = self.model.taps
@@ -141,12 +141,3 @@ def preferred_class_changes(preferred_classes):
     """
     changes = (np.diff(np.asarray(preferred_classes), axis=0) != 0).sum(axis=0)
     return float((changes > 0).mean()), changes
-
-
-def compiled(function):
-    """The function, traced once by the backend where that pays."""
-    if keras.backend.backend() != "tensorflow":
-        return function
-    import tensorflow as tf
-
-    return tf.function(function, reduce_retracing=True)

@@ -212,6 +212,10 @@ class SelectivityModel(keras.Model):
             self.network(x, training=False)
         return means
 
+    def compiled_unit_means(self):
+        """`unit_means` as a function that the backend compiles; it follows the weights."""
+        return self._steps.compiled_unit_means(self)
+
     def get_config(self):
         config = {"network": self.network, "alpha": self._alpha, "name": self.name, "method": self.method}
         config = {key: keras.saving.serialize_keras_object(value) for key, value in config.items()}

@@ -39,6 +39,11 @@ def test_step(model, data):
     return _logs(model, model.compute_metrics(x, y, outputs, sample_weight=sample_weight))
 
 
+def compiled_unit_means(model):
+    """`model.unit_means`, compiled."""
+    return tf.function(model.unit_means, reduce_retracing=True)
+
+
 def with_label_errors(model, function, *args, **kwargs):
     """Calls a function in which labels are checked; what the check finds becomes an `InputError`."""
     try:

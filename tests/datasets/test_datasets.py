@@ -196,3 +196,28 @@ def test_images_on_disk_are_those_in_memory(shapes, tmp_path):
     np.save(tmp_path / "images.npy", np.zeros((3, 4)))
     with pytest.raises(ks.InputError, match="holds float64"):
         open_images(tmp_path / "images.npy")
+
+
+@pytest.mark.data
+def test_packed_cifar10_is_that_of_tensorflow_datasets(tmp_path):
+    folder = str(real_data("tensorflow_datasets"))
+    datasets.pack_cifar10(tmp_path / "cifar10.npz", folder)
+    packed, prepared = datasets.load("cifar10", tmp_path), datasets.load("cifar10", folder)
+    assert packed.class_names == prepared.class_names
+    for found, expected in ((packed.train, prepared.train), (packed.test, prepared.test)):
+        np.testing.assert_array_equal(found.images, expected.images)
+        np.testing.assert_array_equal(found.labels, expected.labels)
+        assert found.labels.dtype == expected.labels.dtype
+    content = (tmp_path / "cifar10.npz").read_bytes()
+    (tmp_path / "cifar10.npz").write_bytes(content[: len(content) // 2])
+    with pytest.raises(ks.InputError, match=r"cifar10.npz cannot be read"):
+        datasets.load("cifar10", tmp_path)
+    np.savez(
+        tmp_path / "cifar10.npz",
+        train_images=packed.train.images[::-1],
+        train_labels=packed.train.labels.astype("uint8"),
+    )
+    with pytest.raises(ks.InputError, match="the train split is not CIFAR-10's"):
+        datasets.load("cifar10", tmp_path)
+    with pytest.raises(ks.InputError, match=r"must be called cifar10.npz"):
+        datasets.pack_cifar10(tmp_path / "other.npz", folder)

@@ -12,6 +12,10 @@ import pytest
 from conftest import tiny_network
 
 import keras_selectivity as ks
+from keras_selectivity import _run_file
+from keras_selectivity import datasets
+from keras_selectivity.cli import main
+from keras_selectivity.studies import read_results
 
 TESTS = Path(__file__).parents[1]
 
@@ -68,3 +72,83 @@ def test_a_file_of_jax_is_read_on_tensorflow(found, tiny_data, tmp_path):
     exported = ks.load(tmp_path / "exported")
     np.testing.assert_allclose(exported.logits(tiny_data[0]), outputs, atol=1e-5)
     assert exported.run["alpha"] == -2.0
+
+
+def on_jax(*arguments):
+    """The command line on JAX, without TensorFlow."""
+    script = Path(__file__).with_name("without_tensorflow.py")
+    return subprocess.run(
+        [sys.executable, script, *map(str, arguments)], env=environment("jax"), capture_output=True, text=True
+    )
+
+
+@pytest.mark.slow
+def test_a_study_is_trained_without_tensorflow_and_measured_with_it(tmp_path):
+    study = tmp_path / "study.toml"
+    study.write_text("""
+[study]
+name = "tiny"
+title = "t"
+description = "d"
+[grid]
+alphas = [-1.0]
+seeds = [3]
+[run]
+dataset = "shapes"
+network = "resnet8"
+epochs = 2
+batch_size = 50
+train_samples = 100
+validation_per_class = 5
+[evaluation]
+limit = 50
+""")
+    runs = tmp_path / "runs"
+    found = on_jax("study", "run", study, "--runs", runs)
+    assert found.returncode == 0, found.stderr
+    assert "alpha-1_seed3: trained" in found.stdout
+    run = runs / "alpha-1_seed3"
+    assert {path.name for path in run.iterdir()} == {"config.json", "run.keras"}
+
+    record = _run_file.read_record(run / "run.keras")
+    assert record["protocol"]["alpha"] == -1.0 and record["protocol"]["trained_on_backend"] == "jax"
+    assert len(record["history"]["val_selectivity/mean"]) == 2
+    trained = keras.saving.load_model(run / "run.keras")
+    assert main(["study", "run", str(study), "--runs", str(runs), "--output", str(tmp_path / "r.csv")]) == 0
+    assert not (run / "run.keras").exists()
+    exported = ks.load(run / "model")
+    assert exported.run["seed"] == 3 and exported.run["history"] == record["history"]
+    test = datasets.load("shapes").test.take(np.arange(50))
+    expected = np.asarray(trained.network(test.images / np.float32(255), training=False))
+    np.testing.assert_allclose(exported.logits(test.images / np.float32(255)), expected, atol=1e-5)
+    rows = [
+        row
+        for row in read_results(tmp_path / "r.csv")
+        if row["measure"] == "accuracy" and row["epoch"] is None
+    ]
+    assert len(rows) == 1 and rows[0]["samples"] == 50
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is damaged"), (b"PK\x03\x04 not a zip", "is damaged"), (None, "is no .keras file")],
+)
+def test_damaged_files_are_named(tmp_path, content, message, capsys):
+    path = tmp_path / "run.keras"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["export", str(path)]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_jax_does_not_do_is_said(tmp_path):
+    found = on_jax("train", "--dataset", "shapes", "--network", "resnet8", "--alpha", 0, "--strategy", "mirrored",
+                   "--output", tmp_path / "a")  # fmt: skip
+    assert found.returncode == 2 and "needs the TensorFlow backend" in found.stderr
+    found = on_jax(
+        "train", "--dataset", "cifar10", "--data-dir", tmp_path, "--alpha", 0, "--output", tmp_path / "a"
+    )
+    assert found.returncode == 2 and "cifar10.npz" in found.stderr, found.stderr
+    found = on_jax("export", tmp_path / "run.keras")
+    assert found.returncode == 2 and "no .keras file" in found.stderr
