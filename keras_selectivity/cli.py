@@ -330,6 +330,14 @@ def _add_study(commands):
         "each; 1 saves memory when there are many runs (default: in this process)")  # fmt: skip
     engine.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="a Ray cluster; without an address, one "
         "is started on this machine")  # fmt: skip
+    add("--together", type=int, metavar="N", help="on JAX: train N runs that differ in seed and alpha in one program, and "
+        "measure nothing; start the study again on TensorFlow for that")  # fmt: skip
+    add(
+        "--minutes",
+        type=float,
+        metavar="M",
+        help="with --together: save and stop after M minutes; start again to go on",
+    )
     add("--retries", type=int, default=2, metavar="N", help="start a run whose process was killed again, at most N "
         "times (default: %(default)s)")  # fmt: skip
     add("--accept-change", action="store_true", help="go on though the study file or the package has changed; runs "
@@ -388,6 +396,8 @@ def _study_run(options):
         workers=options.workers,
         ray=options.ray,
         retries=options.retries,
+        together=options.together,
+        minutes=options.minutes,
         accept_change=options.accept_change,
         strategy=options.strategy,
         tensorboard=options.tensorboard,

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = attach(
         "hold_out": "_image_data",
         "subset": "_image_data",
         "Batches": "_batches",
+        "crops": "_batches",
         "flip_and_crop": "_batches",
         "pipeline": "_pipeline",
         "BENCHMARK": "corruptions",

@@ -1,5 +1,7 @@
 """Batches for `model.fit` whose content depends only on seed, epoch and position."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 
@@ -23,8 +25,8 @@ class Batches(keras.utils.PyDataset):
         first_epoch: Index of the first epoch that is drawn.
         augmix: With a seed: yield `(batch, 3, height, width, 3)`, each flipped and cropped image and two
             mixtures of it by `augmix`.
-        workers: Threads that make batches ahead of their use. With TensorFlow, leave it at 1 and take
-            `pipeline`.
+        ahead: Batches to make ahead of their use, each in a thread of its own, where `pipeline` cannot be
+            had. (Keras's own workers lose the first batch on JAX.) Defaults to none.
 
     Raises:
         InputError: The split has fewer samples than a batch, though it is to be trained on.
@@ -36,9 +38,9 @@ class Batches(keras.utils.PyDataset):
     """
 
     def __init__(
-        self, split, batch_size, *, seed=None, pad=4, epochs=1, first_epoch=0, augmix=False, workers=1
+        self, split, batch_size, *, seed=None, pad=4, epochs=1, first_epoch=0, augmix=False, ahead=0
     ):
-        super().__init__(workers=workers)
+        super().__init__()
         if seed is not None and len(split.labels) < batch_size:
             raise InputError(f"{len(split.labels)} training samples do not fill one batch of {batch_size}.")
         self._split = split
@@ -47,6 +49,9 @@ class Batches(keras.utils.PyDataset):
         self._pad = pad
         self._epochs = range(first_epoch, epochs)
         self._augmix = augmix
+        self._ahead = ahead
+        self._pool = ThreadPoolExecutor(ahead) if ahead else None
+        self._begun = {}
 
     @property
     def steps(self):
@@ -68,25 +73,54 @@ class Batches(keras.utils.PyDataset):
         return (3, *shape) if self._augmix else shape
 
     def __getitem__(self, index):
+        if self._pool is None:
+            return self._make(index)
+        wanted = range(index, min(index + 1 + self._ahead, len(self)))
+        self._begun = {i: self._begun.get(i) or self._pool.submit(self._make, i) for i in wanted}
+        return self._begun[index].result()
+
+    def _make(self, index):
         images, labels = self.draw(index)
         return (images if self._augmix else images.astype(np.float32) / 255), labels
 
     def draw(self, index):
         """A batch before it becomes float pixels: uint8, or what AugMix makes of it."""
         epoch, step = self._epochs[index // self.steps], index % self.steps
-        positions = self._order(epoch)[step * self._batch_size : (step + 1) * self._batch_size]
+        # The order is drawn anew for each batch: a millisecond, and no state that threads would share.
+        positions, *crops = self._plan(epoch, step, self._order(epoch))
         images = self._split.images[positions]
         labels = self._split.labels[positions]
-        if self._seed is not None and self._pad:
-            images = flip_and_crop(images, self._pad, np.random.default_rng([self._seed, epoch, step]))
+        if crops:
+            images = flip_and_crop(images, self._pad, *crops)
         if self._augmix:
             rng = np.random.default_rng([self._seed, epoch, step, 1])
             pixels = images.astype(np.float32) / 255
             images = np.stack([pixels, augmix(images, rng), augmix(images, rng)], axis=1)
         return images, labels
 
+    def plans(self, epoch):
+        """What the batches of an epoch are made of.
+
+        Args:
+            epoch: 0-based index.
+
+        Returns:
+            A list with a tuple for each batch: positions in the split and, if the batch is augmented, what
+            `crops` returns for it.
+        """
+        order = self._order(epoch)
+        return [self._plan(epoch, step, order) for step in range(self.steps)]
+
+    def _plan(self, epoch, step, order):
+        positions = order[step * self._batch_size : (step + 1) * self._batch_size]
+        if self._seed is None or not self._pad:
+            return (positions,)
+        return (
+            positions,
+            *crops(len(positions), self._pad, np.random.default_rng([self._seed, epoch, step])),
+        )
+
     def _order(self, epoch):
-        # Drawn anew for each batch: a millisecond, and no state that threads would share.
         count = len(self._split.labels)
         return (
             np.arange(count)
@@ -95,21 +129,34 @@ class Batches(keras.utils.PyDataset):
         )
 
 
-def flip_and_crop(images, pad, rng):
-    """Random left-right flip, then a random crop of the zero-padded image.
+def crops(count, pad, rng):
+    """Random positions of crops of padded images, and which of them are flipped.
+
+    Args:
+        count: Number of images.
+        pad: Black pixels added on each side.
+        rng: A `numpy.random.Generator`.
+
+    Returns:
+        `(top, left, flipped)`: two `(count,)` int64 arrays in [0, 2 pad], and `(count,)` bool.
+    """
+    top, left = rng.integers(0, 2 * pad + 1, (2, count))
+    return top, left, rng.random(count) < 0.5
+
+
+def flip_and_crop(images, pad, top, left, flipped):
+    """Crops of zero-padded images, flipped left-right after that where it is asked for.
 
     Args:
         images: `(n, height, width, channels)` uint8.
         pad: Black pixels added on each side.
-        rng: A `numpy.random.Generator`.
+        top, left, flipped: As `crops` returns them.
 
     Returns:
         Images of the same shape and dtype.
     """
     count, height, width, _ = images.shape
     padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    top, left = rng.integers(0, 2 * pad + 1, (2, count))
-    flipped = rng.random(count) < 0.5
     cropped = np.empty_like(images)
     for i in range(count):  # whole rows at a time: some ten times as fast as indexing every pixel
         crop = padded[i, top[i] : top[i] + height, left[i] : left[i] + width]

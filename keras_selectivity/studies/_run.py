@@ -2,22 +2,24 @@
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import check_absent
 from keras_selectivity._files import write_json
-from keras_selectivity._run_file import export_run
-from keras_selectivity._run_file import save_run
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._config import check_config
+from keras_selectivity.studies._setup import CONFIG
+from keras_selectivity.studies._setup import MODEL
+from keras_selectivity.studies._setup import RUN_FILE
+from keras_selectivity.studies._setup import build
+from keras_selectivity.studies._setup import finished
+from keras_selectivity.studies._setup import on_tensorflow
+from keras_selectivity.studies._setup import recipe_of
+from keras_selectivity.studies._setup import save
+from keras_selectivity.studies._setup import split_train
 
-_CONFIG = "config.json"
-MODEL = "model"
-# In place of the SavedModel where there is no TensorFlow
-RUN_FILE = "run.keras"
 _CHECKPOINTS = "checkpoints"
 
 
@@ -46,7 +48,7 @@ def execute(
         resume: Go on after the last whole epoch of an interrupted run, or start if there is none.
         overwrite: Start again, deleting what is there.
         strategy: `None`; `"mirrored"`, replicas on all GPUs of this machine; or `"multiworker"`, one
-            process a worker as `TF_CONFIG` says, all of which call this with the same arguments. Each
+            process a worker as `TFCONFIG` says, all of which call this with the same arguments. Each
             step is that of one device on the same batch, however many replicas share it.
         tensorboard: Folder for TensorBoard logs, in which the run gets a folder of its own.
         verbose: As in `keras.Model.fit`.
@@ -61,7 +63,7 @@ def execute(
     check_config(config)
     folder = Path(folder)
     if not resume:
-        check_absent(folder, overwrite, (_CONFIG, _CHECKPOINTS, RUN_FILE))
+        check_absent(folder, overwrite, (CONFIG, _CHECKPOINTS, RUN_FILE))
         shutil.rmtree(folder, ignore_errors=True)
     else:
         changed = changed_settings(config, folder)
@@ -76,7 +78,7 @@ def execute(
             (folder / RUN_FILE).unlink(missing_ok=True)
             return folder / MODEL
         if (folder / RUN_FILE).exists():
-            return _exported(folder)
+            return finished(folder)
 
     import keras
 
@@ -90,12 +92,13 @@ def execute(
     from keras_selectivity.training import tensorboard_logs
 
     scope, replicas, worker = replicate(strategy)
-    train, validation, test, classes = _data(datasets, config, data_dir)
+    data = datasets.load(config.dataset, data_dir)
+    train, validation = split_train(data.train, config)
     recipe = recipe_of(config)
     _check_shares(len(train.labels), recipe.batch_size, replicas)
     keras.utils.set_random_seed(config.seed)
     if config.deterministic:
-        if not _on_tensorflow():
+        if not on_tensorflow():
             raise InputError("deterministic needs the TensorFlow backend.")
         import tensorflow as tf
 
@@ -103,14 +106,14 @@ def execute(
     progress = restore(folder / _CHECKPOINTS)
     with scope:
         if progress is None:
-            model = _build(config, recipe, classes, train.images.shape[1:])
+            model = build(config, recipe, data.classes, train.images.shape[1:])
         else:
             model = load_checkpoint(folder / _CHECKPOINTS / progress["last"])
     exported = folder / MODEL
     if worker:  # all workers compute the same; what the others write is not kept
         folder = folder.with_name(f".{folder.name}.worker-{worker}")
     if progress is None:
-        write_json(folder / _CONFIG, config.to_dict())
+        write_json(folder / CONFIG, config.to_dict())
     done = progress["epochs"] if progress else 0
     validation_batches = datasets.Batches(validation, 500)
     monitor = SelectivityMonitor(
@@ -130,10 +133,10 @@ def execute(
             epochs=recipe.epochs,
             first_epoch=done,
             augmix=config.method == "augmix",
-            workers=1 if _on_tensorflow() else 4,
+            ahead=0 if on_tensorflow() else 2,
         )
         model.fit(
-            datasets.pipeline(batches) if _on_tensorflow() else batches,
+            datasets.pipeline(batches) if on_tensorflow() else batches,
             validation_data=validation_batches,
             epochs=recipe.epochs,
             initial_epoch=done,
@@ -143,7 +146,7 @@ def execute(
                 recipe.callback(),
                 monitor,
                 # For t95 alone; nothing is chosen by it.
-                AccuracyMonitor(datasets.Batches(test, 500)),
+                AccuracyMonitor(datasets.Batches(data.test, 500)),
                 checkpoint,
                 *tensorboard_logs(tensorboard, folder.name, config.to_dict()),
             ],
@@ -154,48 +157,10 @@ def execute(
         return exported
     progress = checkpoint.progress
     best = load_checkpoint(folder / _CHECKPOINTS / progress["best"])
-    save_run(
-        best,
-        folder / RUN_FILE,
-        seed=config.seed,
-        history=progress["history"],
-        protocol=protocol(config, progress["best_epoch"], len(train.labels), len(validation.labels)),
-    )
+    counts = (len(train.labels), len(validation.labels))
+    save(best, folder, config, progress["history"], progress["best_epoch"], *counts)
     shutil.rmtree(folder / _CHECKPOINTS)
-    return _exported(folder)
-
-
-def _on_tensorflow():
-    import keras
-
-    return keras.backend.backend() == "tensorflow"
-
-
-def protocol(config, best_epoch, trained_on, validated_on):
-    """How a network was trained, for its `run.json`."""
-    import keras
-
-    recipe = recipe_of(config)
-    return {
-        **config.to_dict(),
-        "milestones": list(recipe.milestones),
-        "momentum": recipe.momentum,
-        "l2": recipe.l2,
-        "samples_trained_on": trained_on,
-        "samples_validated_on": validated_on,
-        "best_epoch": best_epoch,
-        "selection": "highest validation accuracy, earliest epoch",
-        "trained_on_backend": keras.backend.backend(),
-    }
-
-
-def _exported(folder):
-    """The SavedModel of a finished training, or its file where there is no TensorFlow."""
-    if not _on_tensorflow():
-        return folder / RUN_FILE
-    export_run(folder / RUN_FILE, folder / MODEL)
-    (folder / RUN_FILE).unlink()
-    return folder / MODEL
+    return finished(folder)
 
 
 def _check_shares(samples, batch_size, replicas):
@@ -212,7 +177,7 @@ def changed_settings(config, folder):
     Raises:
         DamagedError: The record of the folder's configuration is damaged.
     """
-    path = Path(folder) / _CONFIG
+    path = Path(folder) / CONFIG
     if not path.exists():
         return []
     try:
@@ -230,63 +195,3 @@ def epochs_done(folder):
         return json.loads((Path(folder) / _CHECKPOINTS / "progress.json").read_text())["epochs"]
     except (OSError, ValueError, KeyError):
         return 0
-
-
-def _data(datasets, config, data_dir):
-    data = datasets.load(config.dataset, data_dir)
-    train, validation = datasets.hold_out(data.train, config.validation_per_class, config.seed)
-    if config.train_samples is not None:
-        train = datasets.subset(train, config.train_samples, config.seed)
-    return train, validation, data.test, data.classes
-
-
-def recipe_of(config):
-    """The `Recipe` that a configuration declares."""
-    from keras_selectivity.training import Recipe
-
-    recipe = Recipe(
-        epochs=config.epochs,
-        batch_size=config.batch_size,
-        learning_rate=config.learning_rate,
-        milestones=Recipe().shortened(config.epochs).milestones,
-        pad=config.pad,
-    )
-    return recipe if config.milestones is None else replace(recipe, milestones=tuple(config.milestones))
-
-
-def _build(config, recipe, classes, input_shape):
-    import keras
-
-    from keras_selectivity import networks
-    from keras_selectivity.training import regularize
-
-    network = getattr(networks, config.network)(
-        classes=classes, input_shape=tuple(input_shape), negative_slope=config.negative_slope
-    )
-    model = regularize(
-        network,
-        config.alpha,
-        metric=config.metric,
-        layers=config.layers,
-        warmup_epochs=config.warmup_epochs,
-        method=_method(config),
-        micro_batch=config.micro_batch,
-    )
-    model.compile(
-        optimizer=recipe.optimizer(),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-    )
-    return model
-
-
-def _method(config):
-    from keras_selectivity.training import Adversarial
-    from keras_selectivity.training import AugMixConsistency
-
-    if config.method == "plain":
-        return None
-    if config.method == "augmix":
-        return AugMixConsistency()
-    epsilon = config.epsilon or (4 if config.dataset.startswith("tiny_imagenet") else 8) / 255
-    return Adversarial(epsilon, steps=7 if config.method == "pgd" else 1)

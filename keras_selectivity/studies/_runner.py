@@ -12,6 +12,7 @@ from pathlib import Path
 
 import filelock
 
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity.studies._pairs import compare_runs
@@ -33,6 +34,8 @@ def run_study(
     workers=None,
     ray=None,
     retries=2,
+    together=None,
+    minutes=None,
     accept_change=False,
     data_dir=None,
     verbose=2,
@@ -54,6 +57,9 @@ def run_study(
             run's training data: take 1 for more than a dozen runs.
         ray: Address of a Ray cluster, or `""` to start one here. Defaults to none.
         retries: How often a run is started again whose process was killed (with workers or Ray).
+        together: Number of runs to train in one program on JAX, see `train_together`; nothing is
+            measured then. Defaults to one run after the other.
+        minutes: With `together`, time after which to save and stop.
         accept_change: Go on though the study file has changed, see `RunsFolder.register`.
         data_dir: Where prepared data sets lie.
         verbose: As in `keras.Model.fit`.
@@ -61,7 +67,7 @@ def run_study(
 
     Returns:
         Path of the results: one measurement a row, see `read_results`. Rows with an `epoch` (0-based)
-        are the training history. `None` if no run is done, or with `only`.
+        are the training history. `None` if no run is done, with `only`, or with `together`.
 
     Raises:
         InputError: `only` names no run, the folder belongs to another study, Ray is not installed, or
@@ -77,6 +83,17 @@ def run_study(
     options = {name: value for name, value in {**options, "data_dir": data_dir}.items() if value is not None}
     for name in {"data_dir", "tensorboard"} & set(options):
         options[name] = os.path.abspath(options[name])
+    if minutes is not None and together is None:
+        raise InputError("minutes is for runs that are trained together.")
+    if together is not None:
+        from keras_selectivity.studies._train_together import train_together
+
+        whole_number("together", together, 1)
+        left = train_together(
+            study, folder, names, together, minutes=minutes, data_dir=data_dir, verbose=verbose
+        )
+        print(f"{len(names) - left} of {len(names)} runs are trained", flush=True)
+        return None
     if ray is not None:
         from keras_selectivity.studies._ray import run_on_ray
 

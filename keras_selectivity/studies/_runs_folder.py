@@ -9,10 +9,10 @@ import filelock
 from keras_selectivity import __version__
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import write_json
-from keras_selectivity.studies._run import MODEL
-from keras_selectivity.studies._run import RUN_FILE
 from keras_selectivity.studies._run import changed_settings
 from keras_selectivity.studies._run import epochs_done
+from keras_selectivity.studies._setup import MODEL
+from keras_selectivity.studies._setup import RUN_FILE
 
 ROWS = "rows.parquet"
 PAIRS = "pairs.parquet"

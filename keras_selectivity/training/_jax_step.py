@@ -1,5 +1,7 @@
 """The training and evaluation step of `SelectivityModel` on JAX: functions of all its state."""
 
+import functools
+
 import jax
 import keras
 
@@ -52,17 +54,19 @@ def test_step(model, state, data):
     return logs, (trainable, fixed, _values(scope, model.metrics_variables))
 
 
+def unit_means(model, trainable, fixed, x):
+    """`model.unit_means` with these values of the model's variables."""
+    with _scope(model, trainable, fixed, ()):
+        return model.unit_means(x)
+
+
 def compiled_unit_means(model):
     """`model.unit_means`, compiled; the weights are arguments, so that it follows them."""
-
-    @jax.jit
-    def unit_means(trainable, fixed, x):
-        with _scope(model, trainable, fixed, ()):
-            return model.unit_means(x)
+    function = jax.jit(functools.partial(unit_means, model))
 
     def current(x):
         state = (model.trainable_variables, model.non_trainable_variables)
-        return unit_means(*([variable.value for variable in part] for part in state), x)
+        return function(*([variable.value for variable in part] for part in state), x)
 
     return current
 

@@ -55,28 +55,45 @@ class SelectivityMonitor(keras.callbacks.Callback):
         self._unit_means = self.model.compiled_unit_means()
 
     def on_epoch_end(self, epoch, logs=None):
-        taps = self.model.taps
-        statistics = ClassStatistics(self.model.classes, sum(t.units for t in taps))
         # By index, since a keras.utils.PyDataset does not end when it is iterated over.
         indexed = isinstance(self.dataset, keras.utils.PyDataset)
         batches = (self.dataset[i] for i in range(len(self.dataset))) if indexed else self.dataset
-        for inputs, labels in batches:
-            means = self._unit_means(inputs)
-            statistics.update(
-                np.concatenate([np.asarray(means[t.name]) for t in taps], axis=1), np.asarray(labels)
-            )
-        shifted = np.concatenate([np.full(t.units, t.shift) for t in taps])
-        units = statistics.selectivity(shifted)
-        ends = np.cumsum([t.units for t in taps])
-        layers = [float(part.mean()) for part in np.split(units, ends[:-1])]
-        for tap, value in zip(taps, layers, strict=True):
-            logs[f"{self.prefix}/{tap.name}"] = value
-        logs[f"{self.prefix}/mean"] = float(np.mean(layers))
-        self.preferred_classes.append(statistics.preferred_class)
-        changed = np.diff(self.preferred_classes[-2:], axis=0) != 0
-        # A log must be there in every epoch: CSV files take their columns from the first.
-        logs[f"{self.prefix}/preferred_changed"] = float(changed.mean()) if changed.size else 0.0
-        logs[f"{self.prefix}/preferred_changed_once"] = preferred_class_changes(self.preferred_classes)[0]
+        names = [tap.name for tap in self.model.taps]
+
+        def means(inputs):
+            found = self._unit_means(inputs)
+            return np.concatenate([np.asarray(found[name]) for name in names], axis=1)
+
+        measured = ((means(inputs), labels) for inputs, labels in batches)
+        found = monitored(self.model.taps, self.model.classes, measured, self.preferred_classes)
+        logs.update({f"{self.prefix}/{name}": value for name, value in found.items()})
+
+
+def monitored(taps, classes, batches, preferred_classes):
+    """What `SelectivityMonitor` adds to the logs of an epoch, without its prefix.
+
+    Args:
+        taps: The `Tapped` layers.
+        classes: Number of classes.
+        batches: Iterable of `(unit means, integer labels)`, the units of all layers side by side.
+        preferred_classes: List of each epoch's preferred classes so far, to which this epoch's are added.
+
+    Returns:
+        Dict, name -> float.
+    """
+    statistics = ClassStatistics(classes, sum(tap.units for tap in taps))
+    for means, labels in batches:
+        statistics.update(means, np.asarray(labels))
+    units = statistics.selectivity(np.concatenate([np.full(tap.units, tap.shift) for tap in taps]))
+    layers = np.split(units, np.cumsum([tap.units for tap in taps])[:-1])
+    found = {tap.name: float(part.mean()) for tap, part in zip(taps, layers, strict=True)}
+    found["mean"] = float(np.mean(list(found.values())))
+    preferred_classes.append(statistics.preferred_class)
+    changed = np.diff(preferred_classes[-2:], axis=0) != 0
+    # A log must be there in every epoch: CSV files take their columns from the first.
+    found["preferred_changed"] = float(changed.mean()) if changed.size else 0.0
+    found["preferred_changed_once"] = preferred_class_changes(preferred_classes)[0]
+    return found
 
 
 class AccuracyMonitor(keras.callbacks.Callback):

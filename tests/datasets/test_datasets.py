@@ -72,7 +72,8 @@ def test_impossible_splits(shapes, call, message):
 
 def test_flip_and_crop_against_a_loop():
     images = np.random.default_rng(0).integers(0, 256, (20, 6, 5, 3), np.uint8)
-    result = datasets.flip_and_crop(images, 2, np.random.default_rng(1))
+    crops = datasets.crops(20, 2, np.random.default_rng(1))
+    result = datasets.flip_and_crop(images, 2, *crops)
     rng = np.random.default_rng(1)
     offsets, flips = rng.integers(0, 5, (2, 20, 1)), rng.random(20) < 0.5
     assert 0 < flips.sum() < 20
@@ -166,6 +167,10 @@ def test_pipeline_yields_the_batches_in_order(shapes, augmix):
     part = shapes.train.take(np.arange(70))
     batches = datasets.Batches(part, 16, seed=3, epochs=4, first_epoch=1, augmix=augmix)
     found = list(datasets.pipeline(batches).as_numpy_iterator())
+    ahead = datasets.Batches(part, 16, seed=3, epochs=4, first_epoch=1, augmix=augmix, ahead=3)
+    for index in (0, 0, 1, 2, 5, 14, 0):  # in any order
+        for one, other in zip(ahead[index], batches[index], strict=True):
+            np.testing.assert_array_equal(one, other)
     assert len(found) == len(batches) == int(datasets.pipeline(batches).cardinality()) == 15
     for index, (images, labels) in enumerate(found):
         expected_images, expected_labels = batches[index]

@@ -1,0 +1,124 @@
+"""What every training of a run begins and ends with: its data, recipe and network, and the files it leaves."""
+
+from dataclasses import replace
+
+from keras_selectivity._run_file import export_run
+from keras_selectivity._run_file import save_run
+
+CONFIG = "config.json"
+MODEL = "model"
+# In place of the SavedModel where there is no TensorFlow
+RUN_FILE = "run.keras"
+
+
+def on_tensorflow():
+    """Whether Keras runs on TensorFlow."""
+    import keras
+
+    return keras.backend.backend() == "tensorflow"
+
+
+def split_train(split, config):
+    """The samples that a run trains on, and those that it holds out.
+
+    Args:
+        split: The training `Split` of its data set.
+        config: A `RunConfig`.
+
+    Returns:
+        `(train, validation)`, as new splits.
+    """
+    from keras_selectivity import datasets
+
+    train, validation = datasets.hold_out(split, config.validation_per_class, config.seed)
+    if config.train_samples is not None:
+        train = datasets.subset(train, config.train_samples, config.seed)
+    return train, validation
+
+
+def recipe_of(config):
+    """The `Recipe` that a configuration declares."""
+    from keras_selectivity.training import Recipe
+
+    recipe = Recipe(
+        epochs=config.epochs,
+        batch_size=config.batch_size,
+        learning_rate=config.learning_rate,
+        milestones=Recipe().shortened(config.epochs).milestones,
+        pad=config.pad,
+    )
+    return recipe if config.milestones is None else replace(recipe, milestones=tuple(config.milestones))
+
+
+def build(config, recipe, classes, input_shape):
+    """The compiled `SelectivityModel` of a run."""
+    import keras
+
+    from keras_selectivity import networks
+    from keras_selectivity.training import regularize
+
+    network = getattr(networks, config.network)(
+        classes=classes, input_shape=tuple(input_shape), negative_slope=config.negative_slope
+    )
+    model = regularize(
+        network,
+        config.alpha,
+        metric=config.metric,
+        layers=config.layers,
+        warmup_epochs=config.warmup_epochs,
+        method=_method(config),
+        micro_batch=config.micro_batch,
+    )
+    model.compile(
+        optimizer=recipe.optimizer(),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def _method(config):
+    from keras_selectivity.training import Adversarial
+    from keras_selectivity.training import AugMixConsistency
+
+    if config.method == "plain":
+        return None
+    if config.method == "augmix":
+        return AugMixConsistency()
+    epsilon = config.epsilon or (4 if config.dataset.startswith("tiny_imagenet") else 8) / 255
+    return Adversarial(epsilon, steps=7 if config.method == "pgd" else 1)
+
+
+def save(model, folder, config, history, best_epoch, trained_on, validated_on):
+    """Writes the trained network of a run with the record of its training.
+
+    Args:
+        model: The `SelectivityModel` to keep.
+        folder: Folder of the run, a `Path`.
+        config: Its `RunConfig`.
+        history: Dict, log -> value by epoch.
+        best_epoch: 0-based epoch of the weights.
+        trained_on, validated_on: Numbers of samples.
+    """
+    recipe = recipe_of(config)
+    protocol = {
+        **config.to_dict(),
+        "milestones": list(recipe.milestones),
+        "momentum": recipe.momentum,
+        "l2": recipe.l2,
+        "samples_trained_on": trained_on,
+        "samples_validated_on": validated_on,
+        "best_epoch": best_epoch,
+        "selection": "highest validation accuracy, earliest epoch",
+        "trained_on_backend": "tensorflow" if on_tensorflow() else "jax",
+    }
+    save_run(model, folder / RUN_FILE, seed=config.seed, history=history, protocol=protocol)
+
+
+def finished(folder):
+    """The SavedModel of a finished training, or its file where there is no TensorFlow."""
+    if not on_tensorflow():
+        return folder / RUN_FILE
+    export_run(folder / RUN_FILE, folder / MODEL)
+    (folder / RUN_FILE).unlink()
+    return folder / MODEL

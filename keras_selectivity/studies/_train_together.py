@@ -1,0 +1,229 @@
+"""Runs of a study that differ in seed and alpha alone, trained in one program on JAX, in pieces of limited time."""
+
+import hashlib
+import json
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from keras_selectivity._errors import DamagedError
+from keras_selectivity._errors import InputError
+from keras_selectivity._files import whole_file
+from keras_selectivity._files import write_json
+from keras_selectivity.studies._setup import CONFIG
+from keras_selectivity.studies._setup import MODEL
+from keras_selectivity.studies._setup import RUN_FILE
+from keras_selectivity.studies._setup import build
+from keras_selectivity.studies._setup import on_tensorflow
+from keras_selectivity.studies._setup import recipe_of
+from keras_selectivity.studies._setup import save
+from keras_selectivity.studies._setup import split_train
+
+_SAVE_EVERY = 60.0  # Seconds between checkpoints
+
+
+def train_together(study, folder, names, together, *, minutes=None, data_dir=None, verbose=2):
+    """Trains runs of a study, several in one program, and leaves a `run.keras` in the folder of each.
+
+    Interrupted trainings go on after the last epoch that was saved, whether a process was killed or its
+    time was over.
+
+    Args:
+        study: A `Study`.
+        folder: A `RunsFolder` that the study is registered in.
+        names: Names of the runs.
+        together: Most runs in one program.
+        minutes: Time after which to save and stop; `None` for none. An epoch that would not end in time
+            is not begun, but one is always done.
+        data_dir: Where prepared data sets lie.
+        verbose: 0 shows no progress.
+
+    Returns:
+        Number of runs that are not trained yet.
+
+    Raises:
+        InputError: The backend is not JAX, or a run has a method that cannot be trained together.
+    """
+    if on_tensorflow():
+        raise InputError("Runs are trained together on JAX. Set KERAS_BACKEND=jax.")
+    start = time.monotonic()
+    deadline = None if minutes is None else start + 60 * minutes
+    waiting = [name for name in names if not _trained(folder.path / name)]
+    for group in _groups(study, waiting, together):
+        if deadline is not None and time.monotonic() > deadline:
+            break
+        _Group(study, folder, group, data_dir, verbose).train(deadline)
+    return sum(not _trained(folder.path / name) for name in names)
+
+
+def _trained(folder):
+    return (folder / RUN_FILE).exists() or (folder / MODEL).exists()
+
+
+def _groups(study, names, together):
+    """Names of runs that differ in seed and alpha alone, in lists of at most `together`."""
+    same = {}
+    for name in names:
+        config = study.runs[name]
+        if config.method == "augmix":
+            raise InputError(
+                f"{name}: AugMix makes its views on the host; train it alone, without --together."
+            )
+        same.setdefault(replace(config, alpha=0.0, seed=0), []).append(name)
+    return [group[i : i + together] for group in same.values() for i in range(0, len(group), together)]
+
+
+class _Group:
+    """Runs of one program: their data, their state, and what is on disk of them."""
+
+    def __init__(self, study, folder, names, data_dir, verbose):
+        from keras_selectivity import datasets
+
+        self.names, self.folder, self.verbose = names, folder, verbose
+        self.configs = [study.runs[name] for name in names]
+        self.config, self.recipe = self.configs[0], recipe_of(self.configs[0])
+        digest = hashlib.sha256(json.dumps([c.to_dict() for c in self.configs]).encode()).hexdigest()[:12]
+        self.path = folder.path / "_state" / f"together-{digest}.npz"
+        self.data = datasets.load(self.config.dataset, data_dir)
+        # All images lie on the device once; a split is its positions among them.
+        labels = self.data.train.labels
+        everything = datasets.Split(np.arange(len(labels)), labels)
+        parts = [split_train(everything, config) for config in self.configs]
+        self.train_positions = [train.images for train, _ in parts]
+        self.validation = np.stack([validation.images for _, validation in parts])
+        self.batches = [
+            datasets.Batches(train, self.recipe.batch_size, seed=config.seed, pad=self.recipe.pad)
+            for config, (train, _) in zip(self.configs, parts, strict=True)
+        ]
+
+    def train(self, deadline):
+        """Trains until all epochs are done or the next would end after the deadline."""
+        import keras
+
+        from keras_selectivity.training import Together
+
+        models = []
+        for config in self.configs:
+            keras.utils.set_random_seed(config.seed)
+            models.append(build(config, self.recipe, self.data.classes, self.data.train.images.shape[1:]))
+        self.taps, alphas = models[0].taps, [model.alpha for model in models]
+        self.alphas = [(lambda _, a=a: a) if isinstance(a, float) else a for a in alphas]
+        images = np.asarray(self.data.train.images)
+        program = Together(models, images, self.data.train.labels, self.recipe.pad)
+        progress = self._restore(program)
+        saved, durations = time.monotonic(), []
+        while progress["epochs"] < self.recipe.epochs:
+            began = time.monotonic()
+            # The first epoch of a process compiles: it is always begun, and counts only until there is another.
+            if deadline is not None and durations and began + max(durations[1:] or durations) > deadline:
+                break
+            self._epoch(program, progress)
+            durations.append(time.monotonic() - began)
+            if time.monotonic() - saved > _SAVE_EVERY:
+                self._save(program, progress)
+                saved = time.monotonic()
+        self._save(program, progress)
+        if progress["epochs"] == self.recipe.epochs:
+            self._finish(program, progress)
+        elif self.verbose:
+            print(f"{progress['epochs']}/{self.recipe.epochs} epochs are done; the time is over", flush=True)
+
+    def _epoch(self, program, progress):
+        from keras_selectivity.training import monitored
+
+        epoch = progress["epochs"]
+        plans = [
+            [(mine[positions], *crops) for positions, *crops in batches.plans(epoch)]
+            for mine, batches in zip(self.train_positions, self.batches, strict=True)
+        ]
+        alphas = [alpha(epoch) for alpha in self.alphas]
+        logs = program.train_epoch(plans, alphas, self.recipe.learning_rate_at(epoch))
+        labels = self.data.train.labels
+        found = program.evaluate(self.data.train.images, labels, self.validation)
+        logs |= {f"val_{name}": values for name, values in found.items()}
+        logs["learning_rate"] = np.full(len(self.names), self.recipe.learning_rate_at(epoch))
+        means = program.unit_means(self.validation)
+        for number, preferred in enumerate(progress["preferred"]):
+            measured = [(means[number], labels[self.validation[number]])]
+            for name, value in monitored(self.taps, self.data.classes, measured, preferred).items():
+                logs.setdefault(f"val_selectivity/{name}", np.empty(len(self.names)))[number] = value
+            preferred[-1] = [int(k) for k in preferred[-1]]
+        logs["test_accuracy"] = program.evaluate(self.data.test.images, self.data.test.labels)["accuracy"]
+        better = logs["val_accuracy"] > progress["best"] if epoch else np.ones(len(self.names), bool)
+        weights = program.weights()
+        for part, best in zip(weights, progress["weights"] or weights, strict=True):
+            for now, before in zip(part, best, strict=True):
+                now[~better] = before[~better]
+        progress["weights"] = weights
+        progress["best"] = np.where(better, logs["val_accuracy"], progress["best"])
+        progress["best_epoch"] = np.where(better, epoch, progress["best_epoch"])
+        for name, values in logs.items():
+            progress["history"].setdefault(name, []).append([_finite(value) for value in values])
+        progress["epochs"] = epoch + 1
+        if self.verbose:
+            losses = ", ".join(f"{a:.0%}" for a in logs["val_accuracy"])
+            print(f"epoch {epoch + 1}/{self.recipe.epochs}: validation accuracy {losses}", flush=True)
+
+    def _restore(self, program):
+        count = len(self.names)
+        progress = {
+            "epochs": 0,
+            "history": {},
+            "preferred": [[] for _ in range(count)],
+            "best": np.full(count, -np.inf),
+            "best_epoch": np.zeros(count, int),
+            "weights": None,
+        }
+        if not self.path.exists():
+            return progress
+        try:
+            with np.load(self.path, allow_pickle=False) as file:
+                program.state = _unpack(file, "state", program.state)
+                progress["weights"] = _unpack(file, "weights", program.state[:2])
+                progress |= {name: file[name] for name in ("best", "best_epoch")}
+                told = json.loads(bytes(file["told"]).decode())
+        except (ValueError, OSError, KeyError, EOFError) as error:
+            raise DamagedError(
+                f"{self.path} is damaged ({error}). Delete it to begin its runs again."
+            ) from error
+        return progress | told
+
+    def _save(self, program, progress):
+        told = {name: progress[name] for name in ("epochs", "history", "preferred")}
+        arrays = {
+            **_packed("state", program.state),
+            **_packed("weights", progress["weights"]),
+            "best": progress["best"],
+            "best_epoch": progress["best_epoch"],
+            "told": np.frombuffer(json.dumps(told).encode(), np.uint8),
+        }
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(self.path) as temporary:
+            np.savez(temporary, **arrays)
+
+    def _finish(self, program, progress):
+        for number, (name, config) in enumerate(zip(self.names, self.configs, strict=True)):
+            model = program.put(progress["weights"], number)
+            model.alpha = config.alpha if config.warmup_epochs == 0 else self.alphas[number]
+            run = self.folder.path / name
+            write_json(run / CONFIG, config.to_dict())
+            history = {
+                log: [values[number] for values in epochs] for log, epochs in progress["history"].items()
+            }
+            counts = (len(self.train_positions[number]), self.validation.shape[1])
+            save(model, run, config, history, int(progress["best_epoch"][number]), *counts)
+            self.folder.note(name, state="trained")
+        self.path.unlink()
+
+
+def _packed(kind, parts):
+    return {f"{kind}/{p}/{n}": np.asarray(v) for p, part in enumerate(parts) for n, v in enumerate(part)}
+
+
+def _unpack(file, kind, like):
+    return tuple([file[f"{kind}/{p}/{n}"] for n in range(len(part))] for p, part in enumerate(like))
+
+
+def _finite(value):
+    return float(value) if np.isfinite(value) else None

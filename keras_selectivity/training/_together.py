@@ -1,0 +1,161 @@
+"""Many replicates of a network trained in one program: `vmap` over seeds and alphas. JAX only."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from keras_selectivity.training import _jax_step
+
+
+class Together:
+    """Replicates of one compiled `SelectivityModel`, each with its own weights, alpha, order and augmentation.
+
+    What a replicate learns is what it would learn alone, up to the rounding of differently ordered sums.
+    The images lie on the device once for all replicates and are cropped there.
+
+    Args:
+        models: A compiled `SelectivityModel` for each replicate, equal but for weights and alpha. The first
+            is the program; of all of them the weights are read.
+        images: `(n, height, width, 3)` uint8: all images that any replicate trains on.
+        labels: `(n,)` integers.
+        pad: Padding of the crops, in pixels.
+
+    Attributes:
+        state: `(trainable, non-trainable, optimizer)`, lists of arrays with a leading axis of replicates.
+    """
+
+    def __init__(self, models, images, labels, pad):
+        model = models[0]
+        for each in models:
+            each._symbolic_build(data_batch=(images[:2] / np.float32(255), labels[:2]))
+        # A program without the regulariser would not do for the others; an alpha of 0 times it is nothing.
+        model.alpha = model.alpha or 1.0
+        self._model = model
+        self._count = len(models)
+        self._images, self._labels, self._pad = jnp.asarray(images), jnp.asarray(labels), pad
+        parts = [(m.trainable_variables, m.non_trainable_variables, m.optimizer.variables) for m in models]
+        self.state = tuple(
+            [jnp.stack([jnp.asarray(v) for v in same]) for same in zip(*part, strict=True)]
+            for part in zip(*parts, strict=True)
+        )
+        model.reset_metrics()
+        self._no_metrics = [jnp.stack([jnp.asarray(v)] * self._count) for v in model.metrics_variables]
+        self._train = jax.jit(self._train_steps, donate_argnums=0)
+        self._test = jax.jit(jax.vmap(self._test_step, in_axes=(0, 0, None, None, 0)))
+        self._unit_means = jax.jit(jax.vmap(self._means, in_axes=(0, 0, 0)))
+
+    def train_epoch(self, plans, alphas, learning_rate):
+        """Trains all replicates for an epoch.
+
+        Args:
+            plans: For each replicate what `Batches.plans` yields, as a list, with positions among `images`.
+            alphas: Alpha of each replicate.
+            learning_rate: Learning rate of all.
+
+        Returns:
+            Dict, log -> `(replicates,)` array.
+        """
+        trainable, fixed, optimizer = self.state
+        self._set(fixed, self._model.non_trainable_variables, self._model.alpha_variable, alphas)
+        rate = np.full(self._count, learning_rate)
+        self._set(optimizer, self._model.optimizer.variables, self._model.optimizer.learning_rate, rate)
+        state = (trainable, fixed, optimizer, self._no_metrics)
+        steps = [_stacked(step) for step in zip(*plans, strict=True)]
+        whole = [step for step in steps if step[0].shape == steps[0][0].shape]
+        logs = None
+        for part in (whole, steps[len(whole) :]):  # all batches of the same size, then a smaller last one
+            if part:
+                state, logs = self._train(_copied(state), _stacked(part))
+        self.state = state[:3]
+        return {name: np.asarray(value) for name, value in logs.items()}
+
+    def evaluate(self, images, labels, positions=None, batch_size=500):
+        """Logs of all replicates in inference mode.
+
+        Args:
+            images, labels: Arrays as in the constructor.
+            positions: `(replicates, m)`: which of them each replicate is evaluated on. Defaults to all.
+            batch_size: Images at a time, of every replicate.
+
+        Returns:
+            Dict, log -> `(replicates,)` array.
+        """
+        if positions is None:
+            positions = np.broadcast_to(np.arange(len(labels)), (self._count, len(labels)))
+        metrics, logs = self._no_metrics, None
+        images, labels = jnp.asarray(images), jnp.asarray(labels)
+        for start in range(0, positions.shape[1], batch_size):
+            part = positions[:, start : start + batch_size]
+            logs, metrics = self._test(self.state[:2], metrics, images, labels, part)
+        return {name: np.asarray(value) for name, value in logs.items()}
+
+    def unit_means(self, positions, batch_size=500):
+        """Unit means in inference mode: `(replicates, m, units)` float32, the units of all layers in order.
+
+        Args:
+            positions: `(replicates, m)` positions among `images`.
+            batch_size: Images at a time, of every replicate.
+        """
+        starts = range(0, positions.shape[1], batch_size)
+        found = [self._unit_means(*self.state[:2], positions[:, s : s + batch_size]) for s in starts]
+        return np.concatenate([np.asarray(part) for part in found], axis=1)
+
+    def weights(self):
+        """Copies of trainable and non-trainable arrays, each with a leading axis of replicates."""
+        return [[np.array(value) for value in part] for part in self.state[:2]]
+
+    def put(self, weights, replicate):
+        """Puts what `weights` returned for one replicate into the program's model, and returns that model."""
+        variables = (self._model.trainable_variables, self._model.non_trainable_variables)
+        for part, values in zip(variables, weights, strict=True):
+            for variable, value in zip(part, values, strict=True):
+                variable.assign(value[replicate])
+        return self._model
+
+    def _train_steps(self, state, plan):
+        def step(state, plan):
+            logs, state = jax.vmap(self._train_step)(state, plan)
+            return state, logs
+
+        state, logs = jax.lax.scan(step, state, plan)
+        return state, {name: value[-1] for name, value in logs.items()}
+
+    def _train_step(self, state, plan):
+        positions, *crops = plan
+        images = self._images[positions]
+        if crops:
+            images = jax.vmap(lambda *each: _crop(*each, self._pad))(images, *crops)
+        data = (images.astype(jnp.float32) / 255, self._labels[positions])
+        return _jax_step.train_step(self._model, state, data)
+
+    def _test_step(self, weights, metrics, images, labels, positions):
+        data = (images[positions].astype(jnp.float32) / 255, labels[positions])
+        logs, state = _jax_step.test_step(self._model, (*weights, metrics), data)
+        return logs, state[2]
+
+    def _means(self, trainable, fixed, positions):
+        pixels = self._images[positions].astype(jnp.float32) / 255
+        means = _jax_step.unit_means(self._model, trainable, fixed, pixels)
+        return jnp.concatenate([means[tap.name] for tap in self._model.taps], axis=1)
+
+    @staticmethod
+    def _set(values, variables, variable, value):
+        """Replaces the values of one variable in a list of those of all."""
+        index = next(i for i, other in enumerate(variables) if other is variable)
+        values[index] = jnp.asarray(value, values[index].dtype)
+
+
+def _stacked(items):
+    return jax.tree.map(lambda *values: np.stack(values), *items)
+
+
+def _copied(state):
+    """A state whose arrays may be overwritten; those of the metrics are needed again."""
+    *rest, metrics = state
+    return (*rest, [jnp.array(value) for value in metrics])
+
+
+def _crop(image, top, left, flipped, pad):
+    padded = jnp.pad(image, ((pad, pad), (pad, pad), (0, 0)))
+    crop = jax.lax.dynamic_slice(padded, (top, left, 0), image.shape)
+    return jnp.where(flipped, crop[:, ::-1], crop)

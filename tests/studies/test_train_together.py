@@ -1,0 +1,113 @@
+"""Replicates trained in one JAX program learn what they learn alone, and survive being stopped."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import keras_selectivity as ks
+from keras_selectivity import _run_file
+from keras_selectivity.studies import read_study
+from keras_selectivity.studies import run_study
+from keras_selectivity.studies._train_together import _groups
+
+ROOT = Path(__file__).parents[2]
+STUDY = """
+[study]
+name = "tiny"
+title = "t"
+description = "d"
+[grid]
+alphas = [-2.0, 0.0]
+seeds = [0, 5]
+[run]
+dataset = "shapes"
+network = "resnet8"
+epochs = 3
+milestones = [2]
+learning_rate = 0.003
+batch_size = 40
+train_samples = 100
+validation_per_class = 5
+warmup_epochs = 2
+"""
+RUNS = ["alpha-2_seed0", "alpha+0_seed5"]  # also trained alone
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX")
+
+
+def on_jax(study, runs, *more):
+    command = [sys.executable, "-m", "keras_selectivity.cli", "study", "run", study, "--runs", runs, *more]
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
+    return subprocess.run([str(c) for c in command], env=environment, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module", name="trained")
+def _trained(tmp_path_factory):
+    """The study trained together in pieces, and the same runs trained alone."""
+    folder = tmp_path_factory.mktemp("together")
+    study = folder / "study.toml"
+    study.write_text(STUDY)
+    # No time at all: an epoch for each start.
+    stopped = on_jax(study, folder / "together", "--together", 4, "--minutes", 0.0001)
+    assert stopped.returncode == 0, stopped.stderr
+    whole = on_jax(study, folder / "together", "--together", 4)
+    assert whole.returncode == 0, whole.stderr
+    alone = on_jax(study, folder / "alone", "--only", ",".join(RUNS))
+    assert alone.returncode == 0, alone.stderr
+    return folder, stopped.stdout, whole.stdout
+
+
+@pytest.mark.slow
+def test_stopped_in_time_and_went_on(trained):
+    _, stopped, whole = trained
+    assert "1/3 epochs are done; the time is over" in stopped and "0 of 4 runs are trained" in stopped
+    assert "epoch 1/3" in stopped and "epoch 2/3" not in stopped
+    assert "epoch 2/3" in whole and "epoch 1/3" not in whole
+    assert "4 of 4 runs are trained" in whole
+    assert not list((trained[0] / "together" / "_state").glob("together-*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("run", RUNS)
+def test_a_replicate_learns_what_it_learns_alone(trained, run):
+    files = [trained[0] / way / run / "run.keras" for way in ("together", "alone")]
+    models = [keras.saving.load_model(file) for file in files]
+    for found, expected in zip(*(model.weights for model in models), strict=True):
+        if "seed_generator" not in found.path:
+            np.testing.assert_allclose(found, expected, atol=1e-4, err_msg=found.path)
+    together, alone = map(_run_file.read_record, files)
+    assert together["protocol"] == alone["protocol"] and together["seed"] == alone["seed"]
+    assert together["history"].keys() == alone["history"].keys()
+    for log, values in alone["history"].items():
+        # An image whose two best classes are nearly equal may fall on either side.
+        tolerance = 0.021 if "accuracy" in log or "preferred" in log else 5e-4
+        np.testing.assert_allclose(together["history"][log], values, atol=tolerance, err_msg=log)
+    assert models[0].get_config()["alpha"] == models[1].get_config()["alpha"]
+
+
+def test_runs_go_together_if_seed_and_alpha_alone_differ(tmp_path):
+    (tmp_path / "study.toml").write_text(
+        STUDY + "[[arms]]\nname = 'b'\nmetric = 'discriminability'\nalphas = [1.0]\n"
+    )
+    study = read_study(tmp_path / "study.toml")
+    assert _groups(study, list(study.runs), 3) == [
+        ["alpha-2_seed0", "alpha+0_seed0", "alpha-2_seed5"], ["alpha+0_seed5"], ["b_alpha+1_seed0", "b_alpha+1_seed5"]
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_what_cannot_be_trained_together_is_refused(tmp_path):
+    study = tmp_path / "study.toml"
+    study.write_text(STUDY.replace("warmup_epochs = 2", 'method = "augmix"'))
+    found = on_jax(study, tmp_path / "runs", "--together", 2)
+    assert found.returncode == 2 and "train it alone, without --together" in found.stderr
+    with pytest.raises(ks.InputError, match="KERAS_BACKEND=jax"):
+        run_study(read_study(study), tmp_path / "runs", tmp_path, together=2)
+    with pytest.raises(ks.InputError, match="minutes is for runs"):
+        run_study(read_study(study), tmp_path / "runs", tmp_path, minutes=2)
