@@ -141,6 +141,8 @@ def _add_training(command):
     add("--train-samples", type=int, metavar="N", help="use a class-balanced subset of N samples")
     add("--validation-per-class", type=int, default=500, metavar="N",
         help="training samples of each class held out (default: %(default)s)")  # fmt: skip
+    add("--precision", default="float32", help="float32, or bfloat16 for the arithmetic of the layers (default: "
+        "%(default)s)")  # fmt: skip
     add("--deterministic", action="store_true", help="deterministic kernels: same seed, same weights")
 
 

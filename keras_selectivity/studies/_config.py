@@ -9,6 +9,7 @@ from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 
 METHODS = ("plain", "augmix", "pgd", "fgsm")
+PRECISIONS = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class RunConfig:
             These are the methods' own published settings; those of the papers are not known.
         epsilon: Radius of adversarial training, in pixels of [0, 1]; `None` is 8/255 for images of 32
             pixels, 4/255 for Tiny ImageNet.
+        precision: `"float32"`, or `"bfloat16"` for the arithmetic of the layers; weights, batch-norm statistics,
+            unit means and the loss stay float32, and so is the network that is kept.
         deterministic: Use deterministic kernels, so that the same seed gives the same weights.
     """
 
@@ -61,6 +64,7 @@ class RunConfig:
     train_samples: int | None = None
     method: str = "plain"
     epsilon: float | None = None
+    precision: str = "float32"
     deterministic: bool = False
 
     def to_dict(self):
@@ -83,6 +87,7 @@ def check_config(config):
         ("network", networks.NETWORKS),
         ("metric", METRICS),
         ("method", METHODS),
+        ("precision", PRECISIONS),
     ):
         if getattr(config, name) not in allowed:
             raise InputError(f"Unknown {name} {getattr(config, name)!r}. Choose one of {', '.join(allowed)}.")

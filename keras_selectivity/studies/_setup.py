@@ -57,9 +57,14 @@ def build(config, recipe, classes, input_shape):
     from keras_selectivity import networks
     from keras_selectivity.training import regularize
 
-    network = getattr(networks, config.network)(
-        classes=classes, input_shape=tuple(input_shape), negative_slope=config.negative_slope
-    )
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32" if config.precision == "float32" else f"mixed_{config.precision}")
+    try:
+        network = getattr(networks, config.network)(
+            classes=classes, input_shape=tuple(input_shape), negative_slope=config.negative_slope
+        )
+    finally:
+        keras.config.set_dtype_policy(before)
     model = regularize(
         network,
         config.alpha,
@@ -101,6 +106,12 @@ def save(model, folder, config, history, best_epoch, trained_on, validated_on):
         trained_on, validated_on: Numbers of samples.
     """
     recipe = recipe_of(config)
+    if config.precision != "float32":
+        plain = build(
+            replace(config, precision="float32"), recipe, model.classes, model.network.input_shape[1:]
+        )
+        plain.network.set_weights(model.network.get_weights())
+        model = plain
     protocol = {
         **config.to_dict(),
         "milestones": list(recipe.milestones),

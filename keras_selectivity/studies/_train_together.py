@@ -47,6 +47,10 @@ def train_together(study, folder, names, together, *, minutes=None, data_dir=Non
     """
     if on_tensorflow():
         raise InputError("Runs are trained together on JAX. Set KERAS_BACKEND=jax.")
+    import jax
+
+    # A piece of a few minutes should not spend them on compiling again.
+    jax.config.update("jax_compilation_cache_dir", str(folder.path.absolute() / "_state" / "compiled"))
     start = time.monotonic()
     deadline = None if minutes is None else start + 60 * minutes
     waiting = [name for name in names if not _trained(folder.path / name)]

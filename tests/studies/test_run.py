@@ -4,7 +4,10 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
+import keras
+import ml_dtypes
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -14,6 +17,10 @@ import keras_selectivity as ks
 from keras_selectivity import datasets
 from keras_selectivity.studies import RunConfig
 from keras_selectivity.studies import execute
+from keras_selectivity.studies._config import PRECISIONS
+from keras_selectivity.studies._config import check_config
+from keras_selectivity.studies._setup import build
+from keras_selectivity.studies._setup import recipe_of
 
 TINY = {
     "dataset": "shapes", "network": "resnet8", "alpha": -1.0, "epochs": 3, "milestones": (2,), "batch_size": 32,
@@ -166,3 +173,25 @@ def test_deterministic_runs_agree_bit_by_bit(tmp_path):
 def test_bad_configurations(tmp_path, change, message):
     with pytest.raises(ks.InputError, match=message):
         execute(RunConfig(**{**TINY, **change}), tmp_path / "run", verbose=0)
+
+
+def test_bfloat16_computes_in_it_and_keeps_float32(tmp_path):
+    config = RunConfig(**{**TINY, "epochs": 1, "milestones": ()}, precision="bfloat16")
+    model, plain = (
+        build(replace(config, precision=precision), recipe_of(config), 10, (32, 32, 3))
+        for precision in PRECISIONS[::-1]
+    )
+    plain.network.set_weights(model.network.get_weights())
+    images = datasets.load("shapes").test.images[:8] / np.float32(255)
+    rough, exact = (np.asarray(each.network(images), np.float32) for each in (model, plain))
+    assert 1e-4 < np.abs(rough - exact).max() / np.abs(exact).max() < 0.05
+    assert {weight.dtype for weight in model.weights} <= {"float32", "uint32", "int64"}
+    assert {means.dtype.name for means in model.unit_means(images).values()} == {"float32"}
+    assert keras.config.dtype_policy().name == "float32"
+
+    exported = ks.load(execute(config, tmp_path / "run", verbose=0))
+    logits = exported.logits(images).numpy()
+    assert (logits != logits.astype(ml_dtypes.bfloat16)).any()  # not rounded to eight bits
+    assert exported.run["protocol"]["precision"] == "bfloat16"
+    with pytest.raises(ks.InputError, match="Unknown precision 'float8'"):
+        check_config(replace(config, precision="float8"))
