@@ -22,6 +22,7 @@ class Together:
 
     Attributes:
         state: `(trainable, non-trainable, optimizer)`, lists of arrays with a leading axis of replicates.
+        no_metrics: The metrics' arrays before anything is measured.
     """
 
     def __init__(self, models, images, labels, pad):
@@ -39,8 +40,8 @@ class Together:
             for part in zip(*parts, strict=True)
         )
         model.reset_metrics()
-        self._no_metrics = [jnp.stack([jnp.asarray(v)] * self._count) for v in model.metrics_variables]
-        self._train = jax.jit(self._train_steps, donate_argnums=0)
+        self.no_metrics = [jnp.stack([jnp.asarray(v)] * self._count) for v in model.metrics_variables]
+        self._train = jax.jit(self.train_steps, donate_argnums=0)
         self._test = jax.jit(jax.vmap(self._test_step, in_axes=(0, 0, None, None, 0)))
         self._unit_means = jax.jit(jax.vmap(self._means, in_axes=(0, 0, 0)))
 
@@ -59,7 +60,7 @@ class Together:
         self._set(fixed, self._model.non_trainable_variables, self._model.alpha_variable, alphas)
         rate = np.full(self._count, learning_rate)
         self._set(optimizer, self._model.optimizer.variables, self._model.optimizer.learning_rate, rate)
-        state = (trainable, fixed, optimizer, self._no_metrics)
+        state = (trainable, fixed, optimizer, self.no_metrics)
         steps = [_stacked(step) for step in zip(*plans, strict=True)]
         whole = [step for step in steps if step[0].shape == steps[0][0].shape]
         logs = None
@@ -82,7 +83,7 @@ class Together:
         """
         if positions is None:
             positions = np.broadcast_to(np.arange(len(labels)), (self._count, len(labels)))
-        metrics, logs = self._no_metrics, None
+        metrics, logs = self.no_metrics, None
         images, labels = jnp.asarray(images), jnp.asarray(labels)
         for start in range(0, positions.shape[1], batch_size):
             part = positions[:, start : start + batch_size]
@@ -112,7 +113,9 @@ class Together:
                 variable.assign(value[replicate])
         return self._model
 
-    def _train_steps(self, state, plan):
+    def train_steps(self, state, plan):
+        """Some steps of all replicates, as a function of `(*state, metrics)` and stacked plans: what is compiled."""
+
         def step(state, plan):
             logs, state = jax.vmap(self._train_step)(state, plan)
             return state, logs
