@@ -1,4 +1,4 @@
-"""Archives of pictures, checked before anything is read from them."""
+"""Archives of pictures, checked before anything is read from them, and what prepares data sets from them."""
 
 import hashlib
 from pathlib import PurePosixPath
@@ -6,6 +6,23 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from keras_selectivity._errors import InputError
+
+
+def prepare(builder, name):
+    """Prepares a tensorflow-datasets builder that has an archive or downloads one.
+
+    Raises:
+        InputError: What the builder found wrong with the archive, or why the download failed.
+    """
+    try:
+        builder.download_and_prepare()
+    except InputError:
+        raise
+    except Exception as error:
+        raise InputError(
+            f"{name} could not be prepared in {builder.data_dir} ({type(error).__name__}: {error}). Check the network, "
+            "or put the archive on this machine and name it with --archive."
+        ) from error
 
 
 def check_digest(path, md5):

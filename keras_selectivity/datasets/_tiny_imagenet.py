@@ -11,6 +11,7 @@ from keras_selectivity._files import whole_file
 from keras_selectivity.datasets._archives import check_digest
 from keras_selectivity.datasets._archives import check_names
 from keras_selectivity.datasets._archives import decode_jpeg
+from keras_selectivity.datasets._archives import prepare
 from keras_selectivity.datasets._image_data import ImageData
 from keras_selectivity.datasets._image_data import Split
 from keras_selectivity.datasets._images_on_disk import open_images
@@ -91,15 +92,7 @@ def prepare_tiny_imagenet(name="tiny_imagenet", data_dir=None, *, archive=None, 
     if archive is None and name == "tiny_imagenet_subset":
         raise InputError("tiny_imagenet_subset has no download: name its archive with --archive.")
     builder.archive, builder.skip_damaged = archive, skip_damaged
-    try:
-        builder.download_and_prepare()
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            f"{name} could not be prepared in {builder.data_dir} ({type(error).__name__}: {error}). Check the "
-            f"network, or put {_ROOT}.zip on this machine and name it with --archive."
-        ) from error
+    prepare(builder, name)
     return builder.data_dir
 
 

@@ -13,6 +13,18 @@ from keras_selectivity.datasets._tiny_imagenet import has_unlabelled
 from keras_selectivity.datasets._tiny_imagenet import open_archive
 
 
+def _features():
+    """A picture of 64x64 pixels, its class, its file, and its position in the official order."""
+    return tfds.features.FeaturesDict(
+        {
+            "image": tfds.features.Image(shape=(64, 64, 3), encoding_format="jpeg"),
+            "label": tfds.features.ClassLabel(),
+            "file_name": tfds.features.Text(),
+            "number": tfds.features.Scalar(dtype=np.int64),
+        }
+    )
+
+
 class TinyImagenet(tfds.core.GeneratorBasedBuilder):
     """Tiny ImageNet: 200 classes of ImageNet in 64x64 pixels."""
 
@@ -38,14 +50,7 @@ class TinyImagenet(tfds.core.GeneratorBasedBuilder):
                 "`test` holds the official validation images, `unlabelled` the official test images (label -1). "
                 "For non-commercial research, as ImageNet."
             ),
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(shape=(64, 64, 3), encoding_format="jpeg"),
-                    "label": tfds.features.ClassLabel(),
-                    "file_name": tfds.features.Text(),
-                    "number": tfds.features.Scalar(dtype=np.int64),
-                }
-            ),
+            features=_features(),
             supervised_keys=("image", "label"),
             homepage="https://www.kaggle.com/c/tiny-imagenet",
         )
@@ -87,14 +92,7 @@ class TinyImagenetC(tfds.core.GeneratorBasedBuilder):
                 "severity 1 to 5. They were made from images of ImageNet's validation set, not from those of Tiny "
                 "ImageNet's. Labels are the class folders in alphabetical order."
             ),
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Image(shape=(64, 64, 3), encoding_format="jpeg"),
-                    "label": tfds.features.ClassLabel(),
-                    "file_name": tfds.features.Text(),
-                    "number": tfds.features.Scalar(dtype=np.int64),
-                }
-            ),
+            features=_features(),
             supervised_keys=("image", "label"),
             homepage="https://github.com/hendrycks/robustness",
         )

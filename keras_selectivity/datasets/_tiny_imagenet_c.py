@@ -11,6 +11,7 @@ from keras_selectivity._errors import InputError
 from keras_selectivity.datasets._archives import check_digest
 from keras_selectivity.datasets._archives import check_names
 from keras_selectivity.datasets._archives import decode_jpeg
+from keras_selectivity.datasets._archives import prepare
 from keras_selectivity.datasets._clean_pairs import NoPairsError
 from keras_selectivity.datasets._clean_pairs import pairs_by_content
 from keras_selectivity.datasets._clean_pairs import pairs_by_name
@@ -69,15 +70,7 @@ def prepare_tiny_imagenet_c(name="tiny_imagenet_c", data_dir=None, *, archive=No
     if archive is None and name not in ("tiny_imagenet_c", "tiny_imagenet_c_extra"):
         raise InputError(f"{name} has no download: name its archive with --archive.")
     builder.archive = archive
-    try:
-        builder.download_and_prepare()
-    except InputError:
-        raise
-    except Exception as error:
-        raise InputError(
-            f"{name} could not be prepared in {builder.data_dir} ({type(error).__name__}: {error}). Check the "
-            "network, or put the archive on this machine and name it with --archive."
-        ) from error
+    prepare(builder, name)
     return builder.data_dir
 
 

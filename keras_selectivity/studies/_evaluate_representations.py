@@ -47,13 +47,7 @@ def _corrupted(session, data_dir):
     corruption, severity = evaluation.perturbation
     source = {"source": f"generated, seed {evaluation.seed}"}
     if evaluation.corrupted_data is not None:
-        released = datasets.open_corrupted(
-            evaluation.corrupted_data,
-            session.data,
-            data_dir=data_dir,
-            verify=evaluation.verify,
-            clean=evaluation.clean_data,
-        )
+        released = session.released(data_dir)
         try:
             pairs = released.pairs()
         except datasets.NoPairsError as error:

@@ -69,13 +69,7 @@ def corrupt(session, data_dir):
         clean = datasets.Split(test.images, test.labels)
         corrupted = datasets.generated_corruptions(clean, seed=evaluation.seed, textures=evaluation.frost)
     else:
-        corrupted = datasets.open_corrupted(
-            evaluation.corrupted_data,
-            session.data,
-            data_dir=data_dir,
-            verify=evaluation.verify,
-            clean=evaluation.clean_data,
-        )
+        corrupted = session.released(data_dir)
     settings = {"source": corrupted.source}
     names = evaluation.only_corruptions or corrupted.corruptions
     todo = [

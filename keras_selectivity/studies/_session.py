@@ -32,6 +32,17 @@ class Session:
             protocol = {"balanced_subset": samples, "of": whole}
         return Test(np.asarray(split.images), split.labels, protocol)
 
+    def released(self, data_dir):
+        """The corrupted versions that the evaluation names, a `CorruptedImages`."""
+        evaluation = self.evaluation
+        return datasets.open_corrupted(
+            evaluation.corrupted_data,
+            self.data,
+            data_dir=data_dir,
+            verify=evaluation.verify,
+            clean=evaluation.clean_data,
+        )
+
     def validation(self, name):
         """Images and labels that the network's training held out, by the protocol of its `run.json`.
 
