@@ -51,7 +51,12 @@ def counted(together, plans):
     """Arithmetic operations and bytes of a step, as XLA counts them."""
     step = jax.tree.map(lambda *values: np.stack(values)[None], *[mine[0] for mine in plans])
     state = (*together.state, together.no_metrics)
-    found = jax.jit(together.train_steps).lower(state, step).compile().cost_analysis()
+    found = (
+        jax.jit(together.train_steps)
+        .lower(state, step, together.images, together.labels)
+        .compile()
+        .cost_analysis()
+    )
     found = found[0] if isinstance(found, list) else found
     return found["flops"], found["bytes accessed"]
 

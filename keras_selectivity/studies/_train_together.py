@@ -5,6 +5,7 @@ import json
 import time
 from dataclasses import replace
 
+import filelock
 import numpy as np
 
 from keras_selectivity._errors import DamagedError
@@ -33,7 +34,7 @@ def train_together(study, folder, names, together, *, minutes=None, data_dir=Non
         study: A `Study`.
         folder: A `RunsFolder` that the study is registered in.
         names: Names of the runs.
-        together: Most runs in one program.
+        together: Most runs in one program; another number next time begins what is not finished anew.
         minutes: Time after which to save and stop; `None` for none. An epoch that would not end in time
             is not begun, but one is always done.
         data_dir: Where prepared data sets lie.
@@ -53,11 +54,18 @@ def train_together(study, folder, names, together, *, minutes=None, data_dir=Non
     jax.config.update("jax_compilation_cache_dir", str(folder.path.absolute() / "_state" / "compiled"))
     start = time.monotonic()
     deadline = None if minutes is None else start + 60 * minutes
-    waiting = [name for name in names if not _trained(folder.path / name)]
-    for group in _groups(study, waiting, together):
+    # Groups are those of all runs, whatever is trained already: a checkpoint belongs to its group.
+    for group in _groups(study, names, together):
+        if all(_trained(folder.path / name) for name in group):
+            continue
         if deadline is not None and time.monotonic() > deadline:
             break
-        _Group(study, folder, group, data_dir, verbose).train(deadline)
+        work = _Group(study, folder, group, data_dir, verbose)
+        try:
+            with filelock.FileLock(work.path.with_suffix(".lock"), blocking=False):
+                work.train(deadline)
+        except filelock.Timeout:
+            print(f"{group[0]} to {group[-1]}: another process works on them", flush=True)
     return sum(not _trained(folder.path / name) for name in names)
 
 
@@ -144,7 +152,7 @@ class _Group:
         alphas = [alpha(epoch) for alpha in self.alphas]
         logs = program.train_epoch(plans, alphas, self.recipe.learning_rate_at(epoch))
         labels = self.data.train.labels
-        found = program.evaluate(self.data.train.images, labels, self.validation)
+        found = program.evaluate(self.validation)
         logs |= {f"val_{name}": values for name, values in found.items()}
         logs["learning_rate"] = np.full(len(self.names), self.recipe.learning_rate_at(epoch))
         means = program.unit_means(self.validation)
@@ -153,7 +161,8 @@ class _Group:
             for name, value in monitored(self.taps, self.data.classes, measured, preferred).items():
                 logs.setdefault(f"val_selectivity/{name}", np.empty(len(self.names)))[number] = value
             preferred[-1] = [int(k) for k in preferred[-1]]
-        logs["test_accuracy"] = program.evaluate(self.data.test.images, self.data.test.labels)["accuracy"]
+        test = self.data.test
+        logs["test_accuracy"] = program.evaluate(images=test.images, labels=test.labels)["accuracy"]
         better = logs["val_accuracy"] > progress["best"] if epoch else np.ones(len(self.names), bool)
         weights = program.weights()
         for part, best in zip(weights, progress["weights"] or weights, strict=True):
@@ -166,8 +175,8 @@ class _Group:
             progress["history"].setdefault(name, []).append([_finite(value) for value in values])
         progress["epochs"] = epoch + 1
         if self.verbose:
-            losses = ", ".join(f"{a:.0%}" for a in logs["val_accuracy"])
-            print(f"epoch {epoch + 1}/{self.recipe.epochs}: validation accuracy {losses}", flush=True)
+            shares = ", ".join(f"{a:.0%}" for a in logs["val_accuracy"])
+            print(f"epoch {epoch + 1}/{self.recipe.epochs}: validation accuracy {shares}", flush=True)
 
     def _restore(self, program):
         count = len(self.names)
@@ -208,6 +217,8 @@ class _Group:
 
     def _finish(self, program, progress):
         for number, (name, config) in enumerate(zip(self.names, self.configs, strict=True)):
+            if _trained(self.folder.path / name):
+                continue
             model = program.put(progress["weights"], number)
             model.alpha = config.alpha if config.warmup_epochs == 0 else self.alphas[number]
             run = self.folder.path / name

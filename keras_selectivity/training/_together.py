@@ -23,6 +23,7 @@ class Together:
     Attributes:
         state: `(trainable, non-trainable, optimizer)`, lists of arrays with a leading axis of replicates.
         no_metrics: The metrics' arrays before anything is measured.
+        images, labels: What lies on the device.
     """
 
     def __init__(self, models, images, labels, pad):
@@ -33,7 +34,7 @@ class Together:
         model.alpha = model.alpha or 1.0
         self._model = model
         self._count = len(models)
-        self._images, self._labels, self._pad = jnp.asarray(images), jnp.asarray(labels), pad
+        self.images, self.labels, self._pad = jnp.asarray(images), jnp.asarray(labels), pad
         parts = [(m.trainable_variables, m.non_trainable_variables, m.optimizer.variables) for m in models]
         self.state = tuple(
             [jnp.stack([jnp.asarray(v) for v in same]) for same in zip(*part, strict=True)]
@@ -43,7 +44,7 @@ class Together:
         self.no_metrics = [jnp.stack([jnp.asarray(v)] * self._count) for v in model.metrics_variables]
         self._train = jax.jit(self.train_steps, donate_argnums=0)
         self._test = jax.jit(jax.vmap(self._test_step, in_axes=(0, 0, None, None, 0)))
-        self._unit_means = jax.jit(jax.vmap(self._means, in_axes=(0, 0, 0)))
+        self._unit_means = jax.jit(jax.vmap(self._means, in_axes=(0, 0, None, 0)))
 
     def train_epoch(self, plans, alphas, learning_rate):
         """Trains all replicates for an epoch.
@@ -66,25 +67,26 @@ class Together:
         logs = None
         for part in (whole, steps[len(whole) :]):  # all batches of the same size, then a smaller last one
             if part:
-                state, logs = self._train(_copied(state), _stacked(part))
+                state, logs = self._train(_copied(state), _stacked(part), self.images, self.labels)
         self.state = state[:3]
         return {name: np.asarray(value) for name, value in logs.items()}
 
-    def evaluate(self, images, labels, positions=None, batch_size=500):
+    def evaluate(self, positions=None, images=None, labels=None, batch_size=500):
         """Logs of all replicates in inference mode.
 
         Args:
-            images, labels: Arrays as in the constructor.
-            positions: `(replicates, m)`: which of them each replicate is evaluated on. Defaults to all.
+            positions: `(replicates, m)`: which images each replicate is evaluated on. Defaults to all.
+            images, labels: Other arrays than those of the constructor.
             batch_size: Images at a time, of every replicate.
 
         Returns:
             Dict, log -> `(replicates,)` array.
         """
+        images = self.images if images is None else jnp.asarray(images)
+        labels = self.labels if labels is None else jnp.asarray(labels)
         if positions is None:
             positions = np.broadcast_to(np.arange(len(labels)), (self._count, len(labels)))
         metrics, logs = self.no_metrics, None
-        images, labels = jnp.asarray(images), jnp.asarray(labels)
         for start in range(0, positions.shape[1], batch_size):
             part = positions[:, start : start + batch_size]
             logs, metrics = self._test(self.state[:2], metrics, images, labels, part)
@@ -98,7 +100,9 @@ class Together:
             batch_size: Images at a time, of every replicate.
         """
         starts = range(0, positions.shape[1], batch_size)
-        found = [self._unit_means(*self.state[:2], positions[:, s : s + batch_size]) for s in starts]
+        found = [
+            self._unit_means(*self.state[:2], self.images, positions[:, s : s + batch_size]) for s in starts
+        ]
         return np.concatenate([np.asarray(part) for part in found], axis=1)
 
     def weights(self):
@@ -113,22 +117,23 @@ class Together:
                 variable.assign(value[replicate])
         return self._model
 
-    def train_steps(self, state, plan):
+    def train_steps(self, state, plan, images, labels):
         """Some steps of all replicates, as a function of `(*state, metrics)` and stacked plans: what is compiled."""
+        one = jax.vmap(self._train_step, in_axes=(0, 0, None, None))
 
         def step(state, plan):
-            logs, state = jax.vmap(self._train_step)(state, plan)
+            logs, state = one(state, plan, images, labels)
             return state, logs
 
         state, logs = jax.lax.scan(step, state, plan)
         return state, {name: value[-1] for name, value in logs.items()}
 
-    def _train_step(self, state, plan):
+    def _train_step(self, state, plan, images, labels):
         positions, *crops = plan
-        images = self._images[positions]
+        drawn = images[positions]
         if crops:
-            images = jax.vmap(lambda *each: _crop(*each, self._pad))(images, *crops)
-        data = (images.astype(jnp.float32) / 255, self._labels[positions])
+            drawn = jax.vmap(lambda *each: _crop(*each, self._pad))(drawn, *crops)
+        data = (drawn.astype(jnp.float32) / 255, labels[positions])
         return _jax_step.train_step(self._model, state, data)
 
     def _test_step(self, weights, metrics, images, labels, positions):
@@ -136,8 +141,8 @@ class Together:
         logs, state = _jax_step.test_step(self._model, (*weights, metrics), data)
         return logs, state[2]
 
-    def _means(self, trainable, fixed, positions):
-        pixels = self._images[positions].astype(jnp.float32) / 255
+    def _means(self, trainable, fixed, images, positions):
+        pixels = images[positions].astype(jnp.float32) / 255
         means = _jax_step.unit_means(self._model, trainable, fixed, pixels)
         return jnp.concatenate([means[tap.name] for tap in self._model.taps], axis=1)
 

@@ -70,7 +70,7 @@ def test_stopped_in_time_and_went_on(trained):
     assert "epoch 1/3" in stopped and "epoch 2/3" not in stopped
     assert "epoch 2/3" in whole and "epoch 1/3" not in whole
     assert "4 of 4 runs are trained" in whole
-    assert not list((trained[0] / "together" / "_state").glob("together-*"))
+    assert not list((trained[0] / "together" / "_state").glob("together-*.npz"))
 
 
 @pytest.mark.slow
