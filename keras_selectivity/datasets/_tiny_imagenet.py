@@ -37,7 +37,8 @@ def load_tiny_imagenet(name="tiny_imagenet", data_dir=None):
 
     Returns:
         An `ImageData` of 64x64 pixels: 500 training and 50 test images of each class, on disk until they
-        are indexed. The first reading of a split decodes it into a file of its own (1.2 GB for training).
+        are indexed. Preparing it, or else the first reading, decodes each split into a file of its own (1.2 GB
+        for training).
 
     Raises:
         InputError: The data set is not there, or is truncated or damaged.
@@ -70,7 +71,7 @@ def load_unlabelled(name="tiny_imagenet", data_dir=None):
 def prepare_tiny_imagenet(name="tiny_imagenet", data_dir=None, *, archive=None, skip_damaged=False):
     """Prepares Tiny ImageNet unless it is there.
 
-    Nothing is unpacked: the images are read from within the archive.
+    Nothing is unpacked: the images are read from within the archive, and decoded into one file a split.
 
     Args:
         name: `"tiny_imagenet"`, verified by size and MD5; or `"tiny_imagenet_subset"`, an archive of some
@@ -93,6 +94,7 @@ def prepare_tiny_imagenet(name="tiny_imagenet", data_dir=None, *, archive=None, 
         raise InputError("tiny_imagenet_subset has no download: name its archive with --archive.")
     builder.archive, builder.skip_damaged = archive, skip_damaged
     prepare(builder, name)
+    load_tiny_imagenet(name, data_dir)  # decodes it, so that no later command need
     return builder.data_dir
 
 
