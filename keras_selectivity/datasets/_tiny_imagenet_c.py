@@ -166,7 +166,11 @@ def prepared_tiny_imagenet_c(data, data_dir=None, clean=None):
     def version(corruption, severity):
         """Images, labels in the data set's order, and `class folder/file name`."""
         check_corruption(corruption, severity)
-        builder, split = found[split_name(corruption, severity)], split_name(corruption, severity)
+        split = split_name(corruption, severity)
+        if split not in found:
+            places = ", ".join(str(builder.data_dir) for builder in builders)
+            raise InputError(f"{split} is not in {places}; prepare the archive that has it.")
+        builder = found[split]
         folders = builder.info.features["label"].names
         rows = list(builder.as_dataset(split=split).as_numpy_iterator())
         rows.sort(key=lambda row: row["number"])
