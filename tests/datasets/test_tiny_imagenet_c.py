@@ -67,7 +67,7 @@ def test_labels_and_order_are_those_of_the_data_set(opened):
     assert labels.tolist() == [1, 1, 2, 2, 0, 0]
     np.testing.assert_allclose(images[:, 9, 9, 2], [64, 84, 124, 144, 4, 24], atol=1)
     assert "some classes, unverified" in opened.source
-    with pytest.raises(ks.InputError, match="fog_1 is not in .*prepare the archive that has it"):
+    with pytest.raises(ks.InputError, match=r"fog_1 is not in .*prepare the archive that has it"):
         opened.read("fog", 1)
 
 
