@@ -174,7 +174,8 @@ def test_every_study_that_ships_is_valid():
         "resnet50_tiny_imagenet": 23 * 5,
         "resnet18_tiny_imagenet_10_classes_reduced": 3,
         "vgg16_cifar10_reduced": 3,
-        "resnet8_cifar10_methods_reduced": 27,
+        "resnet8_cifar10_methods_reduced": 9,
+        "resnet20_cifar10_five_seeds": 14 * 5,
     }
     config = runs["resnet18_tiny_imagenet"]["alpha-1_seed0"]
     assert (config.epochs, config.batch_size, config.milestones) == (90, 4096, (35, 50, 65, 80))
