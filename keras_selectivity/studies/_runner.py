@@ -104,9 +104,12 @@ def run_study(
         _here(study, folder, names, {**options, "verbose": verbose})
     if only:
         return None
-    if study.evaluation.pwcca:
-        compare_runs(study, folder, data_dir=data_dir, verbose=verbose)
-    return join(study, folder, output)
+    try:
+        if study.evaluation.pwcca:
+            compare_runs(study, folder, data_dir=data_dir, verbose=verbose)
+    finally:  # what the runs have measured is joined, whatever is wrong with comparing them
+        results = join(study, folder, output)
+    return results
 
 
 def join(study, folder, output):
