@@ -3,16 +3,14 @@
 import numpy as np
 
 
-def pipeline(batches, *, ahead=None, threads=None):
+def pipeline(batches):
     """A `tf.data.Dataset` of the same batches in the same order, made ahead of their use.
 
     Images are drawn, flipped and cropped as uint8 in several threads, several batches at a time, and become
-    float32 last.
+    float32 last. How many at a time is left to `tf.data`.
 
     Args:
         batches: A `Batches`.
-        ahead: Batches that are kept ready. Defaults to what `tf.data` finds best.
-        threads: Batches that are made at the same time. Defaults to what `tf.data` finds best.
 
     Returns:
         A `tf.data.Dataset` of `(images, labels)`, float32 and int64, of known cardinality.
@@ -27,5 +25,5 @@ def pipeline(batches, *, ahead=None, threads=None):
         return (images if batches.dtype == np.float32 else tf.cast(images, tf.float32) / 255), labels
 
     found = tf.data.Dataset.range(len(batches))
-    found = found.map(draw, num_parallel_calls=threads or tf.data.AUTOTUNE, deterministic=True)
-    return found.prefetch(ahead or tf.data.AUTOTUNE)
+    found = found.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    return found.prefetch(tf.data.AUTOTUNE)

@@ -48,7 +48,7 @@ def execute(
         resume: Go on after the last whole epoch of an interrupted run, or start if there is none.
         overwrite: Start again, deleting what is there.
         strategy: `None`; `"mirrored"`, replicas on all GPUs of this machine; or `"multiworker"`, one
-            process a worker as `TFCONFIG` says, all of which call this with the same arguments. Each
+            process a worker as `TF_CONFIG` says, all of which call this with the same arguments. Each
             step is that of one device on the same batch, however many replicas share it.
         tensorboard: Folder for TensorBoard logs, in which the run gets a folder of its own.
         verbose: As in `keras.Model.fit`.

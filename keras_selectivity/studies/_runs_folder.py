@@ -114,8 +114,8 @@ class RunsFolder:
 
         Returns:
             A list of dicts with `name`, `state` (`"done"`, `"running"`, `"trained"` on JAX and to be measured on
-            TensorFlow, `"failed"`, `"interrupted"` or `"waiting"`), `epochs`, `of`, `seconds` (of the last session of a run that is done) and
-            `reason` (of a failure).
+            TensorFlow, `"failed"`, `"interrupted"` or `"waiting"`), `epochs`, `of`, `seconds` (of the
+            last session of a run that is done) and `reason` (of a failure).
         """
         return [self._status(name, config) for name, config in study.runs.items()]
 

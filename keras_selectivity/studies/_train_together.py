@@ -3,6 +3,8 @@
 import hashlib
 import json
 import time
+import zipfile
+import zlib
 from dataclasses import replace
 
 import filelock
@@ -196,7 +198,7 @@ class _Group:
                 progress["weights"] = _unpack(file, "weights", program.state[:2])
                 progress |= {name: file[name] for name in ("best", "best_epoch")}
                 told = json.loads(bytes(file["told"]).decode())
-        except (ValueError, OSError, KeyError, EOFError) as error:
+        except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise DamagedError(
                 f"{self.path} is damaged ({error}). Delete it to begin its runs again."
             ) from error

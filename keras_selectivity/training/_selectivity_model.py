@@ -34,7 +34,8 @@ class SelectivityModel(keras.Model):
     selectivity index of the batch, averaged over the units of a layer and then over layers
     ("Selectivity considered harmful", section 3.3). It is computed from the class sums of the
     global batch, so replicas of a `tf.distribute` strategy take the step that one device would
-    take. The step runs on TensorFlow or JAX, whichever Keras runs on. Losses added with `add_loss` belong to `loss`.
+    take. The step runs on TensorFlow or JAX, whichever Keras runs on. Losses added with `add_loss` belong
+    to `loss`.
 
     Usually made by `keras_selectivity.regularize`. Logs hold `loss`, `cross_entropy` (the compiled
     loss alone), `selectivity` (or `discriminability`) and `alpha`; in `evaluate` and validation the

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -12,8 +13,10 @@ import pytest
 
 import keras_selectivity as ks
 from keras_selectivity import _run_file
+from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import read_study
 from keras_selectivity.studies import run_study
+from keras_selectivity.studies._train_together import _Group
 from keras_selectivity.studies._train_together import _groups
 
 ROOT = Path(__file__).parents[2]
@@ -89,6 +92,18 @@ def test_a_replicate_learns_what_it_learns_alone(trained, run):
         tolerance = 0.021 if "accuracy" in log or "preferred" in log else 5e-4
         np.testing.assert_allclose(together["history"][log], values, atol=tolerance, err_msg=log)
     assert models[0].get_config()["alpha"] == models[1].get_config()["alpha"]
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path):
+    (tmp_path / "study.toml").write_text(STUDY)
+    study = read_study(tmp_path / "study.toml")
+    group = _Group(study, RunsFolder(tmp_path / "runs"), list(study.runs), None, 0)
+    group.path.parent.mkdir(parents=True)
+    np.savez(group.path, best=np.zeros(4))
+    for content in (group.path.read_bytes(), group.path.read_bytes()[:100], b""):
+        group.path.write_bytes(content)
+        with pytest.raises(ks.InputError, match=r"together-.* is damaged .* Delete it"):
+            group._restore(SimpleNamespace(state=([0], [0], [0])))
 
 
 def test_runs_go_together_if_seed_and_alpha_alone_differ(tmp_path):
