@@ -5,14 +5,21 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEV := $(VENV)/.ready-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+# Two workers; the tests of a file stay together, since they share its fixtures.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test lint format clean
+.PHONY: demo test test-slow test-all lint format clean
 
 demo: $(READY)
 	$(BIN)/keras-selectivity demo --output demo --resume
 
 test: $(DEV)
-	$(BIN)/python -m pytest
+	$(PYTEST) -m "not slow"
+
+test-slow: $(DEV)
+	$(PYTEST) -m slow
+
+test-all: test test-slow
 
 lint: $(DEV)
 	$(BIN)/ruff check .

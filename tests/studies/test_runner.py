@@ -193,6 +193,7 @@ def test_status_knows_who_works(done):
     assert time_left(rows) == 10 * 5 / 2 and time_left(rows[1:]) is None
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path):
     # No file may grow beyond 200 kB: checkpoints of the network are larger.
     limit = 200_000

@@ -55,6 +55,7 @@ def differences(found, kind):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "tolerance"), [("first", 1e-5), ("gradient", 1e-5), ("history", 1e-4), ("weights", 1e-4)]
 )
@@ -64,6 +65,7 @@ def test_both_backends_take_the_same_steps(found, kind, tolerance):
     assert {name: value for name, value in differences_found.items() if not value < tolerance} == {}
 
 
+@pytest.mark.slow
 def test_a_file_of_jax_is_read_on_tensorflow(found, tiny_data, tmp_path):
     model = keras.saving.load_model(found[1] / "jax.npz.keras")
     outputs = np.asarray(model.network(tiny_data[0], training=False))
@@ -142,6 +144,7 @@ def test_damaged_files_are_named(tmp_path, content, message, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_what_jax_does_not_do_is_said(tmp_path):
     found = on_jax("train", "--dataset", "shapes", "--network", "resnet8", "--alpha", 0, "--strategy", "mirrored",
                    "--output", tmp_path / "a")  # fmt: skip
