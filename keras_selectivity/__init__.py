@@ -1,8 +1,7 @@
 """Class-selectivity regularisation and analysis for Keras classifiers."""
 
-import sys as _sys
-
 from keras_selectivity._lazy import attach
+from keras_selectivity._registration import register
 
 __version__ = "0.1.0"
 
@@ -50,7 +49,4 @@ __getattr__, __dir__, __all__ = attach(
     },
 )
 
-if "keras" in _sys.modules:
-    # Whoever has loaded Keras may open a .keras file next: register our classes with it. Otherwise
-    # nothing heavy is imported before it is used.
-    from keras_selectivity.training import _checkpoint as _checkpoint
+register()
