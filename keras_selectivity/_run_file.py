@@ -7,8 +7,27 @@ from pathlib import Path
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
+from keras_selectivity._json_file import LARGEST
+from keras_selectivity._json_file import parse_json
+from keras_selectivity._seal import check_zip
+from keras_selectivity._seal import seal_zip
 
 _RECORD = "training.json"
+# What a record says of how a network was trained; the evaluators rely on the entries that are spelt out.
+PROTOCOL = {
+    "network?": (str, None),
+    "alpha?": (float, {str: object}, None),
+    "epochs?": (int, None),
+    "batch_size?": (int, None),
+    "samples_trained_on?": (int, None),
+    "samples_validated_on?": (int, None),
+    "validation_per_class?": int,
+    "best_epoch?": int,
+    str: object,
+}
+HISTORY = {str: [(float, None)]}
+SEED = (int, None)
+_SHAPE = {"seed": SEED, "history": HISTORY, "protocol": PROTOCOL}
 
 
 def save_run(model, path, *, seed, history, protocol):
@@ -22,8 +41,7 @@ def save_run(model, path, *, seed, history, protocol):
     record = json.dumps({"seed": seed, "history": history, "protocol": protocol}, allow_nan=False)
     with whole_file(path) as temporary:
         model.save(temporary)
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(_RECORD, record)
+        seal_zip(temporary, **{_RECORD: record})
 
 
 def read_record(path):
@@ -36,15 +54,13 @@ def read_record(path):
     path = Path(path)
     if path.suffix != ".keras" or not path.is_file():
         raise InputError(f"{path} is no .keras file. Name one that a training has written.")
-    try:
-        with zipfile.ZipFile(path) as archive:
-            broken = archive.testzip()
-            record = json.loads(archive.read(_RECORD)) if _RECORD in archive.namelist() else {}
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise DamagedError(f"{path} is damaged ({error}). Copy it again.") from error
-    if broken:
-        raise DamagedError(f"{path} is damaged in {broken}. Copy it again.")
-    return record
+    check_zip(path)
+    with zipfile.ZipFile(path) as archive:
+        if _RECORD not in archive.namelist():
+            return {}
+        if archive.getinfo(_RECORD).file_size > LARGEST:
+            raise DamagedError(f"{path} is damaged: its {_RECORD} is too large.")
+        return parse_json(archive.read(_RECORD), _SHAPE, f"{_RECORD} in {path}")
 
 
 def export_run(path, folder, *, overwrite=False):

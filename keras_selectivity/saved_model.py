@@ -20,11 +20,35 @@ from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
 from keras_selectivity._files import digests
 from keras_selectivity._files import whole_directory
-from keras_selectivity._files import write_json
+from keras_selectivity._json_file import mismatch
+from keras_selectivity._json_file import read_json
+from keras_selectivity._json_file import write_json
+from keras_selectivity._run_file import HISTORY
+from keras_selectivity._run_file import PROTOCOL
+from keras_selectivity._run_file import SEED
+from keras_selectivity._seal import check_seal
 
 _RUN = "run.json"
 _FORMAT = "keras_selectivity SavedModel"
 _FORMAT_VERSION = 1
+# An entry that some version has not written ends in "?".
+_SHAPE = {
+    "format": str,
+    "format_version": int,
+    "alpha": (float, {str: object}, None),
+    "metric": (str, None),
+    "regularized": [str],
+    "classes": int,
+    "layers": [{"name": str, "units": int, "shift": bool}],
+    "input_shape": [int],
+    "pixel_range?": [float],
+    "outputs?": (str, None),
+    "seed": SEED,
+    "protocol": PROTOCOL,
+    "history": HISTORY,
+    "versions": {str: str},
+    "files": {str: str},
+}
 
 
 def export(model, path, *, seed=None, history=None, protocol=None, overwrite=False):
@@ -66,20 +90,21 @@ def export(model, path, *, seed=None, history=None, protocol=None, overwrite=Fal
             signature = [pixels, units, units] if name == "ablated_logits" else [pixels]
             archive.add_endpoint(name, function, input_signature=signature)
         archive.write_out(folder, verbose=False)
-        write_json(
-            folder / _RUN,
-            {
-                "format": _FORMAT,
-                "format_version": _FORMAT_VERSION,
-                **record,
-                "input_shape": list(batch.shape[1:]),
-                "seed": seed,
-                "protocol": protocol or {},
-                "history": {k: [_number(v) for v in values] for k, values in (history or {}).items()},
-                "versions": versions(),
-                "files": digests(folder),
-            },
-        )
+        run = {
+            "format": _FORMAT,
+            "format_version": _FORMAT_VERSION,
+            **record,
+            "input_shape": list(batch.shape[1:]),
+            "seed": seed,
+            "protocol": protocol or {},
+            "history": {k: [_number(v) for v in values] for k, values in (history or {}).items()},
+            "versions": versions(),
+            "files": digests(folder),
+        }
+        wrong = mismatch(run, _SHAPE, "the record")
+        if wrong:
+            raise InputError(f"The model cannot be exported with this record: {wrong}.")
+        write_json(folder / _RUN, run)
 
 
 def load(path, *, pixel_range=(0.0, 1.0), outputs="logits"):
@@ -193,23 +218,21 @@ def _replaced(outputs, data_format, keep, fill):
 def _load_own(path):
     import tensorflow as tf
 
-    try:
-        run = json.loads((path / _RUN).read_text())
-        files = run["files"]
-        known = run["format"] == _FORMAT
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"{path / _RUN} is damaged ({error!r}). Export the model again.") from error
-    if not known or run["format_version"] > _FORMAT_VERSION:
+    run = read_json(path / _RUN, {"format": str, "format_version": int, str: object})
+    if run["format"] != _FORMAT or run["format_version"] > _FORMAT_VERSION:
         raise InputError(f"{path} was written by a newer version of keras_selectivity. Upgrade the package.")
+    wrong = mismatch(run, _SHAPE)
+    if wrong:
+        raise DamagedError(f"{path / _RUN} is damaged: {wrong}. Export the model again.")
     found = digests(path)
-    damaged = [name for name, digest in files.items() if found.get(name) != digest]
+    damaged = [name for name, digest in run["files"].items() if found.get(name) != digest]
     if damaged:
         raise DamagedError(f"{path} is damaged: {', '.join(damaged)} is missing or changed. Export it again.")
     loaded = tf.saved_model.load(os.fspath(path))
     names = ("logits", "unit_means", "activations", "ablated_logits")
     functions = {name: getattr(loaded, name) for name in names if hasattr(loaded, name)}
     exported = Exported(
-        functions, run["layers"], run["classes"], run["input_shape"], run, _fingerprint(found)
+        functions, run["layers"], run["classes"], run["input_shape"], run, _fingerprint(run["files"])
     )
     exported.owner = loaded  # the functions hold their variables only weakly
     return exported
@@ -228,6 +251,8 @@ def _load_foreign(path, pixel_range, outputs):
         loaded = tf.saved_model.load(os.fspath(path))
     except Exception as error:
         raise InputError(f"{path} cannot be read as a SavedModel ({error}).") from error
+    if all(hasattr(loaded, name) for name in ("unit_means", "activations")):
+        raise DamagedError(f"{path} was exported by keras_selectivity and lacks its {_RUN}. Export it again.")
     signature = loaded.signatures.get("serving_default")
     if signature is None:
         raise InputError(f"{path} has no serving_default signature to call.")
@@ -260,6 +285,7 @@ def _load_keras(path, pixel_range):
     _require_tensorflow(keras)
     if path.suffix != ".keras":
         raise InputError(f"{path} is no .keras file. Load it with Keras and save it as one, or export it.")
+    check_seal(path)
     try:
         model = keras.saving.load_model(path)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -1,13 +1,13 @@
 """One run: from a configuration to a trained, exported network in a folder of its own."""
 
-import json
 import shutil
 from pathlib import Path
 
-from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import check_absent
-from keras_selectivity._files import write_json
+from keras_selectivity._files import clean_leftovers
+from keras_selectivity._json_file import read_json
+from keras_selectivity._json_file import write_json
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._config import check_config
 from keras_selectivity.studies._setup import CONFIG
@@ -19,6 +19,7 @@ from keras_selectivity.studies._setup import on_tensorflow
 from keras_selectivity.studies._setup import recipe_of
 from keras_selectivity.studies._setup import save
 from keras_selectivity.studies._setup import split_train
+from keras_selectivity.training import restore
 
 _CHECKPOINTS = "checkpoints"
 
@@ -66,6 +67,7 @@ def execute(
         check_absent(folder, overwrite, (CONFIG, _CHECKPOINTS, RUN_FILE))
         shutil.rmtree(folder, ignore_errors=True)
     else:
+        clean_leftovers(folder)
         changed = changed_settings(config, folder)
         if changed:
             raise InputError(
@@ -88,7 +90,6 @@ def execute(
     from keras_selectivity.training import SelectivityMonitor
     from keras_selectivity.training import load_checkpoint
     from keras_selectivity.training import replicate
-    from keras_selectivity.training import restore
     from keras_selectivity.training import tensorboard_logs
 
     scope, replicas, worker = replicate(strategy)
@@ -180,10 +181,7 @@ def changed_settings(config, folder):
     path = Path(folder) / CONFIG
     if not path.exists():
         return []
-    try:
-        found = json.loads(path.read_text())
-    except ValueError as error:
-        raise DamagedError(f"{path} is damaged. Start again with --overwrite.") from error
+    found = read_json(path, {str: object})
     wanted = config.to_dict()
     defaults = RunConfig("", "", 0.0).to_dict()  # of settings that the run is older than
     return [key for key in wanted if found.get(key, defaults[key]) != wanted[key]]
@@ -192,6 +190,7 @@ def changed_settings(config, folder):
 def epochs_done(folder):
     """Finished epochs of a run that goes on; 0 if there are none, or their record is damaged."""
     try:
-        return json.loads((Path(folder) / _CHECKPOINTS / "progress.json").read_text())["epochs"]
-    except (OSError, ValueError, KeyError):
+        progress = restore(Path(folder) / _CHECKPOINTS)
+    except InputError:
         return 0
+    return progress["epochs"] if progress else 0

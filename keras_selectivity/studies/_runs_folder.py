@@ -7,8 +7,11 @@ from pathlib import Path
 import filelock
 
 from keras_selectivity import __version__
+from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
-from keras_selectivity._files import write_json
+from keras_selectivity._files import clean_leftovers
+from keras_selectivity._json_file import read_json
+from keras_selectivity._json_file import write_json
 from keras_selectivity.studies._run import changed_settings
 from keras_selectivity.studies._run import epochs_done
 from keras_selectivity.studies._setup import MODEL
@@ -17,6 +20,13 @@ from keras_selectivity.studies._setup import RUN_FILE
 ROWS = "rows.parquet"
 PAIRS = "pairs.parquet"
 _STATE = "_state"
+_TABLE = {str: object}
+# What `_state/study.json` and the notes of the runs hold
+STUDY = {
+    "version": str,
+    "content": {"study": _TABLE, "grid": _TABLE, "run": _TABLE, "evaluation?": _TABLE, "arms?": [_TABLE]},
+}
+_NOTE = {"state?": str, "seconds?": (float, None), "reason?": (str, None)}
 
 
 class RunsFolder:
@@ -49,6 +59,8 @@ class RunsFolder:
         Raises:
             InputError: The study, or the version of the package, is another than before.
         """
+        for folder in (self.path, self._state):
+            clean_leftovers(folder)
         before = self._before()
         if before and not accept_change:
             found = _differences(before["content"], study.content)
@@ -81,9 +93,12 @@ class RunsFolder:
 
     def _before(self):
         """What was registered, or `None`; also if it is damaged, since it can be written again."""
+        if not self.study_file.exists():
+            return None
         try:
-            return json.loads(self.study_file.read_text())
-        except (OSError, ValueError):
+            return read_json(self.study_file, STUDY)
+        except DamagedError as error:
+            print(f"{error} The study is noted anew.", flush=True)
             return None
 
     def lock(self, name):
@@ -121,8 +136,8 @@ class RunsFolder:
 
     def _status(self, name, config):
         try:
-            note = json.loads((self._state / f"{name}.json").read_text())
-        except (OSError, ValueError):
+            note = read_json(self._state / f"{name}.json", _NOTE)
+        except InputError:  # there is none, or it is damaged: the files tell what is done
             note = {}
         exported = (self.path / name / MODEL / "run.json").exists()
         trained = exported or (self.path / name / RUN_FILE).exists()

@@ -3,8 +3,6 @@
 import hashlib
 import json
 import time
-import zipfile
-import zlib
 from dataclasses import replace
 
 import filelock
@@ -13,7 +11,12 @@ import numpy as np
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
-from keras_selectivity._files import write_json
+from keras_selectivity._json_file import parse_json
+from keras_selectivity._json_file import write_json
+from keras_selectivity._run_file import HISTORY
+from keras_selectivity._seal import check_zip
+from keras_selectivity._seal import seal_zip
+from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._setup import CONFIG
 from keras_selectivity.studies._setup import MODEL
 from keras_selectivity.studies._setup import RUN_FILE
@@ -24,6 +27,8 @@ from keras_selectivity.studies._setup import save
 from keras_selectivity.studies._setup import split_train
 
 _SAVE_EVERY = 60.0  # Seconds between checkpoints
+# What a checkpoint tells besides arrays; each log has a list of the runs' values for each epoch.
+_TOLD = {"epochs": int, "history": {str: [HISTORY[str]]}, "preferred": [[[int]]]}
 
 
 def train_together(study, folder, names, together, *, minutes=None, data_dir=None, verbose=2):
@@ -193,16 +198,24 @@ class _Group:
         if not self.path.exists():
             return progress
         try:
+            check_zip(self.path)
+            state, found = self._read(program.state)
+        except DamagedError as error:
+            aside = set_aside(self.path).name
+            print(f"{error} Set aside as {aside}; its runs begin again.", flush=True)
+            return progress
+        program.state = state
+        return progress | found
+
+    def _read(self, like):
+        try:
             with np.load(self.path, allow_pickle=False) as file:
-                program.state = _unpack(file, "state", program.state)
-                progress["weights"] = _unpack(file, "weights", program.state[:2])
-                progress |= {name: file[name] for name in ("best", "best_epoch")}
-                told = json.loads(bytes(file["told"]).decode())
-        except (ValueError, OSError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise DamagedError(
-                f"{self.path} is damaged ({error}). Delete it to begin its runs again."
-            ) from error
-        return progress | told
+                state = _unpack(file, "state", like)
+                found = {name: file[name] for name in ("best", "best_epoch")}
+                found["weights"] = _unpack(file, "weights", state[:2])
+                return state, found | parse_json(bytes(file["told"]), _TOLD, self.path)
+        except (ValueError, KeyError) as error:
+            raise DamagedError(f"{self.path} is damaged ({error}).") from error
 
     def _save(self, program, progress):
         told = {name: progress[name] for name in ("epochs", "history", "preferred")}
@@ -216,6 +229,7 @@ class _Group:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(self.path) as temporary:
             np.savez(temporary, **arrays)
+            seal_zip(temporary)
 
     def _finish(self, program, progress):
         for number, (name, config) in enumerate(zip(self.names, self.configs, strict=True)):

@@ -31,7 +31,7 @@ __getattr__, __dir__, __all__ = attach(
         "tensorboard_logs": "_monitor",
         "replicate": "_replicas",
         "RunCheckpoint": "_checkpoint",
-        "restore": "_checkpoint",
+        "restore": "_progress",
         "load_checkpoint": "_checkpoint",
         "Recipe": "_recipe",
         "Together": "_together",

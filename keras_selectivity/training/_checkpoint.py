@@ -1,6 +1,5 @@
 """Checkpoints of a run: the last epoch to resume from, the best epoch to keep."""
 
-import json
 from pathlib import Path
 
 import keras
@@ -8,12 +7,14 @@ import keras
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
-from keras_selectivity._files import write_json
+from keras_selectivity._json_file import write_json
+from keras_selectivity._seal import check_zip
+from keras_selectivity._seal import seal_zip
 from keras_selectivity.training import _methods  # noqa: F401
 from keras_selectivity.training import _optimizer  # noqa: F401 (registers what a checkpoint holds)
 from keras_selectivity.training import _selectivity_model  # noqa: F401
-
-_PROGRESS = "progress.json"
+from keras_selectivity.training._progress import PROGRESS
+from keras_selectivity.training._progress import checkpoint_of
 
 
 class RunCheckpoint(keras.callbacks.Callback):
@@ -46,7 +47,7 @@ class RunCheckpoint(keras.callbacks.Callback):
         logs = {name: float(value) for name, value in (logs or {}).items()}
         if self.monitor not in logs:
             raise InputError(f"There is no log {self.monitor!r}; the logs are {', '.join(sorted(logs))}.")
-        progress = {**self.progress, "epochs": epoch + 1, "last": f"epoch-{epoch + 1:04d}.keras"}
+        progress = {**self.progress, "epochs": epoch + 1, "last": checkpoint_of(epoch)}
         history = progress["history"]
         progress["history"] = {
             name: [*history.get(name, [None] * epoch), _finite(value)] for name, value in logs.items()
@@ -57,7 +58,8 @@ class RunCheckpoint(keras.callbacks.Callback):
         progress.update(self.keep())
         with whole_file(self.folder / progress["last"]) as temporary:
             self.model.save(temporary)
-        write_json(self.folder / _PROGRESS, progress)
+            seal_zip(temporary)
+        write_json(self.folder / PROGRESS, progress)
         self.progress = progress
         for file in self.folder.glob("epoch-*.keras"):
             if file.name not in (progress["last"], progress["best"]):
@@ -69,41 +71,15 @@ def _finite(value):
     return value if abs(value) < float("inf") else None
 
 
-def restore(folder):
-    """Reads where a run stands.
-
-    Returns:
-        The progress of `RunCheckpoint` (`epochs` done, `last` and `best` file, `best_epoch`
-        0-based, `history`), or `None` if no epoch is finished.
-
-    Raises:
-        DamagedError: The record is damaged, or a file it names is missing.
-    """
-    path = Path(folder) / _PROGRESS
-    if not path.exists():
-        return None
-    try:
-        progress = json.loads(path.read_text())
-        names = progress["last"], progress["best"]
-    except (ValueError, KeyError) as error:
-        raise DamagedError(f"{path} is damaged ({error}). Start the run again with --overwrite.") from error
-    for name in names:
-        if not (Path(folder) / name).exists():
-            raise DamagedError(
-                f"{path} names {name}, which is missing. Start the run again with --overwrite."
-            )
-    return progress
-
-
 def load_checkpoint(path):
     """Loads a `SelectivityModel` saved by `RunCheckpoint`, optimizer state included.
 
     Raises:
         DamagedError: The file is damaged.
+        InputError: It cannot be read.
     """
+    check_zip(path)
     try:
         return keras.saving.load_model(path)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedError(
-            f"{path} cannot be loaded ({error}). Start the run again with --overwrite."
-        ) from error
+        raise DamagedError(f"{path} cannot be loaded ({error}).") from error

@@ -122,13 +122,18 @@ def test_damaged_records_are_named(tmp_path):
     (tmp_path / "progress.json").write_text('{"epochs": 1')
     with pytest.raises(ks.InputError, match="is damaged"):
         restore(tmp_path)
-    (tmp_path / "progress.json").write_text(
-        json.dumps({"last": "epoch-0001.keras", "best": "epoch-0001.keras"})
-    )
+    record = {
+        "epochs": 1,
+        "last": "epoch-0001.keras",
+        "best": "epoch-0001.keras",
+        "best_epoch": 0,
+        "history": {},
+    }
+    (tmp_path / "progress.json").write_text(json.dumps(record))
     with pytest.raises(ks.InputError, match=r"names epoch-0001.keras, which is missing"):
         restore(tmp_path)
     (tmp_path / "epoch-0001.keras").write_bytes(b"PK\x03\x04 cut off")
-    with pytest.raises(ks.InputError, match="cannot be loaded"):
+    with pytest.raises(ks.InputError, match="is damaged"):
         load_checkpoint(tmp_path / "epoch-0001.keras")
 
 
