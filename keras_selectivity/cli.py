@@ -1,6 +1,8 @@
 """The command line: arguments, progress and exit codes; the work is done elsewhere."""
 
 import argparse
+import contextlib
+import dataclasses
 import json
 import logging
 import os
@@ -8,16 +10,27 @@ import sys
 
 from keras_selectivity import __version__
 from keras_selectivity._errors import InputError
+from keras_selectivity._settings import Fields
+from keras_selectivity._settings import Flag
+from keras_selectivity._settings import Items
+from keras_selectivity._settings import Number
+from keras_selectivity._settings import Text
+from keras_selectivity._settings import Whole
+from keras_selectivity.studies._config import ALPHA
+from keras_selectivity.studies._config import SEED
+from keras_selectivity.studies._config import RunConfig
+from keras_selectivity.studies._evaluation import Evaluation
 
 
 def main(arguments=None):
     """Runs a command; returns its exit code (0, 2 for bad input, 130 for Ctrl-C)."""
-    options = _parser().parse_args(arguments)
     # TensorFlow's start-up chatter would bury what the command prints.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # It warns of repeated tracing, which is what several networks in one process look like.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    options = None
     try:
+        options = _parser().parse_args(arguments)
         return options.run(options) or 0
     except InputError as error:
         print(f"keras-selectivity: {error}", file=sys.stderr)
@@ -28,8 +41,55 @@ def main(arguments=None):
         return 130
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, like all others."""
+
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.register("type", None, _of(Text()))  # what is not said to be something else
+
+    def error(self, message):
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def _of(kind):
+    """What `argparse` takes as a type, from a `Kind` of setting."""
+
+    def parse(text):
+        with contextlib.suppress(ValueError):
+            value = kind.parse(text)
+            if kind.accepts(value):
+                return value
+            text = value
+        raise argparse.ArgumentTypeError(kind.refusal("value", text))
+
+    return parse
+
+
+def _add_settings(group, settings, **helps):
+    """Options from the declarations of a dataclass of settings; what is not given is left to its defaults."""
+    for name, told in helps.items():
+        declared = settings.__dataclass_fields__[name]
+        kind, option = declared.metadata["kind"], f"--{name.replace('_', '-')}"
+        if isinstance(kind, Flag):
+            group.add_argument(option, action="store_true", help=told)
+            continue
+        if "(default" not in told and declared.default not in (None, dataclasses.MISSING):
+            told += f" (default: {declared.default})"
+        group.add_argument(option, type=_of(kind), metavar=kind.metavar, help=told)
+
+
+def _given(options, settings):
+    """The settings that were given on the command line."""
+    return {
+        name: value
+        for name, value in vars(options).items()
+        if name in settings.__dataclass_fields__ and value is not None
+    }
+
+
 def _parser():
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="keras-selectivity",
         description="Train, export and measure networks with class-selectivity regularisation.",
     )
@@ -98,8 +158,8 @@ def _add_train(commands):
         "keras-selectivity train --dataset cifar10 --alpha -1 --seed 0 --output runs/alpha-1",
     )  # fmt: skip
     add = command.add_argument
-    add("--alpha", type=float, required=True, help="scale of the regulariser; negative: less selective")
-    add("--seed", type=int, default=0, help="seed of split, initialisation, order (default: %(default)s)")
+    add("--alpha", type=_of(ALPHA), required=True, help="scale of the regulariser; negative: less selective")
+    _add_settings(command, RunConfig, seed="seed of split, initialisation, order")
     _add_training(command)
     add("--resume", action="store_true", help="go on after the last whole epoch")
     _add_strategy(command)
@@ -108,61 +168,36 @@ def _add_train(commands):
 
 
 def _add_training(command):
-    add = command.add_argument
-    add("--dataset", default="cifar10", help="name of a data set, see `data list` (default: %(default)s)")
-    add(
-        "--network",
-        default="resnet20",
-        help="resnet20, resnet8, resnet18, resnet50 or vgg16 (default: %(default)s)",
+    command.set_defaults(dataset="cifar10", network="resnet20")
+    _add_settings(
+        command,
+        RunConfig,
+        dataset="name of a data set, see `data list` (default: cifar10)",
+        network="resnet20, resnet8, resnet18, resnet50 or vgg16 (default: resnet20)",
+        negative_slope="slope of leaky ReLUs (default: plain ReLUs)",
+        metric="selectivity or discriminability",
+        method="plain, augmix, pgd or fgsm: train for robustness",
+        epsilon="radius of adversarial training (default: 8/255; Tiny ImageNet 4/255)",
+        layers="'first 3', 'last 3', or names with commas (default: all)",
+        warmup_epochs="let alpha grow from 0 over N epochs",
+        epochs="number of epochs",
+        milestones="epochs at which the learning rate drops to a tenth (default: at a half and three quarters)",
+        batch_size="samples a batch",
+        micro_batch="samples at a time, for batches too large for the memory; the selectivity is that of the whole batch",
+        learning_rate="initial learning rate",
+        pad="flip-and-crop padding; 0: no augmentation",
+        train_samples="use a class-balanced subset of N samples",
+        validation_per_class="training samples of each class held out",
+        precision="float32, or bfloat16 for the arithmetic of the layers",
+        deterministic="deterministic kernels: same seed, same weights",
     )
-    add("--negative-slope", type=float, default=0.0, help="slope of leaky ReLUs (default: plain ReLUs)")
-    add("--metric", default="selectivity", help="selectivity or discriminability (default: %(default)s)")
-    add(
-        "--method",
-        default="plain",
-        help="plain, augmix, pgd or fgsm: train for robustness (default: %(default)s)",
-    )
-    add(
-        "--epsilon",
-        type=float,
-        metavar="E",
-        help="radius of adversarial training (default: 8/255; Tiny ImageNet 4/255)",
-    )
-    add("--layers", metavar="WHICH", help="'first 3', 'last 3', or names with commas (default: all)")
-    add("--warmup-epochs", type=int, default=0, metavar="N", help="let alpha grow from 0 over N epochs")
-    add("--epochs", type=int, default=200, help="number of epochs (default: %(default)s)")
-    add("--milestones", metavar="N,N", help="epochs at which the learning rate drops to a tenth "
-        "(default: at a half and three quarters)")  # fmt: skip
-    add("--batch-size", type=int, default=256, help="samples a batch (default: %(default)s)")
-    add("--micro-batch", type=int, metavar="N", help="samples at a time, for batches too large for the memory; the "
-        "selectivity is that of the whole batch")  # fmt: skip
-    add("--learning-rate", type=float, default=0.1, help="initial learning rate (default: %(default)s)")
-    add("--pad", type=int, default=4, help="flip-and-crop padding; 0: no augmentation (default: 4)")
-    add("--train-samples", type=int, metavar="N", help="use a class-balanced subset of N samples")
-    add("--validation-per-class", type=int, default=500, metavar="N",
-        help="training samples of each class held out (default: %(default)s)")  # fmt: skip
-    add("--precision", default="float32", help="float32, or bfloat16 for the arithmetic of the layers (default: "
-        "%(default)s)")  # fmt: skip
-    add("--deterministic", action="store_true", help="deterministic kernels: same seed, same weights")
-
-
-def _run_config(options, **values):
-    from keras_selectivity.studies import RunConfig
-
-    names = RunConfig.__dataclass_fields__
-    values |= {name: value for name, value in vars(options).items() if name in names}
-    if options.milestones:
-        values["milestones"] = _list("--milestones", options.milestones, int)
-    if options.layers and not options.layers.startswith(("first ", "last ")):
-        values["layers"] = options.layers.split(",")
-    return RunConfig(**values)
 
 
 def _train(options):
     from keras_selectivity.studies import execute
 
     path = execute(
-        _run_config(options),
+        RunConfig(**_given(options, RunConfig)),
         options.output,
         data_dir=options.data_dir,
         resume=options.resume,
@@ -203,64 +238,68 @@ def _add_evaluate(commands):
     )  # fmt: skip
     add = command.add_argument
     add("models", nargs="+", metavar="MODEL", help="SavedModel directory or .keras file")
-    add("--dataset", default="cifar10", help="name of a data set, see `data list` (default: %(default)s)")
-    add("--limit", type=int, metavar="N", help="use a class-balanced subset of N test samples")
-    add("--pixel-range", default="0,1", metavar="LOW,HIGH", help="what the networks expect for black and "
-        "white (default: %(default)s)")  # fmt: skip
+    command.set_defaults(dataset="cifar10")
+    _add_settings(
+        command,
+        Evaluation,
+        dataset="name of a data set, see `data list` (default: cifar10)",
+        limit="use a class-balanced subset of N test samples",
+        batch_size="images at a time: memory and speed, not results",
+        seed="seed of subsets, corruptions, controls",
+    )
+    add("--pixel-range", default="0,1", type=_of(Fields(Whole(-(2**16)), Whole(-(2**16)))), metavar="LOW,HIGH",
+        help="what the networks expect for black and white (default: %(default)s)")  # fmt: skip
     add("--csv", metavar="FILE", help="write tidy rows (.csv or .parquet); what is in it already is not "
         "measured again")  # fmt: skip
     add("--overwrite", action="store_true", help="start the file anew")
     add("--page", metavar="DIR", help="write a page with figures")
-    add("--batch-size", type=int, metavar="N", help="images at a time: memory and speed, not results")
-    add("--seed", type=int, default=0, help="seed of subsets, corruptions, controls (default: %(default)s)")
     group = command.add_argument_group("attacks")
-    add = group.add_argument
-    add("--attacks", action="store_true", help="FGSM, PGD, and the controls for gradient masking")
-    add("--epsilons", metavar="E,E", help="strengths of FGSM in pixels of [0, 1] (default: 0 to 16/255)")
-    add("--pgd-steps", metavar="N,N", help="numbers of steps of PGD (default: 0 to 100)")
-    add("--pgd-step-size", type=float, metavar="E", help="length of a step of PGD (default: 0.0001)")
-    add("--pgd-epsilon", type=float, metavar="E", help="radius of the ball of PGD (default: none)")
-    add("--pgd-norm", choices=("linf", "l2"), help="norm of PGD (default: linf)")
-    add("--transfer-from", metavar="MODEL", help="network whose adversarial images attack the others (default: the "
-        "first with alpha = 0)")  # fmt: skip
+    _add_settings(
+        group,
+        Evaluation,
+        attacks="FGSM, PGD, and the controls for gradient masking",
+        epsilons="strengths of FGSM in pixels of [0, 1] (default: 0 to 16/255)",
+        pgd_steps="numbers of steps of PGD (default: 0 to 100)",
+        pgd_step_size="length of a step of PGD",
+        pgd_epsilon="radius of the ball of PGD (default: none)",
+        pgd_norm="norm of PGD, linf or l2",
+        transfer_from="network whose adversarial images attack the others (default: the first with alpha = 0)",
+    )
     group = command.add_argument_group("corruptions")
-    add = group.add_argument
-    add("--corruptions", action="store_true", help="accuracy by corruption and severity")
-    add("--corrupted-data", metavar="DIR", help="folder of CIFAR-10-C or Tiny ImageNet-C, or 'tfds' (default: "
-        "generate the corruptions)")  # fmt: skip
-    add(
-        "--clean-data",
-        metavar="DIR",
-        help="clean counterparts of Tiny ImageNet-C (default: looked for by content)",
+    _add_settings(
+        group,
+        Evaluation,
+        corruptions="accuracy by corruption and severity",
+        corrupted_data="folder of CIFAR-10-C or Tiny ImageNet-C, or 'tfds' (default: generate the corruptions)",
+        clean_data="clean counterparts of Tiny ImageNet-C (default: looked for by content)",
+        only_corruptions="take these only",
+        frost="photographs of frost for generated corruptions",
     )
-    add(
-        "--unverified",
-        action="store_true",
-        help="accept corrupted files with other checksums than the released",
-    )
-    add("--only-corruptions", metavar="NAME,NAME", help="take these only")
-    add("--frost", metavar="DIR", help="photographs of frost for generated corruptions")
+    group.add_argument("--unverified", action="store_false", dest="verify", help="accept corrupted files with other "
+        "checksums than the released")  # fmt: skip
     group = command.add_argument_group("input gradients")
-    add = group.add_argument
-    add("--jacobian", action="store_true", help="norm of the input-output Jacobian")
-    add("--projections", type=int, metavar="N", help="estimate it from N random projections (default: exact)")
-    add("--unit-gradients", action="store_true", help="variation of the input-unit gradients")
-    add("--units-per-layer", type=int, metavar="N", help="most units of a layer (default: 64)")
-    add("--gradient-samples", type=int, metavar="N", help="samples for the unit gradients (default: 1000)")
-    group = command.add_argument_group("representations")
-    add = group.add_argument
-    add("--units", action="store_true", help="all measures of every single unit")
-    add(
-        "--dimensionality",
-        action="store_true",
-        help="PCA dimensionality: clean, corrupted and adversarial difference",
+    _add_settings(
+        group,
+        Evaluation,
+        jacobian="norm of the input-output Jacobian",
+        projections="estimate it from N random projections (default: exact)",
+        unit_gradients="variation of the input-unit gradients",
+        units_per_layer="most units of a layer",
+        gradient_samples="samples for the unit gradients",
     )
-    add("--variance", type=float, metavar="V", help="share of the variance to explain (default: 0.9)")
-    add("--full-maps", action="store_true", help="dimensionality of the full maps instead of spatial means")
-    add("--pwcca", action="store_true", help="PWCCA distances between all pairs of the networks")
-    add("--off-axis", action="store_true", help="upper bound of the selectivity in rotated axes")
-    add("--off-axis-steps", type=int, metavar="N", help="most steps of its search (default: 3500)")
-    add("--layers", metavar="NAME,NAME", help="layers for these three (default: all)")
+    group = command.add_argument_group("representations")
+    _add_settings(
+        group,
+        Evaluation,
+        units="all measures of every single unit",
+        dimensionality="PCA dimensionality: clean, corrupted and adversarial difference",
+        variance="share of the variance to explain",
+        full_maps="dimensionality of the full maps instead of spatial means",
+        pwcca="PWCCA distances between all pairs of the networks",
+        off_axis="upper bound of the selectivity in rotated axes",
+        off_axis_steps="most steps of its search",
+        layers="layers for these three (default: all)",
+    )
     _add_json(command)
     _add_data_dir(command)
 
@@ -269,20 +308,14 @@ def _evaluate(options):
     from keras_selectivity.reports import layer_table
     from keras_selectivity.reports import table
     from keras_selectivity.reports import write_page
-    from keras_selectivity.studies import Evaluation
     from keras_selectivity.studies import evaluate_files
 
-    values = {name: getattr(options, name, None) for name in Evaluation.__dataclass_fields__}
-    for name, kind in (("epsilons", float), ("pgd_steps", int), ("only_corruptions", str), ("layers", str)):
-        if values[name]:
-            values[name] = _list(f"--{name.replace('_', '-')}", values[name], kind)
-    values["verify"] = not options.unverified
     rows = evaluate_files(
         options.models,
-        Evaluation(**{name: value for name, value in values.items() if value is not None}),
+        Evaluation(**_given(options, Evaluation)),
         options.csv,
         overwrite=options.overwrite,
-        pixel_range=_list("--pixel-range", options.pixel_range, int),
+        pixel_range=options.pixel_range,
         data_dir=options.data_dir,
         verbose=int(not options.json),
     )
@@ -302,14 +335,6 @@ def _evaluate(options):
         print(f"Page in {page}")
 
 
-def _list(option, text, kind):
-    try:
-        return tuple(kind(part) for part in text.split(","))
-    except ValueError:
-        what = "whole numbers" if kind is int else "numbers"
-        raise InputError(f"{option} takes {what} with commas. Received: {text!r}.") from None
-
-
 def _add_study(commands):
     study = commands.add_parser(
         "study", help="run, watch and report the trainings that a study file declares"
@@ -326,21 +351,26 @@ def _add_study(commands):
     add("--output", metavar="DIR", help="folder for results, figures and page (default: the study's); or a "
         ".csv or .parquet file for the results alone")  # fmt: skip
     add("--dry-run", action="store_true", help="show the runs, what they cost and what is done already")
-    add("--only", metavar="RUN,RUN", help="do these runs only, and join nothing")
+    add(
+        "--only",
+        type=_of(Items(Text(), "names")),
+        metavar="RUN,RUN",
+        help="do these runs only, and join nothing",
+    )
     engine = command.add_mutually_exclusive_group()
-    engine.add_argument("--workers", type=int, metavar="N", help="N processes on this machine, one a run, one GPU "
+    engine.add_argument("--workers", type=_of(Whole(1)), metavar="N", help="N processes on this machine, one a run, one GPU "
         "each; 1 saves memory when there are many runs (default: in this process)")  # fmt: skip
     engine.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="a Ray cluster; without an address, one "
         "is started on this machine")  # fmt: skip
-    add("--together", type=int, metavar="N", help="on JAX: train N runs that differ in seed and alpha in one program, and "
+    add("--together", type=_of(Whole(1)), metavar="N", help="on JAX: train N runs that differ in seed and alpha in one program, and "
         "measure nothing; start the study again on TensorFlow for that")  # fmt: skip
     add(
         "--minutes",
-        type=float,
+        type=_of(Number("(0, 1e6]")),
         metavar="M",
         help="with --together: save and stop after M minutes; start again to go on",
     )
-    add("--retries", type=int, default=2, metavar="N", help="start a run whose process was killed again, at most N "
+    add("--retries", type=_of(Whole(0)), default=2, metavar="N", help="start a run whose process was killed again, at most N "
         "times (default: %(default)s)")  # fmt: skip
     add("--accept-change", action="store_true", help="go on though the study file or the package has changed; runs "
         "with another configuration are set aside and done again")  # fmt: skip
@@ -394,7 +424,7 @@ def _study_run(options):
         study,
         options.runs,
         options.output or Path(options.study).parent,
-        only=_list("--only", options.only, str) if options.only else None,
+        only=options.only,
         workers=options.workers,
         ray=options.ray,
         retries=options.retries,
@@ -491,27 +521,33 @@ def _add_tune(commands):
         "--output runs/tune",
     )  # fmt: skip
     add = command.add_argument
-    add(
-        "--alphas", metavar="A,A", help="alphas to choose from (write --alphas=-1,0 if the first is negative)"
-    )
-    add("--alpha-range", metavar="LOW,HIGH", help="a range of alphas instead (not with a grid)")
-    add("--seeds", metavar="N,N", default="0", help="seeds; every trial has one (default: 0)")
+    add("--alphas", type=_of(Items(ALPHA, "numbers")), metavar="A,A", help="alphas to choose from (write --alphas=-1,0 "
+        "if the first is negative)")  # fmt: skip
+    add("--alpha-range", type=_of(Fields(ALPHA, ALPHA)), metavar="LOW,HIGH", help="a range of alphas instead (not with "
+        "a grid)")  # fmt: skip
+    add("--seeds", type=_of(Items(SEED, "whole numbers")), metavar="N,N", default="0", help="seeds; every trial has one "
+        "(default: 0)")  # fmt: skip
     add("--objective", default="val_accuracy", help="val_accuracy, corrupted or mix (default: %(default)s)")
     add(
         "--weight",
-        type=float,
+        type=_of(Number("[0, 1]")),
         default=0.5,
         help="share of corruption in a mix, the rest is attack (default: 0.5)",
     )
     add(
         "--samples",
-        type=int,
+        type=_of(Whole(1)),
         default=500,
         metavar="N",
         help="validation images for corruption and attack (default: 500)",
     )
     add("--search", default="grid", help="grid, random, bayesian or hyperband (default: %(default)s)")
-    add("--trials", type=int, metavar="N", help="number of trials (default: all of a grid, otherwise 10)")
+    add(
+        "--trials",
+        type=_of(Whole(1)),
+        metavar="N",
+        help="number of trials (default: all of a grid, otherwise 10)",
+    )
     _add_training(command)
     _add_json(command)
     _add_data_dir(command)
@@ -525,19 +561,14 @@ def _tune(options):
 
     if bool(options.alphas) == bool(options.alpha_range):
         raise InputError("Name either --alphas or --alpha-range.")
-    if options.alphas:
-        alphas = _list("--alphas", options.alphas, float)
-    else:
-        alphas = ("range", *_list("--alpha-range", options.alpha_range, float))
-        if len(alphas) != 3 or alphas[1] >= alphas[2]:
-            raise InputError(
-                f"--alpha-range takes two numbers, the lower first. Received: {options.alpha_range!r}."
-            )
+    alphas = options.alphas or ("range", *options.alpha_range)
+    if options.alpha_range and alphas[1] >= alphas[2]:
+        raise InputError(f"--alpha-range takes two numbers, the lower first. Received: {alphas[1:]}.")
     rows = tune(
-        _run_config(options, alpha=0.0, seed=0),
+        RunConfig(alpha=0.0, **_given(options, RunConfig)),
         options.output,
         alphas=alphas,
-        seeds=_list("--seeds", options.seeds, int),
+        seeds=options.seeds,
         **{
             name: getattr(options, name)
             for name in ("objective", "search", "trials", "weight", "samples", "data_dir")

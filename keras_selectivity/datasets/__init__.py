@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "augmix": "_augmix",
         "NAMES": "_registry",
+        "SIZES": "_registry",
         "load": "_registry",
         "prepare": "_registry",
         "pack_cifar10": "_cifar10",

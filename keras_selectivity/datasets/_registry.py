@@ -19,6 +19,8 @@ from keras_selectivity.datasets._tiny_imagenet_c import prepared_tiny_imagenet_c
 from keras_selectivity.datasets._tiny_imagenet_c import tiny_imagenet_c
 
 NAMES = ("shapes", "cifar10", "tiny_imagenet", "tiny_imagenet_subset")
+# Classes, and training and test samples of each, where that is known before the data set is loaded
+SIZES = {"shapes": (10, 400, 100), "cifar10": (10, 5000, 1000), "tiny_imagenet": (200, 500, 50)}
 _PREPARED = {
     "shapes": lambda data_dir: "the package",
     "cifar10": prepare_cifar10,

@@ -3,13 +3,32 @@
 from dataclasses import asdict
 from dataclasses import dataclass
 
-import numpy as np
-
-from keras_selectivity._checks import whole_number
-from keras_selectivity._errors import InputError
+from keras_selectivity._settings import AnyOf
+from keras_selectivity._settings import Choice
+from keras_selectivity._settings import Flag
+from keras_selectivity._settings import Items
+from keras_selectivity._settings import Number
+from keras_selectivity._settings import SettingError
+from keras_selectivity._settings import Text
+from keras_selectivity._settings import Whole
+from keras_selectivity._settings import check_settings
+from keras_selectivity._settings import setting
+from keras_selectivity.networks import NETWORKS
 
 METHODS = ("plain", "augmix", "pgd", "fgsm")
 PRECISIONS = ("float32", "bfloat16")
+_SPAN = Text(
+    r"(first|last)[ -]([1-9]\d*|one|two|three|four|five|six|seven|eight|nine|ten)",
+    "text like 'first 3' or 'last 3'",
+)
+ALPHA, SEED = Number("[-1e6, 1e6]"), Whole(0, 2**32 - 1)
+
+
+def data_sets():
+    """Names of the data sets."""
+    from keras_selectivity import datasets
+
+    return datasets.NAMES
 
 
 @dataclass(frozen=True)
@@ -46,76 +65,77 @@ class RunConfig:
         deterministic: Use deterministic kernels, so that the same seed gives the same weights.
     """
 
-    dataset: str
-    network: str
-    alpha: float
-    seed: int = 0
-    negative_slope: float = 0.0
-    metric: str = "selectivity"
-    layers: object = None
-    warmup_epochs: int = 0
-    epochs: int = 200
-    batch_size: int = 256
-    micro_batch: int | None = None
-    learning_rate: float = 0.1
-    milestones: tuple | None = None
-    pad: int = 4
-    validation_per_class: int = 500
-    train_samples: int | None = None
-    method: str = "plain"
-    epsilon: float | None = None
-    precision: str = "float32"
-    deterministic: bool = False
+    dataset: str = setting(Choice(data_sets))
+    network: str = setting(Choice(NETWORKS))
+    alpha: float = setting(ALPHA)
+    seed: int = setting(SEED, 0)
+    negative_slope: float = setting(Number("[0, 1)"), 0.0)
+    metric: str = setting(Choice(("selectivity", "discriminability")), "selectivity")
+    layers: object = setting(AnyOf(_SPAN, Items(Text(), "names")), None)
+    warmup_epochs: int = setting(Whole(0), 0)
+    epochs: int = setting(Whole(1), 200)
+    batch_size: int = setting(Whole(2), 256)
+    micro_batch: int | None = setting(Whole(1), None)
+    learning_rate: float = setting(Number("(0, 1e6]"), 0.1)
+    milestones: tuple | None = setting(Items(Whole(0), "epochs", rising=True, empty=True), None)
+    pad: int = setting(Whole(0, 32), 4)
+    validation_per_class: int = setting(Whole(1), 500)
+    train_samples: int | None = setting(Whole(2), None)
+    method: str = setting(Choice(METHODS), "plain")
+    epsilon: float | None = setting(Number("(0, 1)"), None)
+    precision: str = setting(Choice(PRECISIONS), "float32")
+    deterministic: bool = setting(Flag(), False)
 
     def to_dict(self):
         """The configuration as plain JSON values."""
-        return {**asdict(self), "milestones": None if self.milestones is None else list(self.milestones)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()
+        }
 
 
 def check_config(config):
     """Refuses what would fail only once the training starts.
 
     Raises:
-        InputError: Naming the first value that will not do, and the allowed ones.
+        SettingError: Naming the first value that will not do, and the allowed ones.
     """
     from keras_selectivity import datasets
-    from keras_selectivity import networks
-    from keras_selectivity.selectivity import METRICS
 
-    for name, allowed in (
-        ("dataset", datasets.NAMES),
-        ("network", networks.NETWORKS),
-        ("metric", METRICS),
-        ("method", METHODS),
-        ("precision", PRECISIONS),
-    ):
-        if getattr(config, name) not in allowed:
-            raise InputError(f"Unknown {name} {getattr(config, name)!r}. Choose one of {', '.join(allowed)}.")
-    for name, least in (("epochs", 1), ("batch_size", 2), ("seed", 0), ("pad", 0), ("warmup_epochs", 0),
-                        ("validation_per_class", 1)):  # fmt: skip
-        whole_number(name, getattr(config, name), least)
-    if config.train_samples is not None:
-        whole_number("train_samples", config.train_samples, 1)
+    check_settings(config)
     if config.micro_batch is not None:
-        whole_number("micro_batch", config.micro_batch, 1)
         if config.batch_size % config.micro_batch:
-            raise InputError(
-                f"Micro-batches of {config.micro_batch} do not divide batch_size = {config.batch_size}."
+            raise SettingError(
+                "micro_batch",
+                f"micro_batch = {config.micro_batch} does not divide batch_size = {config.batch_size}.",
             )
         if config.method != "plain":
-            raise InputError(f"micro_batch does not go together with method = {config.method}.")
-    for milestone in config.milestones or ():
-        whole_number("milestones", milestone, 0)
-    for name in ("alpha", "learning_rate", "negative_slope"):
-        value = getattr(config, name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-            raise InputError(f"{name} must be a finite number. Received: {value!r}.")
-    if config.epsilon is not None:
-        if config.method not in ("pgd", "fgsm"):
-            raise InputError(f"epsilon is for the methods pgd and fgsm, not for {config.method}.")
-        if not 0 < config.epsilon < 1:
-            raise InputError(f"epsilon must lie in (0, 1). Received: {config.epsilon!r}.")
-    if not 0 <= config.negative_slope < 1:
-        raise InputError(f"negative_slope must lie in [0, 1). Received: {config.negative_slope!r}.")
-    if config.learning_rate <= 0:
-        raise InputError(f"learning_rate must be positive. Received: {config.learning_rate!r}.")
+            raise SettingError(
+                "micro_batch", f"micro_batch does not go together with method = {config.method}."
+            )
+    if config.epsilon is not None and config.method not in ("pgd", "fgsm"):
+        raise SettingError("epsilon", f"epsilon is for the methods pgd and fgsm, not for {config.method}.")
+    if config.dataset in datasets.SIZES:
+        _check_sizes(config, *datasets.SIZES[config.dataset][:2])
+
+
+def _check_sizes(config, classes, per_class):
+    """Whether the training set has what is to be held out and trained on."""
+    left = per_class - config.validation_per_class
+    if left < 1:
+        raise SettingError(
+            "validation_per_class",
+            f"A class of {config.dataset} has {per_class} samples; validation_per_class = "
+            f"{config.validation_per_class} cannot be drawn from it and leave any.",
+        )
+    samples = config.train_samples or left * classes
+    if samples % classes or samples > left * classes:
+        raise SettingError(
+            "train_samples",
+            f"A balanced subset of {classes} classes with at most {left} samples each cannot have train_samples = "
+            f"{samples}. Choose a multiple of {classes} up to {left * classes}.",
+        )
+    if samples < config.batch_size:
+        raise SettingError(
+            "batch_size",
+            f"batch_size is too large: {samples} training samples do not fill one batch of {config.batch_size}.",
+        )

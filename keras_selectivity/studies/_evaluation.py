@@ -2,13 +2,29 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from keras_selectivity._errors import InputError
+from keras_selectivity._settings import Choice
+from keras_selectivity._settings import Fields
+from keras_selectivity._settings import Flag
+from keras_selectivity._settings import Folder
+from keras_selectivity._settings import Items
+from keras_selectivity._settings import Number
+from keras_selectivity._settings import SettingError
+from keras_selectivity._settings import Text
+from keras_selectivity._settings import Whole
+from keras_selectivity._settings import check_settings
+from keras_selectivity._settings import setting
+from keras_selectivity.studies._config import SEED
+from keras_selectivity.studies._config import data_sets
 
 # 0 to 16/255 in octaves, and the range of the papers' PGD (25 steps of 0.0001) in tenths.
 EPSILONS = tuple(sorted({n / 255 for n in (0, 0.25, 0.5, 1, 2, 4, 8, 16)} | {n / 4000 for n in range(1, 11)}))
 PGD_STEPS = (0, 1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)
+
+
+def _corruptions():
+    from keras_selectivity import datasets
+
+    return datasets.CORRUPTIONS
 
 
 @dataclass(frozen=True)
@@ -53,76 +69,65 @@ class Evaluation:
         seed: Seed of subsets, corruptions, controls, projections, ties and the bootstrap.
     """
 
-    dataset: str
-    limit: int | None = None
-    units: bool = False
-    attacks: bool = False
-    epsilons: tuple = EPSILONS
-    pgd_steps: tuple = PGD_STEPS
-    pgd_step_size: float = 1e-4
-    pgd_epsilon: float | None = None
-    pgd_norm: str = "linf"
-    transfer_from: str | None = None
-    corruptions: bool = False
-    only_corruptions: tuple | None = None
-    corrupted_data: str | None = None
-    clean_data: str | None = None
-    verify: bool = True
-    frost: str | None = None
-    jacobian: bool = False
-    projections: int | None = None
-    unit_gradients: bool = False
-    units_per_layer: int | None = 64
-    gradient_samples: int = 1000
-    dimensionality: bool = False
-    variance: float = 0.9
-    full_maps: bool = False
-    perturbation: tuple = ("motion_blur", 3)
-    pwcca: bool = False
-    off_axis: bool = False
-    off_axis_steps: int = 3500
-    layers: tuple | None = None
-    batch_size: int | None = None
-    seed: int = 0
+    dataset: str = setting(Choice(data_sets))
+    limit: int | None = setting(Whole(1), None)
+    units: bool = setting(Flag(), False)
+    attacks: bool = setting(Flag(), False)
+    epsilons: tuple = setting(Items(Number("[0, 1]"), "numbers"), EPSILONS)
+    pgd_steps: tuple = setting(Items(Whole(0, 1_000_000), "whole numbers"), PGD_STEPS)
+    pgd_step_size: float = setting(Number("(0, 1000]"), 1e-4)
+    pgd_epsilon: float | None = setting(Number("[0, 1000]"), None)
+    pgd_norm: str = setting(Choice(("linf", "l2")), "linf")
+    transfer_from: str | None = setting(Text(), None)
+    corruptions: bool = setting(Flag(), False)
+    only_corruptions: tuple | None = setting(Items(Choice(_corruptions), "corruptions"), None)
+    corrupted_data: str | None = setting(Folder(), None)
+    clean_data: str | None = setting(Folder(), None)
+    verify: bool = setting(Flag(), True)
+    frost: str | None = setting(Folder(), None)
+    jacobian: bool = setting(Flag(), False)
+    projections: int | None = setting(Whole(1), None)
+    unit_gradients: bool = setting(Flag(), False)
+    units_per_layer: int | None = setting(Whole(1), 64, optional=True)
+    gradient_samples: int = setting(Whole(1), 1000)
+    dimensionality: bool = setting(Flag(), False)
+    variance: float = setting(Number("(0, 1]"), 0.9)
+    full_maps: bool = setting(Flag(), False)
+    perturbation: tuple = setting(Fields(Choice(_corruptions), Whole(1, 5)), ("motion_blur", 3))
+    pwcca: bool = setting(Flag(), False)
+    off_axis: bool = setting(Flag(), False)
+    off_axis_steps: int = setting(Whole(1), 3500)
+    layers: tuple | None = setting(Items(Text(), "names"), None)
+    batch_size: int | None = setting(Whole(1), None)
+    seed: int = setting(SEED, 0)
 
 
 def check(evaluation):
     """Refuses settings that would fail only after others have been measured.
 
     Raises:
-        InputError: Naming the first that will not do.
+        SettingError: Naming the first that will not do.
     """
     from keras_selectivity import datasets
 
-    for name in evaluation.only_corruptions or ():
-        datasets.check_corruption(name, 1)
-    for value in (*evaluation.epsilons, evaluation.pgd_step_size, evaluation.pgd_epsilon or 0):
-        if not (np.isfinite(value) and value >= 0):
-            raise InputError(
-                f"Epsilons and step sizes must be at least 0, in pixels of [0, 1]. Received: {value}."
-            )
-    if any(steps < 0 for steps in evaluation.pgd_steps) or not evaluation.pgd_steps:
-        raise InputError(f"Numbers of steps must be at least 0. Received: {evaluation.pgd_steps}.")
-    if evaluation.pgd_norm not in ("linf", "l2"):
-        raise InputError(f"The norm must be linf or l2. Received: {evaluation.pgd_norm}.")
-    datasets.check_corruption(*evaluation.perturbation)
+    check_settings(evaluation)
     tiny = evaluation.dataset.startswith("tiny_imagenet")
     if evaluation.corrupted_data == "tfds" and not tiny and evaluation.dataset != "cifar10":
-        raise InputError(
-            f"corrupted_data = tfds is CIFAR-10-C or Tiny ImageNet-C, which does not go with {evaluation.dataset}."
+        raise SettingError(
+            "corrupted_data",
+            f"corrupted_data = tfds is CIFAR-10-C or Tiny ImageNet-C, which does not go with {evaluation.dataset}.",
         )
     if evaluation.clean_data is not None and (evaluation.corrupted_data is None or not tiny):
-        raise InputError("clean_data holds the counterparts of corrupted_data of Tiny ImageNet-C; name both.")
-    if not 0 < evaluation.variance <= 1:
-        raise InputError(f"The share of the variance must lie in (0, 1]. Received: {evaluation.variance}.")
-    for name in (
-        "projections",
-        "units_per_layer",
-        "gradient_samples",
-        "limit",
-        "off_axis_steps",
-        "batch_size",
-    ):
-        value = getattr(evaluation, name)
-        if value is not None and value < 1:
-            raise InputError(f"{name} must be at least 1. Received: {value}.")
+        raise SettingError(
+            "clean_data",
+            f"clean_data holds the counterparts of corrupted_data of Tiny ImageNet-C; name both. Received: "
+            f"clean_data = {evaluation.clean_data!r}, corrupted_data = {evaluation.corrupted_data!r}.",
+        )
+    if evaluation.dataset in datasets.SIZES:
+        classes, _, per_class = datasets.SIZES[evaluation.dataset]
+        for name in ("limit", "gradient_samples") if evaluation.unit_gradients else ("limit",):
+            samples = getattr(evaluation, name)
+            if samples is not None and samples < classes * per_class and samples % classes:
+                raise SettingError(
+                    name, f"A balanced subset of {classes} classes cannot have {name} = {samples} samples."
+                )

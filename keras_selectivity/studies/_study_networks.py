@@ -1,0 +1,73 @@
+"""What a study asks of the layers of its networks, checked before the first of them is trained."""
+
+import functools
+
+from keras_selectivity._errors import InputError
+from keras_selectivity._settings import SettingError
+
+# Units of the widest layer
+WIDEST = {"resnet8": 32, "resnet20": 64, "resnet18": 512, "resnet50": 2048, "vgg16": 512}
+
+
+@functools.cache
+def layer_names(network, named=()):
+    """Names of the layers with units of a network.
+
+    Args:
+        network: Name of a function of `keras_selectivity.networks`.
+        named: Names of layers to regularise.
+
+    Raises:
+        InputError: A name is none of a layer.
+    """
+    from keras_selectivity import networks
+    from keras_selectivity.training import regularize
+
+    model = regularize(getattr(networks, network)(), 0.0, layers=list(named) or None)
+    return tuple(tap.name for tap in model.report.found)
+
+
+def check_layers(config):
+    """Refuses a `RunConfig` that regularises layers that its network does not have.
+
+    Raises:
+        SettingError: With the layers there are.
+    """
+    named = _named(config)
+    try:
+        if named:
+            layer_names(config.network, named)
+    except InputError as error:
+        raise SettingError("layers", f"layers of {config.network}: {error}") from error
+
+
+def check_measured_layers(evaluation, configs, compared):
+    """Refuses an `Evaluation` of layers that a network does not have, or of too few samples to compare them.
+
+    Args:
+        evaluation: An `Evaluation`.
+        configs: Every `RunConfig` of the study.
+        compared: Name of the network that PWCCA compares.
+
+    Raises:
+        SettingError: With the layers there are, or the samples that are needed.
+    """
+    wanted = evaluation.layers or ()
+    for network, named in {(c.network, _named(c)) for c in configs if wanted}:
+        found = layer_names(network, named)
+        unknown = [name for name in wanted if name not in found]
+        if unknown:
+            raise SettingError(
+                "layers", f"Unknown layers {', '.join(unknown)}. Those of {network} are {', '.join(found)}."
+            )
+    samples = evaluation.limit
+    if evaluation.pwcca and samples and evaluation.layers is None and samples <= WIDEST[compared]:
+        raise SettingError(
+            "limit",
+            f"pwcca needs more samples than the {WIDEST[compared]} units of the widest layer of {compared}. "
+            f"Received: limit = {samples}.",
+        )
+
+
+def _named(config):
+    return tuple(config.layers) if isinstance(config.layers, list | tuple) else ()
