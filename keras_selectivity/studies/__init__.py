@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "Evaluation": "_evaluation",
         "evaluate": "_evaluate",
         "evaluate_files": "_evaluate",
-        "COLUMNS": "_results",
+        "COLUMNS": "_columns",
         "Results": "_results",
         "read_results": "_results",
         "write_results": "_results",

@@ -8,48 +8,22 @@ import filelock
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
+from keras_selectivity._files import clean_leftovers
 from keras_selectivity._files import whole_file
+from keras_selectivity._seal import PLACE
+from keras_selectivity._seal import check_seal
+from keras_selectivity._seal import seal
+from keras_selectivity.studies._columns import COLUMNS
+from keras_selectivity.studies._columns import KEY
+from keras_selectivity.studies._columns import PIECE
+from keras_selectivity.studies._columns import SCHEMA
+from keras_selectivity.studies._columns import typed
 
-# Version of this schema. 2 added `schema` and `arm`.
-#
-# Which network, measured on what, what was measured, and with which software. Empty means that a
-# column does not apply: a row without layer belongs to the network, one with `epoch` (0-based) to
-# the training history, one with `other` to a pair of networks.
-SCHEMA = 2
-COLUMNS = {
-    "schema": int,
-    "study": str,
-    "arm": str,
-    "model": str,
-    "fingerprint": str,
-    "other": str,
-    "network": str,
-    "alpha": float,
-    "seed": int,
-    "epochs": int,
-    "samples_trained_on": int,
-    "batch_size": int,
-    "dataset": str,
-    "split": str,
-    "samples": int,
-    "perturbation": str,
-    "severity": int,
-    "epsilon": float,
-    "steps": int,
-    "layer": str,
-    "unit": int,
-    "epoch": int,
-    "measure": str,
-    "value": float,
-    "protocol": str,
-    "python": str,
-    "keras_selectivity": str,
-    "keras": str,
-    "tensorflow": str,
-    "backend": str,
-}
-# What tells one piece of an evaluation from another. All rows of a piece agree in these.
-PIECE = ("model", "other", "dataset", "split", "samples", "perturbation", "severity", "protocol")
+# Before a text that a spreadsheet would take for a formula, and before itself
+_QUOTE = "'"
+_FORMULA = tuple("=+-@'")
+_SEAL = "keras_selectivity"  # entry of a Parquet file's metadata
+_MOST_ROWS = 50_000_000
 
 
 class Results:
@@ -73,7 +47,8 @@ class Results:
             _check_suffix(self.path)
             if self.path.exists() and not overwrite:
                 self.rows = read_results(self.path)
-        self._pieces = {piece_of(row): row["fingerprint"] for row in self.rows}
+        self._pieces = {piece_of(row) for row in self.rows}
+        self._networks = {row["model"]: row["fingerprint"] for row in self.rows}
 
     def has(self, piece, fingerprint):
         """Whether a piece is there.
@@ -83,9 +58,9 @@ class Results:
             fingerprint: Of the network that is to be measured.
 
         Raises:
-            InputError: The piece is there, of another network of the same name.
+            InputError: There are rows of another network of the same name.
         """
-        if piece in self._pieces and self._pieces[piece] != fingerprint:
+        if self._networks.get(piece[0], fingerprint) != fingerprint:
             raise InputError(
                 f"{self.path} holds results of another network called {piece[0]}. Choose another file, or start "
                 "again with --overwrite."
@@ -94,11 +69,12 @@ class Results:
 
     def add(self, rows):
         """Adds the rows of a piece; columns they lack are empty."""
-        rows = [_typed(row) for row in rows]
+        rows = _checked(rows)
         if self.path is not None:
             _write(self.path, self.rows + rows)
         self.rows += rows
-        self._pieces.update({piece_of(row): row["fingerprint"] for row in rows})
+        self._pieces |= {piece_of(row) for row in rows}
+        self._networks |= {row["model"]: row["fingerprint"] for row in rows}
 
 
 def piece_of(row):
@@ -116,40 +92,79 @@ def read_results(path):
         A list of dicts: text, integers and floats by column, `None` where a cell is empty.
 
     Raises:
-        InputError: The file is of a newer schema or lacks a column.
-        DamagedError: The file cannot be read, ends in the middle of a row, or a cell is of the wrong kind.
+        InputError: The file is missing or of a newer schema, or its columns are not those of `COLUMNS`.
+        DamagedError: Its checksum does not fit, it cannot be read, ends in the middle of a row, holds a row twice, or
+            a cell is of the wrong kind or out of its range.
     """
     path = Path(path)
     _check_suffix(path)
+    sealed = check_seal(path)
     try:
-        if path.suffix == ".parquet":
-            import pyarrow.parquet
-
-            table = pyarrow.parquet.read_table(path)
-            names, lines = table.column_names, table.to_pylist()
-        else:
-            with open(path, newline="", encoding="utf-8") as file:
-                reader = csv.DictReader(file)
-                names, lines = reader.fieldnames or [], list(reader)
-    except (OSError, ValueError, csv.Error) as error:
+        names, lines = (_read_parquet if path.suffix == ".parquet" else _read_csv)(path, sealed)
+    except (OSError, ValueError, csv.Error, NotImplementedError, TypeError) as error:
+        if isinstance(error, InputError):
+            raise
         raise DamagedError(f"{path} cannot be read ({error}).") from error
-    schemas = {str(line.get("schema") or "") for line in lines if "schema" in names}
-    newer = [v for v in schemas if v.isdecimal() and int(v) > SCHEMA]
-    if newer:
-        raise InputError(
-            f"{path} has schema {max(newer)}, this version knows up to {SCHEMA}. Upgrade keras_selectivity."
-        )
-    missing = [name for name in COLUMNS if name not in names]
-    if missing:
-        raise InputError(f"{path} lacks the columns {', '.join(missing)}; it is no table of results.")
-    if path.suffix == ".csv" and any(cell is None for line in lines for cell in line.values()):
-        raise DamagedError(f"{path} ends in the middle of a row.")
+    _check_columns(path, names, lines)
     try:
-        return [
-            _typed({name: None if line[name] == "" else line[name] for name in COLUMNS}) for line in lines
-        ]
-    except ValueError as error:
-        raise DamagedError(f"{path} has a cell of the wrong kind ({error}).") from error
+        rows = typed([dict(zip(names, line, strict=True)) for line in lines])
+    except (ValueError, TypeError) as error:
+        raise DamagedError(f"{path} has a bad cell: {error}.") from error
+    if len({tuple(row[name] for name in KEY) for row in rows}) < len(rows):
+        raise DamagedError(f"{path} holds a row twice.")
+    return rows
+
+
+def _read_parquet(path, sealed):
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetFile(path) as file:
+        if file.metadata.num_rows > _MOST_ROWS:
+            raise InputError(
+                f"{path} has {file.metadata.num_rows:,} rows, more than the {_MOST_ROWS:,} that are read."
+            )
+        table = file.read()
+    if not sealed and _SEAL.encode() in (table.schema.metadata or {}):
+        raise DamagedError(f"{path} is damaged in its checksum.")
+    columns = [column.to_pylist() for column in table.columns]
+    return table.column_names, list(zip(*columns, strict=True)) if columns else []
+
+
+def _read_csv(path, sealed):
+    with open(path, newline="", encoding="utf-8") as file:
+        names, *lines = list(csv.reader(file, strict=True)) or [[]]
+    if any(len(line) != len(names) for line in lines):
+        raise DamagedError(f"{path} ends in the middle of a row, or has rows that are too long.")
+    if sealed:
+        names, lines = names[:-1], [line[:-1] for line in lines]
+    kinds = [COLUMNS.get(name) for name in names]
+    return names, [[_from_cell(cell, kind) for cell, kind in zip(line, kinds, strict=True)] for line in lines]
+
+
+def _from_cell(cell, kind):
+    if kind is str and cell[:1] == _QUOTE and cell[1:2] in _FORMULA:
+        return cell[1:]
+    return cell or None
+
+
+def _check_columns(path, names, lines):
+    twice = sorted({name for name in names if names.count(name) > 1})
+    missing = [name for name in COLUMNS if name not in names]
+    unknown = [name for name in names if name not in COLUMNS]
+    if "schema" in names:
+        schemas = {str(line[names.index("schema")]) for line in lines}
+        newer = [text for text in schemas if text.isdecimal() and int(text[:9]) > SCHEMA]
+        if newer:
+            raise InputError(
+                f"{path} has schema {max(newer)}, this version knows up to {SCHEMA}. Upgrade keras_selectivity."
+            )
+    for problem, found in (
+        ("lacks the columns", missing),
+        ("has twice", twice),
+        ("has unknown columns", unknown),
+    ):
+        if found:
+            raise InputError(f"{path} {problem} {', '.join(found)[:300]}; it is no table of results.")
 
 
 def write_results(path, rows):
@@ -160,7 +175,7 @@ def write_results(path, rows):
         rows: Dicts; columns they lack are empty.
     """
     _check_suffix(Path(path))
-    _write(Path(path), [_typed(row) for row in rows])
+    _write(Path(path), _checked(rows))
 
 
 @contextlib.contextmanager
@@ -178,20 +193,17 @@ def sole_writer(path):
     except filelock.Timeout:
         raise InputError(f"Another process is writing to {path}. Wait, or choose another file.") from None
     try:
+        clean_leftovers(path.parent)
         yield
     finally:
         lock.release()
 
 
-def _typed(row):
-    """A row with every column, each of its kind."""
-    unknown = set(row) - set(COLUMNS)
-    if unknown:
-        raise ValueError(f"There are no columns {', '.join(sorted(unknown))}.")
-    row = {"schema": SCHEMA, **row}
-    typed = {name: None if row.get(name) is None else kind(row[name]) for name, kind in COLUMNS.items()}
-    # What is undefined is an empty cell: NaN is not equal to itself, and no JSON.
-    return {name: None if value != value else value for name, value in typed.items()}
+def _checked(rows):
+    try:
+        return typed(rows)
+    except ValueError as error:
+        raise InputError(f"The rows cannot be kept: {error}.") from error
 
 
 def _write(path, rows):
@@ -201,13 +213,20 @@ def _write(path, rows):
             import pyarrow.parquet
 
             kinds = {str: pyarrow.string(), int: pyarrow.int64(), float: pyarrow.float64()}
-            schema = pyarrow.schema([(name, kinds[kind]) for name, kind in COLUMNS.items()])
+            columns = [(name, kinds[kind]) for name, kind in COLUMNS.items()]
+            schema = pyarrow.schema(columns, metadata={_SEAL: PLACE})
             pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows, schema), temporary)
-            return
-        with open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(COLUMNS), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        else:
+            # The checksum is the heading of a column without values.
+            with open(temporary, "w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file, lineterminator="\n")
+                writer.writerow([*COLUMNS, PLACE])
+                writer.writerows([*map(_to_cell, row.values()), None] for row in rows)
+        seal(temporary)
+
+
+def _to_cell(value):
+    return f"{_QUOTE}{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
 def _check_suffix(path):

@@ -6,8 +6,8 @@ import numpy as np
 
 from keras_selectivity import datasets
 from keras_selectivity.saved_model import versions
+from keras_selectivity.studies._columns import PIECE
 from keras_selectivity.studies._pieces import Test
-from keras_selectivity.studies._results import PIECE
 
 
 class Session:

@@ -1,6 +1,5 @@
 """One run of a study, from training to its rows, however often it was interrupted before."""
 
-import shutil
 import time
 from dataclasses import replace
 
@@ -22,8 +21,8 @@ _SPLITS = {"val": "validation", "test": "test"}
 def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=None, verbose=2):
     """Trains and measures one run; what is done already is left alone.
 
-    What is damaged is named and done again: a checkpoint or a SavedModel means the run, a table of rows
-    (set aside) its measurements. The caller holds the run's lock.
+    What is damaged is named, set aside and done again: a checkpoint or a SavedModel means the run, a table of
+    rows its measurements. The caller holds the run's lock.
 
     Args:
         study: A `Study`.
@@ -45,13 +44,17 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
 
     def trained():
         path = execute(config, run, resume=True, **options)
-        return None if path.suffix == ".keras" else load(path)
+        if path.suffix == ".keras":
+            return None
+        exported = load(path)
+        if not exported.run:
+            raise DamagedError(f"{path} lacks its run.json.")
+        return exported
 
     try:
         exported = trained()
     except DamagedError as error:
-        print(f"{name}: {error} The run is done again.", flush=True)
-        shutil.rmtree(run)
+        print(f"{name}: {error} Set aside as {set_aside(run).name}; the run is done again.", flush=True)
         folder.forget_pairs()
         exported = trained()
     if exported is None:  # to be exported and measured where TensorFlow is
@@ -62,6 +65,14 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
         results = Results(path)
     except DamagedError as error:
         print(f"{name}: {error} Set aside as {set_aside(path).name}; measuring again.", flush=True)
+        results = Results(path)
+    if any(row["fingerprint"] != exported.fingerprint for row in results.rows):
+        aside = set_aside(path, "replaced").name
+        print(
+            f"{name}: its rows are of a network that is gone. Set aside as {aside}; measuring again.",
+            flush=True,
+        )
+        folder.forget_pairs()
         results = Results(path)
     # Distances between networks are for when all are there.
     alone = replace(study.evaluation, pwcca=False)

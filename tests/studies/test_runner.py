@@ -13,6 +13,7 @@ import time
 import pytest
 
 import keras_selectivity as ks
+from keras_selectivity._json_file import write_json
 from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import make_study
 from keras_selectivity.studies import read_results
@@ -85,7 +86,7 @@ def test_truncated_rows_are_measured_again(once, done, capsys):
     path, trained = done / "runs" / NAME / "rows.parquet", stamp(done)
     path.write_bytes(path.read_bytes()[:-100])
     rows = again(done)
-    assert "rows.parquet cannot be read" in capsys.readouterr().out
+    assert "rows.parquet is damaged" in capsys.readouterr().out
     assert (path.parent / "rows.parquet.damaged-1").exists() and stamp(done) == trained
     assert rows == read_results(once / "results.csv")
 
@@ -95,7 +96,7 @@ def test_a_damaged_model_is_trained_again(done, capsys):
     (done / "runs" / NAME / "model" / "saved_model.pb").write_bytes(b"")
     rows = again(done)
     said = capsys.readouterr().out
-    assert "saved_model.pb is missing or changed" in said and "The run is done again" in said
+    assert "saved_model.pb is missing or changed" in said and "the run is done again" in said
     assert stamp(done) > trained and {row["model"] for row in rows} == {NAME}
 
 
@@ -161,7 +162,7 @@ def test_an_added_measurement_keeps_the_others_and_a_changed_one_replaces_them(d
 
 def test_another_version_of_the_package_is_refused(done):
     path = done / "runs" / "_state" / "study.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "version": "0.0.1"}))
+    write_json(path, {"content": CONTENT, "version": "0.0.1"})
     with pytest.raises(ks.InputError, match=r"keras_selectivity: 0\.0\.1 before"):
         again(done)
 
