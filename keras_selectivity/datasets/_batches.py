@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._random import stream
 from keras_selectivity.datasets._augmix import augmix
 
 
@@ -93,7 +94,7 @@ class Batches(keras.utils.PyDataset):
         if crops:
             images = flip_and_crop(images, self._pad, *crops)
         if self._augmix:
-            rng = np.random.default_rng([self._seed, epoch, step, 1])
+            rng = stream("augmix", self._seed, epoch, step)
             pixels = images.astype(np.float32) / 255
             images = np.stack([pixels, augmix(images, rng), augmix(images, rng)], axis=1)
         return images, labels
@@ -117,15 +118,13 @@ class Batches(keras.utils.PyDataset):
             return (positions,)
         return (
             positions,
-            *crops(len(positions), self._pad, np.random.default_rng([self._seed, epoch, step])),
+            *crops(len(positions), self._pad, stream("crops", self._seed, epoch, step)),
         )
 
     def _order(self, epoch):
         count = len(self._split.labels)
         return (
-            np.arange(count)
-            if self._seed is None
-            else np.random.default_rng([self._seed, epoch]).permutation(count)
+            np.arange(count) if self._seed is None else stream("order", self._seed, epoch).permutation(count)
         )
 
 

@@ -74,6 +74,11 @@ def hold_out(split, per_class, seed):
 def subset(split, samples, seed):
     """A class-balanced subset of `samples` samples, in the order of `split`.
 
+    Args:
+        split: A `Split`.
+        samples: Number of samples to keep.
+        seed: Seed of the draw, or a `numpy.random.Generator`.
+
     Raises:
         InputError: `samples` is no multiple of the number of classes, or a class has too few.
     """

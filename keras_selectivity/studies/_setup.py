@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from keras_selectivity._random import stream
 from keras_selectivity._run_file import export_run
 from keras_selectivity._run_file import save_run
 
@@ -32,7 +33,7 @@ def split_train(split, config):
 
     train, validation = datasets.hold_out(split, config.validation_per_class, config.seed)
     if config.train_samples is not None:
-        train = datasets.subset(train, config.train_samples, config.seed)
+        train = datasets.subset(train, config.train_samples, stream("training subset", config.seed))
     return train, validation
 
 
