@@ -21,16 +21,19 @@ def selectivity_index(class_means, class_counts=None, epsilon=EPSILON):
         class_counts: `(classes,)` number (or total weight) of samples behind each row; classes
             with count 0 are left out of both the maximum and the mean. `None` means that every
             class is present.
-        epsilon: Added to the denominator, so that a dead unit gets 0. Defaults to 1e-7.
+        epsilon: Added to the denominator. Defaults to 1e-7.
 
     Returns:
-        `(units,)` floats in [0, 1]. All zeros if fewer than two classes are present.
+        `(units,)` floats in [0, 1]; 0, with a gradient of 0, for a dead unit. All zeros if fewer than two classes are present.
     """
     xp = _namespace(class_means, class_counts)
     class_means = _as_float(xp, class_means)
     present = _present(xp, class_means, class_counts)
     mu_max, mu_rest, _ = _max_and_rest(xp, class_means, present)
-    index = (mu_max - mu_rest) / (mu_max + mu_rest + epsilon)
+    total = mu_max + mu_rest
+    # The slope at a dead unit would be 1 / epsilon, which overflows in float16 and moves nothing.
+    alive = total != 0
+    index = xp.where(alive, mu_max - mu_rest, 0.0) / (xp.where(alive, total, 1.0) + epsilon)
     return xp.where(_count_present(xp, present, class_means) >= 2, index, xp.zeros_like(index))
 
 

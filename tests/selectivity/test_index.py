@@ -125,3 +125,14 @@ def test_layers_weigh_the_same_whatever_their_width():
 def test_wrong_rank_is_named():
     with pytest.raises(ValueError, match=r"\(classes, units\)"):
         ks.selectivity_index(np.zeros(3))
+
+
+def test_a_dead_unit_has_no_slope():
+    """1 / epsilon would overflow in float16; an alive unit's gradient is that of the formula."""
+    means = tf.Variable([[0.0, 3.0], [0.0, 1.0], [0.0, 2.0]])
+    with tf.GradientTape() as tape:
+        index = ks.selectivity_index(means, tf.constant([4, 4, 4]))
+    gradient = tape.gradient(index, means).numpy()
+    assert np.array_equal(gradient[:, 0], [0, 0, 0])
+    # d/da of (a - r) / (a + r) is 2 r / (a + r)^2; r is the mean of two others.
+    np.testing.assert_allclose(gradient[:, 1], [3 / 4.5**2, -3 / 4.5**2, -3 / 4.5**2], rtol=1e-5)
