@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = attach(
         "LinearWarmup": "training",
         "EpochWindow": "training",
         "CoupledSGD": "training",
+        "BatchNormalization": "training",
         "SelectivityMonitor": "training",
         "preferred_class_changes": "training",
         # Trained networks on disk

@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from keras_selectivity.training import BatchNormalization
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -45,7 +47,8 @@ def conv_norm(x, width, name, *, size=3, stride=1, fan="fan_in", bias=False, con
         kernel_initializer=kaiming(fan),
         name=conv_name or name,
     )(x)
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, name=f"{name}_norm")(x)
+    norm = BatchNormalization(momentum=0.9, epsilon=1e-5, unbiased_variance=True, name=f"{name}_norm")
+    return norm(x)
 
 
 def kaiming(fan):

@@ -33,6 +33,7 @@ __getattr__, __dir__, __all__ = attach(
         "RunCheckpoint": "_checkpoint",
         "restore": "_progress",
         "load_checkpoint": "_checkpoint",
+        "BatchNormalization": "_batch_normalization",
         "Recipe": "_recipe",
         "Together": "_together",
         "Adversarial": "_methods",

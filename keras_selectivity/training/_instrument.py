@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import keras
 
 from keras_selectivity._errors import InputError
+from keras_selectivity.training._batch_normalization import BatchNormalization
 from keras_selectivity.training._rebuild import children
 from keras_selectivity.training._rebuild import example_inputs
 from keras_selectivity.training._rebuild import is_container
@@ -56,7 +57,7 @@ class Report:
         return "\n".join(lines)
 
 
-def instrument(model, named=()):
+def instrument(model, named=(), fused_batch_norm=False):
     """Copies a classifier with every hidden non-linearity wrapped in `UnitMeans`.
 
     Found are `ReLU`, `LeakyReLU` and `PReLU` layers, `Activation` layers and activations fused
@@ -67,6 +68,7 @@ def instrument(model, named=()):
     Args:
         model: A built `keras.Model`. Not changed.
         named: Names of further layers to wrap, whatever they compute.
+        fused_batch_norm: Whether the copy has `BatchNormalization` of this package in place of Keras's.
 
     Returns:
         `(copy, report)`.
@@ -81,6 +83,8 @@ def instrument(model, named=()):
     def swap(path, original, copy):
         if isinstance(original, UnitMeans):
             return copy if isinstance(copy, UnitMeans) else _wrap(copy, original.key, original.shift)
+        if fused_batch_norm and type(original) is keras.layers.BatchNormalization:
+            copy = BatchNormalization.from_config(copy.get_config())
         kind = activation_name(original)
         if path in named or kind in _RECTIFIERS:
             return _wrap(_as_layer(copy), path, _RECTIFIERS.get(kind, True))
@@ -103,8 +107,11 @@ def instrument(model, named=()):
 
 
 def strip(network):
-    """Copies an instrumented network without its `UnitMeans` wrappers."""
-    return rebuild(network, lambda path, original, fresh: _inner(fresh))
+    """Copies an instrumented network without what this package put into it.
+
+    The copy holds Keras's own layers, without `UnitMeans` and with Keras's batch normalization.
+    """
+    return rebuild(network, lambda path, original, fresh: _plain(_inner(fresh)))
 
 
 def probe(network):
@@ -201,6 +208,10 @@ def _wrap(layer, key, shift):
 
 def _key(layer):
     return layer.key if isinstance(layer, UnitMeans) else None
+
+
+def _plain(layer):
+    return layer.as_keras() if isinstance(layer, BatchNormalization) else layer
 
 
 def _inner(layer):

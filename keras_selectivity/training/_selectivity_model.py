@@ -127,7 +127,10 @@ class SelectivityModel(keras.Model):
         return self.network(inputs, training=training)
 
     def strip(self):
-        """A copy of the plain classifier, with the current weights and without `UnitMeans`."""
+        """A copy of the plain classifier with the current weights, of Keras's own layers.
+
+        Batch normalization is Keras's too: trained further, its running variance is biased.
+        """
         return strip(self.network)
 
     def train_step(self, *state_and_data):

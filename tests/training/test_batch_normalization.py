@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import compiled
+from conftest import tiny_network
 
 import keras_selectivity as ks
 
@@ -138,3 +140,20 @@ def test_replicas_take_the_step_that_keras_takes():
         results.append(network.get_weights())
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
+def test_regularize_swaps_it_in_and_strip_swaps_it_back(tiny_data):
+    images, labels = tiny_data
+    network = tiny_network()
+    steps = []
+    for fused in (False, True):
+        model = compiled(ks.regularize(network, -1.0, fused_batch_norm=fused))
+        kinds = {type(layer) for layer in model.network.layers if "batch_norm" in layer.name}
+        assert kinds == {ks.BatchNormalization if fused else keras.layers.BatchNormalization}
+        model.fit(images, labels, batch_size=24, epochs=2, shuffle=False, verbose=0)
+        steps.append(model.get_weights())
+        plain = model.strip()
+        assert not any(type(layer).__module__.startswith("keras_selectivity") for layer in plain.layers)
+        np.testing.assert_allclose(plain(images), model(images), atol=1e-5)
+    for a, b in zip(*steps, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
