@@ -34,7 +34,7 @@ def test_order_crops_and_validation_split_of_an_epoch_share_nothing(seed):
     )
     split = datasets.Split(np.zeros((50, 4, 4, 3), np.uint8), np.arange(50) % 5)
     batches = datasets.Batches(split, 50, seed=seed, pad=4)
-    ((positions, top, left, flipped),) = batches.plans(0)
+    ((positions, top, *_),) = batches.plans(0)
     for entropy in (seed, [seed], [seed, 0], [seed, 0, 0]):
         assert not np.array_equal(positions, np.random.default_rng(entropy).permutation(50))
         assert not np.array_equal(top, datasets.crops(50, 4, np.random.default_rng(entropy))[0])

@@ -77,7 +77,7 @@ def _subsample(x, width, name):
     """The parameter-free shortcut: every second pixel, new channels of zeros on both sides.
 
     (Option A of He et al. 2016, section 4.2, as the papers' reference implementation pads it.)
-    Built of Keras's own layers, so that a saved network opens without this package.
+    Built of Keras's own layers, so that a stripped network opens without this package.
     """
     extra = (width - x.shape[-1]) // 2
     x = layers.AveragePooling2D(1, strides=2, name=f"{name}_subsample")(x)

@@ -192,6 +192,7 @@ def test_every_study_that_ships_is_valid():
         "vgg16_cifar10_reduced": 3,
         "resnet8_cifar10_methods_reduced": 9,
         "resnet20_cifar10_five_seeds": 14 * 5,
+        "resnet20_cifar10_30_epochs": 5 * 4,
     }
     config = runs["resnet18_tiny_imagenet"]["alpha-1_seed0"]
     assert (config.epochs, config.batch_size, config.milestones) == (90, 4096, (35, 50, 65, 80))
