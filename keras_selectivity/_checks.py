@@ -1,6 +1,8 @@
 """Checks of arguments that several rooms make."""
 
+import errno
 import numbers
+import os
 import stat
 from pathlib import Path
 
@@ -43,3 +45,41 @@ def read_text(path, what, most):
         raise InputError(f"Cannot read {what} {path} ({error.strerror}).") from error
     except UnicodeDecodeError as error:
         raise InputError(f"Cannot read {what} {path}: it is no UTF-8 ({error}).") from error
+
+
+def check_folder(path, write=True):
+    """Refuses a path at which there is no folder and none can be made, before there is anything to put into it.
+
+    Args:
+        path: The path.
+        write: Whether something is to be written there.
+
+    Raises:
+        OSError: As making the folder would.
+    """
+    path = os.path.abspath(path)
+    try:
+        is_folder = stat.S_ISDIR(os.stat(path).st_mode)
+    except FileNotFoundError:
+        if os.path.islink(path):  # that leads nowhere
+            raise
+        return check_folder(os.path.dirname(path), write)
+    if not is_folder:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
+    if write and not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    return None
+
+
+def check_file(path):
+    """Refuses a path at which there is something else than a file, or no file can be made.
+
+    Raises:
+        OSError: As writing the file would.
+    """
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise FileExistsError(errno.EEXIST, "it is no ordinary file", path)
+    except FileNotFoundError:
+        pass
+    check_folder(os.path.dirname(os.path.abspath(path)))

@@ -9,6 +9,8 @@ import os
 import sys
 
 from keras_selectivity import __version__
+from keras_selectivity._checks import check_file
+from keras_selectivity._checks import check_folder
 from keras_selectivity._errors import InputError
 from keras_selectivity._settings import Fields
 from keras_selectivity._settings import Flag
@@ -16,6 +18,7 @@ from keras_selectivity._settings import Items
 from keras_selectivity._settings import Number
 from keras_selectivity._settings import Text
 from keras_selectivity._settings import Whole
+from keras_selectivity._system_errors import explain
 from keras_selectivity.studies._config import ALPHA
 from keras_selectivity.studies._config import SEED
 from keras_selectivity.studies._config import RunConfig
@@ -23,7 +26,7 @@ from keras_selectivity.studies._evaluation import Evaluation
 
 
 def main(arguments=None):
-    """Runs a command; returns its exit code (0, 2 for bad input, 130 for Ctrl-C)."""
+    """Runs a command; returns its exit code (0, 2 for bad input, 1 for what the machine lacks, 130 for Ctrl-C)."""
     # TensorFlow's start-up chatter would bury what the command prints.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # It warns of repeated tracing, which is what several networks in one process look like.
@@ -39,6 +42,12 @@ def main(arguments=None):
         hint = " Go on with --resume." if hasattr(options, "resume") else ""
         print(f"\nkeras-selectivity: interrupted; what was finished is kept.{hint}", file=sys.stderr)
         return 130
+    except Exception as error:
+        known = explain(error)
+        if known is None:
+            raise
+        print(f"keras-selectivity: {known[0]}", file=sys.stderr)
+        return known[1]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -64,6 +73,28 @@ def _of(kind):
         raise argparse.ArgumentTypeError(kind.refusal("value", text))
 
     return parse
+
+
+def _path(check, **options):
+    """What `argparse` takes as a type, for a path that `check` refuses with an `OSError`."""
+
+    def parse(text):
+        path = _of(Text())(text)
+        try:
+            check(path, **options)
+        except OSError as error:
+            raise argparse.ArgumentTypeError(explain(error)[0]) from error
+        return path
+
+    return parse
+
+
+def _results(path):
+    """Refuses what is neither a folder nor a table of results that can be written."""
+    (check_file if path.endswith((".csv", ".parquet")) else check_folder)(path)
+
+
+_FOLDER = _path(check_folder)
 
 
 def _add_settings(group, settings, **helps):
@@ -118,7 +149,12 @@ def _command(commands, name, run, summary, example):
 
 def _add_output(command, default=None):
     command.add_argument(
-        "--output", metavar="DIR", default=default, required=default is None, help="folder to write"
+        "--output",
+        type=_FOLDER,
+        metavar="DIR",
+        default=default,
+        required=default is None,
+        help="folder to write",
     )
     command.add_argument("--overwrite", action="store_true", help="start again if the folder exists")
 
@@ -126,6 +162,7 @@ def _add_output(command, default=None):
 def _add_data_dir(command):
     command.add_argument(
         "--data-dir",
+        type=_path(check_folder, write=False),
         metavar="DIR",
         help="directory with prepared data sets (default: TFDS_DATA_DIR, else ~/tensorflow_datasets)",
     )
@@ -217,7 +254,10 @@ def _add_export(commands):
     )  # fmt: skip
     command.add_argument("file", metavar="FILE", help=".keras file, such as `train` writes on JAX")
     command.add_argument(
-        "--output", metavar="DIR", help="directory to write (default: the file's name without .keras)"
+        "--output",
+        type=_FOLDER,
+        metavar="DIR",
+        help="directory to write (default: the file's name without .keras)",
     )
     command.add_argument("--overwrite", action="store_true", help="replace an existing directory")
 
@@ -249,10 +289,10 @@ def _add_evaluate(commands):
     )
     add("--pixel-range", default="0,1", type=_of(Fields(Whole(-(2**16)), Whole(-(2**16)))), metavar="LOW,HIGH",
         help="what the networks expect for black and white (default: %(default)s)")  # fmt: skip
-    add("--csv", metavar="FILE", help="write tidy rows (.csv or .parquet); what is in it already is not "
+    add("--csv", type=_path(check_file), metavar="FILE", help="write tidy rows (.csv or .parquet); what is in it already is not "
         "measured again")  # fmt: skip
     add("--overwrite", action="store_true", help="start the file anew")
-    add("--page", metavar="DIR", help="write a page with figures")
+    add("--page", type=_FOLDER, metavar="DIR", help="write a page with figures")
     group = command.add_argument_group("attacks")
     _add_settings(
         group,
@@ -348,7 +388,7 @@ def _add_study(commands):
     )  # fmt: skip
     _add_runs(command)
     add = command.add_argument
-    add("--output", metavar="DIR", help="folder for results, figures and page (default: the study's); or a "
+    add("--output", type=_path(_results), metavar="DIR", help="folder for results, figures and page (default: the study's); or a "
         ".csv or .parquet file for the results alone")  # fmt: skip
     add("--dry-run", action="store_true", help="show the runs, what they cost and what is done already")
     add(
@@ -392,13 +432,21 @@ def _add_study(commands):
     command.add_argument(
         "--results", metavar="FILE", help="its rows (default: results.csv or .parquet beside it)"
     )
-    command.add_argument("--output", metavar="DIR", help="folder for figures and page (default: the study's)")
+    command.add_argument(
+        "--output", type=_FOLDER, metavar="DIR", help="folder for figures and page (default: the study's)"
+    )
     _add_json(command)
 
 
 def _add_runs(command):
     command.add_argument("study", help="study file (TOML)")
-    command.add_argument("--runs", metavar="DIR", required=True, help="folder for the trained networks")
+    command.add_argument(
+        "--runs",
+        type=_path(check_folder, write=False),
+        metavar="DIR",
+        required=True,
+        help="folder for the trained networks",
+    )
 
 
 def _add_strategy(command, strategies=("mirrored", "multiworker")):
@@ -406,7 +454,7 @@ def _add_strategy(command, strategies=("mirrored", "multiworker")):
     shared = {"mirrored": "all GPUs of this machine", "multiworker": "the processes that TF_CONFIG names"}
     add("--strategy", choices=strategies, help="share each batch between "
         + ", or ".join(shared[strategy] for strategy in strategies))  # fmt: skip
-    add("--tensorboard", metavar="DIR", help="write logs for TensorBoard")
+    add("--tensorboard", type=_FOLDER, metavar="DIR", help="write logs for TensorBoard")
 
 
 def _study_run(options):
@@ -552,7 +600,11 @@ def _add_tune(commands):
     _add_json(command)
     _add_data_dir(command)
     command.add_argument(
-        "--output", metavar="DIR", required=True, help="folder to write; an interrupted search goes on"
+        "--output",
+        type=_FOLDER,
+        metavar="DIR",
+        required=True,
+        help="folder to write; an interrupted search goes on",
     )
 
 
@@ -610,7 +662,11 @@ def _add_data(commands):
         "keras-selectivity data pack --output cifar10.npz",
     )  # fmt: skip
     command.add_argument(
-        "--output", metavar="FILE", default="cifar10.npz", help="file to write (default: %(default)s)"
+        "--output",
+        type=_path(check_file),
+        metavar="FILE",
+        default="cifar10.npz",
+        help="file to write (default: %(default)s)",
     )
     _add_data_dir(command)
 
