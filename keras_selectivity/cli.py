@@ -26,7 +26,10 @@ from keras_selectivity.studies._evaluation import Evaluation
 
 
 def main(arguments=None):
-    """Runs a command; returns its exit code (0, 2 for bad input, 1 for what the machine lacks, 130 for Ctrl-C)."""
+    """Runs a command; returns its exit code.
+
+    0; 1 for a run that failed, or what the machine lacks; 2 for bad input; 130 for Ctrl-C.
+    """
     # TensorFlow's start-up chatter would bury what the command prints.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # It warns of repeated tracing, which is what several networks in one process look like.
@@ -464,13 +467,13 @@ def _study_run(options):
     from keras_selectivity.studies import read_study
     from keras_selectivity.studies import run_study
 
-    study = read_study(options.study)
+    study, folder = read_study(options.study), RunsFolder(options.runs)
     if options.dry_run:
-        print(_status_table(RunsFolder(options.runs).status(study)))
+        print(_status_table(folder.status(study)))
         return 0
     results = run_study(
         study,
-        options.runs,
+        folder,
         options.output or Path(options.study).parent,
         only=options.only,
         workers=options.workers,
@@ -487,12 +490,11 @@ def _study_run(options):
         print(f"Results in {results}")
         if options.output is None or Path(options.output).suffix == "":
             _write_report(study, results, results.parent)
-    status = RunsFolder(options.runs).status(study)
-    failed = [row for row in status if row["state"] == "failed"]
-    if failed:
-        print(_status_table(failed), file=sys.stderr)
-        print("keras-selectivity: start the command again to redo what failed", file=sys.stderr)
-    return int(bool(failed))
+    left = [row for row in folder.unfinished(study, options.only) if row["state"] == "failed" or not options.together]
+    if left:
+        print(_status_table(left), file=sys.stderr)
+        print("keras-selectivity: start the command again to do what is not done", file=sys.stderr)
+    return int(bool(left))
 
 
 def _study_status(options):

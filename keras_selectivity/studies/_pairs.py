@@ -33,7 +33,7 @@ def compare_runs(study, folder, *, data_dir=None, verbose=2):
             alphas.setdefault(config.alpha, []).append(name)
     data = datasets.load(study.evaluation.dataset, data_dir)
     path = folder.path / PAIRS
-    with sole_writer(path):
+    with sole_writer(path, wait=True):  # what another runner compares is then there already
         try:
             results = Results(path)
         except DamagedError as error:

@@ -1,5 +1,7 @@
 """Runs of a study on a Ray cluster."""
 
+import os
+
 from keras_selectivity import __version__
 from keras_selectivity._errors import InputError
 from keras_selectivity.studies._runs_folder import RunsFolder
@@ -14,7 +16,8 @@ def run_on_ray(address, study, folder, names, options, *, retries, report):
     nodes.
 
     Args:
-        address: Address of a cluster, as in `ray.init`; empty to start one on this machine.
+        address: Address of a cluster, as in `ray.init`; empty to start one on this machine, which no other
+            can reach.
         study: A `Study`.
         folder: A `RunsFolder`.
         names: Names of the runs.
@@ -26,6 +29,8 @@ def run_on_ray(address, study, folder, names, options, *, retries, report):
         InputError: Ray is not installed, there is no cluster, or a node has another version of this
             package.
     """
+    # Read when Ray is imported: a cluster of this machine alone then listens on its loopback device alone.
+    local = not address and os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0") == "0"
     try:
         import ray
     except ImportError:
@@ -39,6 +44,11 @@ def run_on_ray(address, study, folder, names, options, *, retries, report):
         except ConnectionError as error:
             raise InputError(f"There is no Ray cluster at {address!r} ({error}).") from error
     try:
+        if started and local and ray.nodes()[0]["NodeManagerAddress"] != "127.0.0.1":
+            raise InputError(
+                "Ray was imported before and listens on all networks of this machine. Start a cluster as Ray's "
+                "documentation says and give its address."
+            )
         # A run has a GPU if the cluster has any, and a CPU otherwise.
         gpus = 1 if ray.cluster_resources().get("GPU") else 0
         task = ray.remote(num_cpus=1, num_gpus=gpus, max_retries=retries, max_calls=1)(_task)
@@ -49,12 +59,14 @@ def run_on_ray(address, study, folder, names, options, *, retries, report):
             (ready,), _ = ray.wait(list(pending), num_returns=1)
             name = pending.pop(ready)
             try:
-                ray.get(ready)
+                reason = ray.get(ready)
+                if reason is not None:
+                    folder.fail(name, reason)
             except ray.exceptions.RayTaskError as error:
                 cause = error.cause if isinstance(error.cause, InputError) else error
-                folder.note(name, state="failed", reason=str(cause).splitlines()[-1])
+                folder.fail(name, str(cause).splitlines()[-1])
             except ray.exceptions.RayError as error:
-                folder.note(name, state="failed", reason=f"{type(error).__name__} after {retries} retries")
+                folder.fail(name, f"{type(error).__name__} after {retries} retries")
             report(study, folder, name)
     finally:
         if started:
@@ -69,4 +81,6 @@ def _task(content, path, name, options, version):
             f"This node has keras_selectivity {__version__}, the study was started with {version}. Install "
             "the same version everywhere."
         )
-    attempt(make_study(content), name, RunsFolder(path), {**options, "verbose": 0}, wait=True)
+    folder = RunsFolder(path)
+    attempt(make_study(content), name, folder, {**options, "verbose": 0}, wait=True)
+    return folder.failures.get(name)

@@ -179,8 +179,12 @@ def write_results(path, rows):
 
 
 @contextlib.contextmanager
-def sole_writer(path):
+def sole_writer(path, wait=False):
     """Holds a lock beside a file while the block runs; a killed process leaves it open again.
+
+    Args:
+        path: The file.
+        wait: Wait for another process that holds it, instead of refusing.
 
     Raises:
         InputError: Another process holds it.
@@ -189,7 +193,7 @@ def sole_writer(path):
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = filelock.FileLock(path.with_name(f".{path.name}.lock"))
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(blocking=wait)
     except filelock.Timeout:
         raise InputError(f"Another process is writing to {path}. Wait, or choose another file.") from None
     try:

@@ -3,11 +3,7 @@
 import contextlib
 import errno
 import os
-import queue
-import subprocess
-import sys
 import traceback
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import filelock
@@ -17,6 +13,7 @@ from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity.studies._pairs import compare_runs
 from keras_selectivity.studies._pairs import read_pairs
+from keras_selectivity.studies._processes import run_in_processes
 from keras_selectivity.studies._results import read_results
 from keras_selectivity.studies._results import write_results
 from keras_selectivity.studies._runs_folder import ROWS
@@ -44,12 +41,12 @@ def run_study(
     """Trains and measures every run of a study, and joins their rows.
 
     Runs that are finished are left alone, interrupted ones go on after their last whole epoch. A run
-    that fails is noted with its reason, and the others go on. Several of these may work on the same
+    that fails is noted with its reason, see `RunsFolder.failures`, and the others go on. Several of these may work on the same
     folder at a time, on one machine or on many that share it: a run is done by one of them.
 
     Args:
         study: A `Study`.
-        runs: Folder for the runs' folders.
+        runs: Folder for the runs' folders: a path, or a `RunsFolder`.
         output: Folder for the results, or a `.csv` or `.parquet` file.
         only: Names of the runs to do; their rows are then not joined. Defaults to all.
         workers: Number of processes on this machine, one a run, each with one GPU if there are any.
@@ -73,7 +70,9 @@ def run_study(
         InputError: `only` names no run, the folder belongs to another study, Ray is not installed, or
             the networks that are to be compared differ in their layers.
     """
-    folder, names = RunsFolder(runs), list(study.runs)
+    whole_number("retries", retries, 0)
+    folder = runs if isinstance(runs, RunsFolder) else RunsFolder(runs)
+    names = list(study.runs)
     for name in only or ():
         if name not in study.runs:
             raise InputError(f"There is no run {name!r} in the study. Its runs are {', '.join(names)}.")
@@ -98,8 +97,8 @@ def run_study(
         from keras_selectivity.studies._ray import run_on_ray
 
         run_on_ray(ray, study, folder, names, options, retries=retries, report=_report)
-    elif workers:
-        _in_processes(study, folder, names, workers, options, retries=retries)
+    elif workers is not None:
+        run_in_processes(study, folder, names, options, workers=workers, retries=retries, report=_report)
     else:
         _here(study, folder, names, {**options, "verbose": verbose})
     if only:
@@ -160,8 +159,7 @@ def attempt(study, name, folder, options, wait=False):
                 reason = f"no space left for {error.filename or 'a file'} ({error.strerror})"
             elif not isinstance(error, InputError):
                 traceback.print_exc()
-            with contextlib.suppress(OSError):
-                folder.note(name, state="failed", reason=reason)
+            folder.fail(name, reason)
     return True
 
 
@@ -189,68 +187,6 @@ def _here(study, folder, names, options):
             else:
                 busy.append(name)
         names = busy
-
-
-def _in_processes(study, folder, names, workers, options, retries):
-    """One process a run, `workers` at a time."""
-    threads = str(max(1, (os.cpu_count() or 1) // workers))
-    command = [
-        sys.executable, "-m", "keras_selectivity.cli", "study", "run", str(folder.study_file),
-        "--runs", str(folder.path),
-    ]  # fmt: skip
-    for name, value in options.items():
-        command += [f"--{name.replace('_', '-')}", str(value)]
-    gpus = _gpus()
-    devices = queue.SimpleQueue()
-    for number in range(workers):
-        devices.put(gpus[number % len(gpus)] if gpus else None)
-
-    def work(name):
-        device = devices.get()
-        environment = {"OMP_NUM_THREADS": threads, "TF_NUM_INTRAOP_THREADS": threads, **os.environ}
-        if device is not None:
-            environment["CUDA_VISIBLE_DEVICES"] = device
-        print(f"{name} ... (log: {folder.log(name)})", flush=True)
-        try:
-            for _ in range(retries + 1):
-                with open(folder.log(name), "ab") as log:
-                    code = subprocess.run(
-                        [*command, "--only", name], env=environment, stdout=log, stderr=subprocess.STDOUT
-                    ).returncode
-                if code > 1 and code != 130:  # neither done, nor Ctrl-C: ended before it could note why
-                    lines = folder.log(name).read_text(errors="replace").strip().splitlines()
-                    folder.note(name, state="failed", reason=lines[-1] if lines else f"exit code {code}")
-                if code >= 0:
-                    break
-                print(f"{name}: its process was killed by signal {-code}", flush=True)
-            else:
-                folder.note(name, state="failed", reason=f"its process was killed {retries + 1} times")
-        finally:
-            devices.put(device)
-        _report(study, folder, name)
-
-    with ThreadPoolExecutor(workers) as pool:
-        futures = [pool.submit(work, name) for name in names]
-        try:
-            for future in futures:
-                future.result()
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-
-
-def _gpus():
-    """Names of the GPUs that this process may use, for CUDA_VISIBLE_DEVICES."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if visible is not None:
-        return [part for part in visible.split(",") if part.strip()]
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        return []
-    import tensorflow as tf
-
-    return [str(number) for number in range(len(tf.config.list_physical_devices("GPU")))]
 
 
 def _report(study, folder, name):

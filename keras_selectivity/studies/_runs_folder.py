@@ -16,6 +16,7 @@ from keras_selectivity.studies._run import changed_settings
 from keras_selectivity.studies._run import epochs_done
 from keras_selectivity.studies._setup import MODEL
 from keras_selectivity.studies._setup import RUN_FILE
+from keras_selectivity.studies._setup import on_tensorflow
 
 ROWS = "rows.parquet"
 PAIRS = "pairs.parquet"
@@ -41,6 +42,9 @@ class RunsFolder:
     def __init__(self, path):
         self.path = Path(path)
         self._state = self.path / _STATE
+        # Runs that failed in the hands of this object, name -> reason: also those of which a full disk lets nothing
+        # be noted
+        self.failures = {}
 
     @property
     def study_file(self):
@@ -124,32 +128,70 @@ class RunsFolder:
         """Notes how a run ended: `state`, `seconds`, and for a failure its `reason`."""
         write_json(self._state / f"{name}.json", values)
 
+    def noted(self, name):
+        """What `note` has noted of a run; an empty dict if nothing, or if it is damaged."""
+        try:
+            return read_json(self._state / f"{name}.json", _NOTE)
+        except InputError:  # there is none, or it is damaged: the files tell what is done
+            return {}
+
+    def fail(self, name, reason):
+        """Notes that a run failed, and remembers it in `failures`."""
+        self.failures[name] = reason
+        try:
+            self.note(name, state="failed", reason=reason)
+        except OSError as error:
+            print(f"{name}: that it failed cannot be noted ({error.strerror})", flush=True)
+
+    def reason(self, name):
+        """Why a run failed the last time, or `None`."""
+        note = self.noted(name)
+        return self.failures.get(name) or (note.get("reason") if note.get("state") == "failed" else None)
+
+    def forget_failure(self, name):
+        """Takes the note of a failure away, for a run that is begun again."""
+        self.failures.pop(name, None)
+        if self.reason(name) is not None:
+            (self._state / f"{name}.json").unlink()
+
     def status(self, study):
         """How far every run of a study is.
 
         Returns:
-            A list of dicts with `name`, `state` (`"done"`, `"running"`, `"trained"` on JAX and to be measured on
-            TensorFlow, `"failed"`, `"interrupted"` or `"waiting"`), `epochs`, `of`, `seconds` (of the
-            last session of a run that is done) and `reason` (of a failure).
+            A list of dicts with `name`, `state` (`"done"`, `"running"`, `"failed"`, `"trained"` on JAX and to be
+            measured on TensorFlow, `"interrupted"` or `"waiting"`), `epochs`, `of`, `seconds` (that a run that is
+            done has taken, of its last session) and `reason` (of a failure).
         """
         return [self._status(name, config) for name, config in study.runs.items()]
 
+    def unfinished(self, study, names=None):
+        """The entries of `status` that tell of runs that nobody has finished or works on.
+
+        Args:
+            study: A `Study`.
+            names: Names of the runs that count; `None` for all. On JAX, being trained is the end of a run.
+        """
+        ends = {"done", "running"} | (set() if on_tensorflow() else {"trained"})
+        return [
+            row
+            for row in self.status(study)
+            if (row["name"] in self.failures or row["state"] not in ends)
+            and (names is None or row["name"] in names)
+        ]
+
     def _status(self, name, config):
-        try:
-            note = read_json(self._state / f"{name}.json", _NOTE)
-        except InputError:  # there is none, or it is damaged: the files tell what is done
-            note = {}
+        note, reason = self.noted(name), self.reason(name)
         exported = (self.path / name / MODEL / "run.json").exists()
         trained = exported or (self.path / name / RUN_FILE).exists()
         epochs = config.epochs if trained else epochs_done(self.path / name)
         if self.is_busy(name):
             state = "running"
+        elif reason is not None:
+            state = "failed"
         elif note.get("state") == "done" and exported:
             state = "done"
         elif trained and not exported:
             state = "trained"
-        elif note.get("state") == "failed":
-            state = "failed"
         else:
             state = "interrupted" if epochs else "waiting"
         return {
@@ -158,7 +200,7 @@ class RunsFolder:
             "epochs": epochs,
             "of": config.epochs,
             "seconds": note.get("seconds") if state == "done" else None,
-            "reason": note.get("reason") if state == "failed" else None,
+            "reason": reason if state == "failed" else None,
         }
 
 

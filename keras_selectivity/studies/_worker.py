@@ -42,6 +42,9 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
     start, run, config = time.monotonic(), folder.path / name, study.runs[name]
     options = {"data_dir": data_dir, "strategy": strategy, "tensorboard": tensorboard, "verbose": verbose}
 
+    folder.forget_failure(name)
+    before = folder.noted(name)
+
     def trained():
         path = execute(config, run, resume=True, **options)
         if path.suffix == ".keras":
@@ -79,7 +82,9 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
     evaluate({name: exported}, alone, results, data_dir=data_dir, verbose=int(verbose == 1))
     if not any(row["epoch"] is not None for row in results.rows):
         results.add(_history(name, exported, config.dataset))
-    folder.note(name, state="done", seconds=time.monotonic() - start)
+    # A session that found everything done says nothing about how long a run takes.
+    seconds = before.get("seconds") if before.get("state") == "done" else time.monotonic() - start
+    folder.note(name, state="done", seconds=seconds)
     return results.rows
 
 
