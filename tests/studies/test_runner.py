@@ -1,14 +1,17 @@
 """Studies that are interrupted, damaged, shared, changed: what is done stays, what is lost is done again."""
 
+import contextlib
 import json
 import os
 import resource
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -208,27 +211,35 @@ def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_anywhere_a_study_ends_with_the_same_rows(tmp_path):
+def test_killed_between_any_two_files_a_study_ends_with_the_same_rows(tmp_path):
     content = changed("run", deterministic=True)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
     killed.mkdir()
     assert run(command(whole, content)).returncode == 0
-    arguments, runs = command(killed, content), killed / "runs" / NAME
-    for moment in ("checkpoints/progress.json", "model/run.json", "rows.parquet"):
-        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while not (runs / moment).exists() and process.poll() is None:
-            time.sleep(0.005)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    assert run(arguments).returncode == 0
+    seen = tmp_path / "seen"
+    worker = [sys.executable, str(Path(__file__).with_name("killed_worker.py")), str(seen)]
+    arguments, codes = [*worker, *command(killed, content)[3:]], []
+    while not codes or codes[-1] == -signal.SIGKILL:
+        codes.append(run(arguments).returncode)
+    assert codes[-1] == 0
+    visited = set(seen.read_text().splitlines())
+    assert len(visited) == len(codes) - 1
+    assert visited >= {
+        "study.json", "config.json", "epoch-0001.keras", "progress.json", "epoch-0002.keras", "run.keras", "model",
+        "rows.parquet", f"{NAME}.json", "results.csv",
+    }  # fmt: skip
     rows = [read_results(folder / "results.csv") for folder in (killed, whole)]
     assert content_of(rows[0]) == content_of(rows[1]) and len(rows[0]) > 20
+    files = [
+        sorted(p.relative_to(f) for p in f.rglob("*") if "variables" not in p.parts) for f in (killed, whole)
+    ]
+    assert files[0] == files[1], "nothing half-written is left"
 
 
 @pytest.mark.slow
 def test_two_runners_share_a_study(tmp_path):
-    content = {**CONTENT, "grid": {"alphas": [-1, 0], "seeds": [0]}}
+    content = {**changed("evaluation", pwcca=True), "grid": {"alphas": [-1, 0], "seeds": [0]}}
     arguments = command(tmp_path, content)
     both = [
         subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -238,7 +249,34 @@ def test_two_runners_share_a_study(tmp_path):
     assert [process.returncode for process in both] == [0, 0], said
     trained = "".join(out for out, _ in said).count("Epoch 1/2")
     assert trained == 2, "each run is trained once"
-    assert len({row["model"] for row in read_results(tmp_path / "results.csv")}) == 2
+    rows = read_results(tmp_path / "results.csv")
+    assert len({row["model"] for row in rows}) == 2
+    assert {row["other"] for row in rows if row["measure"] == "pwcca_distance"} == {"alpha-1_seed0"}
+
+
+def children_of(pid):
+    """Processes whose parent is `pid`."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            if f"\nPPid:\t{pid}\n" in status.read_text():
+                found.append(int(status.parent.name))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_workers_end_with_the_process_that_started_them(tmp_path, how):
+    content = {**CONTENT, "grid": {"alphas": [-1, 0], "seeds": [0]}}
+    parent = subprocess.Popen(command(tmp_path, content, "--workers", "2"), stdout=subprocess.DEVNULL)
+    while len(children := children_of(parent.pid)) < 2:
+        assert parent.poll() is None
+        time.sleep(0.05)
+    parent.send_signal(how)
+    assert parent.wait(timeout=300) in (-how, 130)
+    watched = [os.pidfd_open(child) for child in children if Path(f"/proc/{child}").exists()]
+    for descriptor in watched:
+        assert select.select([descriptor], [], [], 120)[0], "a worker goes on"
 
 
 @pytest.mark.slow
