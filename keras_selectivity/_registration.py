@@ -7,6 +7,7 @@ import sys
 CLASSES = {
     "SelectivityModel": "_selectivity_model",
     "UnitMeans": "_unit_means",
+    "BatchNormalization": "_batch_normalization",
     "CoupledSGD": "_optimizer",
     "LinearWarmup": "_schedules",
     "EpochWindow": "_schedules",

@@ -490,7 +490,11 @@ def _study_run(options):
         print(f"Results in {results}")
         if options.output is None or Path(options.output).suffix == "":
             _write_report(study, results, results.parent)
-    left = [row for row in folder.unfinished(study, options.only) if row["state"] == "failed" or not options.together]
+    left = [
+        row
+        for row in folder.unfinished(study, options.only)
+        if row["state"] == "failed" or not options.together
+    ]
     if left:
         print(_status_table(left), file=sys.stderr)
         print("keras-selectivity: start the command again to do what is not done", file=sys.stderr)

@@ -25,6 +25,8 @@ seeds = [0]
 dataset = "shapes"
 network = "resnet8"
 epochs = 1
+validation_per_class = 10
+batch_size = 50
 """
 NAME = "alpha-1_seed0"
 
@@ -117,9 +119,9 @@ def test_a_note_that_is_none_is_no_note(folder, note):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--workers", "0"], "workers must be a whole number of at least 1"),
-        (["--workers", "-2"], "workers must be a whole number of at least 1"),
-        (["--workers", "1", "--retries", "-1"], "retries must be a whole number of at least 0"),
+        (["--workers", "0"], "--workers: value must be a whole number of at least 1"),
+        (["--workers", "-2"], "--workers: value must be a whole number of at least 1"),
+        (["--workers", "1", "--retries", "-1"], "--retries: value must be a whole number of at least 0"),
         (["--only", "beta"], "no run 'beta'"),
         (["--minutes", "3"], "minutes is for runs that are trained together"),
     ],
