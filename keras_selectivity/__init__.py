@@ -22,9 +22,10 @@ __getattr__, __dir__, __all__ = attach(
         "BatchNormalization": "training",
         "SelectivityMonitor": "training",
         "preferred_class_changes": "training",
-        # Trained networks on disk
+        # Trained networks, on disk or in memory
         "export": "saved_model",
         "load": "saved_model",
+        "wrap": "_wrap",
         # Measuring
         "measure_selectivity": "representations",
         "measure_units": "representations",

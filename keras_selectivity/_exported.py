@@ -1,9 +1,15 @@
 """`Exported`: a trained classifier as the evaluators see it."""
 
-import numpy as np
+import contextlib
+from collections.abc import Iterable
 
+from keras_selectivity._checks import array
 from keras_selectivity._errors import InputError
+from keras_selectivity._samples import checked_images
+from keras_selectivity._samples import checked_labels
+from keras_selectivity._samples import pixels
 
+_NOT_FINITE = "keras_selectivity: "
 _NO_UNITS = (
     "This is a foreign SavedModel, which offers logits only. Load its .keras file, or export it with "
     "keras_selectivity.export, to see its units."
@@ -19,6 +25,8 @@ class Exported:
         shifts: Whether a layer's output can be negative, name -> bool.
         classes: Number of classes.
         input_shape: `(height, width, channels)`, or `None` if a foreign model does not tell.
+        pixel_range: What the network itself expects for pixels 0 and 1; these methods take pixels in
+            [0, 1] all the same.
         run: The content of `run.json`; empty for a foreign model.
         fingerprint: Twelve hexadecimal digits that tell this network's files from another's.
     """
@@ -26,8 +34,6 @@ class Exported:
     def __init__(self, functions, layers, classes, input_shape, run, fingerprint, pixel_range=(0.0, 1.0)):
         self._functions = functions
         self._compiled = {}
-        self._offset = pixel_range[0]
-        self._scale = pixel_range[1] - pixel_range[0]
         self.layer_names = [layer["name"] for layer in layers]
         self.units = {layer["name"]: layer["units"] for layer in layers}
         self.shifts = {layer["name"]: layer["shift"] for layer in layers}
@@ -35,10 +41,20 @@ class Exported:
         self.input_shape = input_shape
         self.run = run
         self.fingerprint = fingerprint
+        self.pixel_range = pixel_range
+
+    def __repr__(self):
+        shape = " x ".join(str(n) for n in self.input_shape) if self.input_shape else "any size"
+        units = f"{len(self.layer_names)} layers with {sum(self.units.values())} units"
+        low, high = self.pixel_range
+        return (
+            f"<Exported {self.fingerprint}: images of {shape}, {self.classes} classes, "
+            f"{units if self.layer_names else 'no units'}, network takes pixels from {low:g} to {high:g}>"
+        )
 
     def logits(self, x):
         """`(n, height, width, channels)` pixels in [0, 1] to `(n, classes)` float32 logits."""
-        return self._call("logits", x)
+        return self._logits("logits", x)
 
     def unit_means(self, x):
         """Spatial mean of every unit: a dict, layer name -> `(n, units)` float32."""
@@ -62,7 +78,29 @@ class Exported:
                 if "unit_means" not in self._functions
                 else "This SavedModel is older than ablation. Export the network again."
             )
-        return self._call("ablated_logits", x, keep, fill)
+        units = sum(self.units.values())
+        keep, fill = array("keep", keep, "units"), array("fill", fill, "units")
+        if len(keep) != units or len(fill) != units:
+            raise InputError(
+                f"keep and fill must have {units} numbers, one per unit. Received: {len(keep)}, {len(fill)}."
+            )
+        return self._logits("ablated_logits", x, keep, fill)
+
+    def samples(self, images, labels):
+        """Images and labels that fit each other and the network.
+
+        Args:
+            images: `(n, height, width, channels)`; uint8, or floats in [0, 1].
+            labels: `(n,)` or `(n, 1)` integers.
+
+        Returns:
+            `(images, labels)`: an array for `pixels`, whole or in parts, and `(n,)` int64.
+
+        Raises:
+            InputError: Type, shape or number do not fit, or a label is none of the network's classes.
+        """
+        images = checked_images(images, self.input_shape)
+        return images, self.labels(labels, len(images))
 
     def pixels(self, images):
         """Images as float32 pixels in [0, 1], for the methods of this class.
@@ -72,27 +110,9 @@ class Exported:
                 up to 1e-5 beyond the range is clipped.
 
         Raises:
-            InputError: Shape or range do not fit; the range that was found, and what to do.
+            InputError: Type, shape or range do not fit; what was found, and what to do.
         """
-        images = np.asarray(images)
-        if images.ndim != 4 or (self.input_shape and images.shape[1:] != tuple(self.input_shape)):
-            wanted = self.input_shape or ("height", "width", "channels")
-            raise InputError(
-                f"The network takes images of shape (n, {', '.join(map(str, wanted))}). "
-                f"Received: {images.shape}."
-            )
-        if images.dtype == np.uint8:
-            return images.astype(np.float32) / 255
-        images = images.astype(np.float32)
-        if not len(images):
-            return images
-        low, high = images.min(), images.max()
-        if not (low >= -1e-5 and high <= 1 + 1e-5):
-            raise InputError(
-                f"Images must be pixels in [0, 1]. Received: values from {low:g} to {high:g}. "
-                "Divide 8-bit images by 255, and leave out any normalisation: it is part of the network."
-            )
-        return images.clip(0, 1)
+        return pixels(checked_images(images, self.input_shape))
 
     def labels(self, labels, samples):
         """Labels as an int64 array of length `samples`.
@@ -100,19 +120,7 @@ class Exported:
         Raises:
             InputError: They are no integers of this network's classes, or not as many.
         """
-        labels = np.asarray(labels)
-        if labels.shape not in ((samples,), (samples, 1)) or labels.dtype.kind not in "iu":
-            raise InputError(
-                f"Expected {samples} integer labels, one an image. Received: shape {labels.shape}, "
-                f"dtype {labels.dtype}."
-            )
-        labels = labels.reshape(-1).astype(np.int64)
-        if len(labels) and (labels.min() < 0 or labels.max() >= self.classes):
-            raise InputError(
-                f"The network has the classes 0 to {self.classes - 1}. Received: labels from "
-                f"{labels.min()} to {labels.max()}. Does the data set belong to this network?"
-            )
-        return labels
+        return checked_labels(labels, samples, self.classes)
 
     def layers(self, names=None):
         """Names of layers: those given, or all.
@@ -124,10 +132,16 @@ class Exported:
             raise InputError(
                 _NO_UNITS if "unit_means" not in self._functions else "The model has no layer with units."
             )
-        unknown = [name for name in names or () if name not in self.layer_names]
-        if unknown:
-            raise InputError(f"Unknown layers {', '.join(unknown)}. There are {', '.join(self.layer_names)}.")
-        return list(self.layer_names if names is None else names)
+        if names is None:
+            return list(self.layer_names)
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise InputError(f"layers must be a list of names of layers. Received: {names!r}.")
+        names = list(names)
+        unknown = [str(name) for name in names if name not in self.layer_names]
+        if unknown or not names:
+            what = f"Unknown layers {', '.join(unknown)}." if names else "Name at least one layer."
+            raise InputError(f"{what} There are {', '.join(self.layer_names)}.")
+        return names
 
     def compiled(self, function, *options):
         """`function(self, *options)`, made once and kept: a `tf.function` that a second call reuses."""
@@ -139,14 +153,46 @@ class Exported:
     def _by_layer(self, name, x):
         if name not in self._functions:
             raise InputError(_NO_UNITS)
-        values = self._call(name, x)
-        return {layer: values[layer] for layer in self.layer_names}
+        with finite_or_error():
+            values = self._call(name, x)
+            return {layer: finite(values[layer], f"layer {layer}") for layer in self.layer_names}
+
+    def _logits(self, name, x, *others):
+        with finite_or_error():
+            return finite(self._call(name, x, *others), "logits")
 
     def _call(self, name, x, *others):
         import tensorflow as tf
 
-        # Keras SavedModels refuse float64 and uint8 instead of casting them.
-        x = tf.cast(x, tf.float32)
-        if (self._offset, self._scale) != (0.0, 1.0):
-            x = x * self._scale + self._offset
+        try:
+            # Keras SavedModels refuse float64 and uint8 instead of casting them.
+            x = tf.cast(x, tf.float32)
+        except (TypeError, ValueError, tf.errors.OpError) as error:
+            raise InputError(f"Pixels must be an array of floats ({error}).") from error
+        if self.input_shape and not x.shape.is_compatible_with([None, *self.input_shape]):
+            wanted = ", ".join(map(str, self.input_shape))
+            raise InputError(f"The network takes pixels of shape (n, {wanted}). Received: {x.shape}.")
         return self._functions[name](x, *(tf.cast(other, tf.float32) for other in others))
+
+
+@contextlib.contextmanager
+def finite_or_error():
+    """Makes an `InputError` of TensorFlow's, when a value that must be finite is not."""
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        where = str(error).partition(_NOT_FINITE)[2].partition(" :")[0]
+        if not where:
+            raise
+        raise InputError(
+            f"The network's values are not finite (NaN or infinity): {where}. Its training may have diverged."
+        ) from error
+
+
+def finite(values, where):
+    """The values, which raise an error, also from within a graph, if one of them is not finite."""
+    import tensorflow as tf
+
+    return tf.debugging.check_numerics(values, f"{_NOT_FINITE}{where}")

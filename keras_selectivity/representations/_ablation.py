@@ -5,7 +5,11 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 
+from keras_selectivity._checks import array
+from keras_selectivity._checks import each
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._wrap import measures
 
 FILLS = ("zero", "mean")
 
@@ -33,6 +37,7 @@ class Ablation:
     class_baseline: np.ndarray
 
 
+@measures
 def ablate(
     exported,
     images,
@@ -53,7 +58,7 @@ def ablate(
     considered harmful", section 2.)
 
     Args:
-        exported: What `keras_selectivity.load` returns.
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
         images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
         labels: `(n,)` integers.
         layer: Name of the layer.
@@ -74,26 +79,26 @@ def ablate(
         InputError: The model offers no ablation, the layer is unknown, or an argument does not fit.
     """
     (layer,) = exported.layers([layer])
-    images, labels = exported.pixels(images), exported.labels(labels, len(images))
+    images, labels = exported.samples(images, labels)
+    images = exported.pixels(images)
+    whole_number("batch_size", batch_size, 1)
     if not len(images):
         raise InputError("There are no images.")
     if fill not in FILLS:
         raise InputError(f"fill must be 'zero' or 'mean'. Received: {fill!r}.")
     width = exported.units[layer]
     if order is None:
-        units = np.random.default_rng(seed).permutation(width)
-    elif np.shape(order) == (width,):
-        units = np.argsort(-np.asarray(order, np.float64), kind="stable")
+        units = np.random.default_rng(whole_number("seed", seed, 0)).permutation(width)
     else:
-        raise InputError(
-            f"order must have one number for each of {width} units; got shape {np.shape(order)}."
-        )
+        order = array("order", order, "units")
+        if len(order) != width:
+            raise InputError(f"order must have one number for each of {width} units; got {len(order)}.")
+        units = np.argsort(-order, kind="stable")
     if cumulative:
-        counts = np.arange(1, width + 1) if points is None else np.unique(points)
-        if counts[0] < 0 or counts[-1] > width:
-            raise InputError(
-                f"points must lie between 0 and the {width} units of {layer}. Received: {points}."
-            )
+        points = range(1, width + 1) if points is None else each("points", points)
+        counts = np.unique([whole_number("points", point, 0, width) for point in points])
+        if not len(counts):
+            raise InputError("Name at least one number of units in points=.")
         sets = [units[:count] for count in counts]
     else:
         counts, sets = np.ones(width, int), [units[i : i + 1] for i in range(width)]

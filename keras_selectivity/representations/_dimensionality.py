@@ -5,6 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_selectivity._checks import array
+from keras_selectivity._checks import number
+from keras_selectivity._checks import real_array
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 
 _COLUMNS_AT_A_TIME = 1024
@@ -94,7 +98,7 @@ def spectrum(activations):
     """
     from scipy import linalg
 
-    activations = np.asarray(activations)
+    activations = real_array("Activations", activations)
     if activations.ndim > 2:
         activations = activations.reshape(len(activations), math.prod(activations.shape[1:]))
     _check(activations.shape)
@@ -120,10 +124,11 @@ class RunningCovariance:
     """Covariance of activations that arrive in batches, in float64 and constant memory.
 
     Args:
-        dimensions: Number of dimensions.
+        dimensions: Number of dimensions, at least 1.
     """
 
     def __init__(self, dimensions):
+        dimensions = whole_number("dimensions", dimensions, 1)
         self.samples = 0
         self._first = None
         self._alive = np.zeros(dimensions, bool)
@@ -134,12 +139,13 @@ class RunningCovariance:
         """Adds a `(batch, dimensions)` batch.
 
         Raises:
-            InputError: Activations that are not finite.
+            InputError: Activations of another shape, or that are not finite.
         """
-        activations = np.asarray(activations, np.float64)
+        activations = array("Activations", activations, "samples", "dimensions")
+        if activations.shape[1] != len(self._sum):
+            raise InputError(f"Expected {len(self._sum)} dimensions. Received: {activations.shape[1]}.")
         if not len(activations):
             return
-        _check_finite(activations)
         if self._first is None:
             # Sums of differences from a typical value cancel less.
             self._first, self._typical = activations[0].copy(), activations.mean(axis=0)
@@ -172,7 +178,7 @@ def check_variance(variance):
     Raises:
         InputError: Naming it.
     """
-    if not 0 < variance <= 1:
+    if not 0 < number("variance", variance) <= 1:
         raise InputError(f"variance must lie in (0, 1]. Received: {variance!r}.")
 
 
@@ -186,4 +192,4 @@ def _check(shape):
 
 def _check_finite(activations):
     if not np.isfinite(activations).all():
-        raise InputError("The activations are not finite (NaN or infinity).")
+        raise InputError("Activations must be finite; got NaN or infinity.")

@@ -3,11 +3,14 @@
 import keras
 import numpy as np
 
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._wrap import measures
 from keras_selectivity.representations._dimensionality import RunningCovariance
 from keras_selectivity.representations._dimensionality import spectrum
 
 
+@measures
 def layer_spectra(
     exported, images, perturbed=None, *, layers=None, full_maps=False, batch_size=250, verbose=1
 ):
@@ -19,7 +22,7 @@ def layer_spectra(
     robustness", section 2 and appendix A.1.5.)
 
     Args:
-        exported: What `keras_selectivity.load` returns.
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
         images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
         perturbed: The same images in the same order, perturbed. Defaults to None.
         layers: Names of layers. Defaults to all.
@@ -42,6 +45,7 @@ def layer_spectra(
     if len(images) < 2:
         raise InputError(f"Dimensionality needs at least two images. Received: {len(images)}.")
     names = exported.layers(layers)
+    whole_number("batch_size", batch_size, 1)
     starts = range(0, len(images), batch_size)
     bar = keras.utils.Progbar(
         len(starts) * (len(names) if full_maps else 1), verbose=verbose, unit_name="batch"

@@ -7,7 +7,10 @@ import numpy as np
 import tensorflow as tf
 from scipy import stats
 
+from keras_selectivity._checks import array
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._samples import checked_labels
 from keras_selectivity.selectivity import EPSILON
 from keras_selectivity.selectivity import selectivity_index
 
@@ -71,6 +74,8 @@ def off_axis_selectivity(
     """
     fit, fit_labels = _checked("to fit on", fit, fit_labels)
     score, score_labels = _checked("to score on", score, score_labels)
+    random_starts, steps = whole_number("random_starts", random_starts, 0), whole_number("steps", steps, 1)
+    seed = whole_number("seed", seed, 0)
     units = fit.shape[1]
     if score.shape[1] != units:
         raise InputError(f"The activations have {units} units to fit on and {score.shape[1]} to score on.")
@@ -103,14 +108,10 @@ def _class_means(activations, labels):
 
 
 def _checked(what, activations, labels):
-    activations, labels = np.asarray(activations, np.float64), np.asarray(labels)
-    if activations.ndim != 2 or labels.shape != (len(activations),) or not activations.size:
-        raise InputError(
-            f"Activations {what} must be (samples, units) with a label each. Received: shapes "
-            f"{activations.shape} and {labels.shape}."
-        )
-    if not np.isfinite(activations).all():
-        raise InputError(f"The activations {what} are not finite (NaN or infinity).")
+    activations = array(f"The activations {what}", activations, "samples", "units")
+    labels = checked_labels(labels, len(activations))
+    if not activations.size:
+        raise InputError(f"The activations {what} are empty. Received: shape {activations.shape}.")
     if len(np.unique(labels)) < 2:
         raise InputError(f"The samples {what} must be of at least two classes.")
     return activations, labels

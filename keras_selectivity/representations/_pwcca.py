@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_selectivity._checks import array
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 
 VARIANTS = ("paper", "google")
@@ -55,7 +57,14 @@ def pwcca_baseline(samples, units_a, units_b, *, seed=0, repetitions=5):
     Returns:
         A float in [0, 1].
     """
-    rng = np.random.default_rng(seed)
+    for name, value in {
+        "samples": samples,
+        "units_a": units_a,
+        "units_b": units_b,
+        "repetitions": repetitions,
+    }.items():
+        whole_number(name, value, 1)
+    rng = np.random.default_rng(whole_number("seed", seed, 0))
     return float(
         np.mean(
             [
@@ -69,19 +78,15 @@ def pwcca_baseline(samples, units_a, units_b, *, seed=0, repetitions=5):
 
 
 def _checked(which, activations):
-    activations = np.asarray(activations, np.float64)
-    if activations.ndim != 2 or not activations.size:
-        raise InputError(
-            f"The {which} activations must be (samples, units). Received: shape {activations.shape}."
-        )
+    activations = array(f"The {which} activations", activations, "samples", "units")
+    if not activations.size:
+        raise InputError(f"The {which} activations are empty. Received: shape {activations.shape}.")
     samples, units = activations.shape
     if samples <= units:
         raise InputError(
             f"The {which} activations have {samples} samples of {units} units. Canonical correlations need more "
             "samples than units, better five to ten times as many."
         )
-    if not np.isfinite(activations).all():
-        raise InputError(f"The {which} activations are not finite (NaN or infinity).")
     if (activations == activations[0]).all():
         raise InputError(
             f"The {which} activations are the same for every sample; there is nothing to correlate."

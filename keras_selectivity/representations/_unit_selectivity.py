@@ -1,11 +1,15 @@
 """Selectivity of every unit of a trained classifier on a whole data set."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._predictions import Predictions
+from keras_selectivity._progress import batches
+from keras_selectivity._wrap import measures
 from keras_selectivity.selectivity import ClassStatistics
 
 MEASURES = (
@@ -41,7 +45,7 @@ class SelectivityMeasurement:
     """What `measure_selectivity` found.
 
     Attributes:
-        layers: One `LayerSelectivity` a tapped layer, in the order of the calls.
+        layers: One `LayerSelectivity` per tapped layer, in the order of the calls.
         accuracy: Share of samples classified correctly.
         samples: Number of samples.
         class_counts: `(classes,)` samples of each class.
@@ -103,16 +107,18 @@ class SelectivityMeasurement:
         return "\n".join(lines)
 
 
+@measures
 def measure_selectivity(exported, dataset, *, batch_size=500, verbose=1):
     """Measures every unit of a trained classifier on a whole data set, in one streaming pass.
 
     Class-conditional means are accumulated in float64 and constant memory. Units that can be
     negative (leaky ReLU) are shifted by their minimum over the data set first. ("Selectivity
-    considered harmful", section 3.2 and appendix A.14.)
+    considered harmful", section 3.2 and appendix A.14.) Warns of an accuracy that is no more than
+    chance although the predictions are confident.
 
     Args:
-        exported: What `keras_selectivity.load` returns.
-        dataset: `(images, labels)` arrays, or an iterable of such batches (a `tf.data.Dataset`).
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
+        dataset: `(images, labels)` arrays, or an iterable of such pairs (a `tf.data.Dataset`).
             Images are pixels: uint8, or floats in [0, 1]. Labels are integers, `(n,)` or `(n, 1)`.
         batch_size: Batch size for arrays. Defaults to 500.
         verbose: 0 shows no progress bar.
@@ -121,50 +127,83 @@ def measure_selectivity(exported, dataset, *, batch_size=500, verbose=1):
         A `SelectivityMeasurement`.
 
     Raises:
-        InputError: The model offers no units, images are no pixels in [0, 1], or the data set is
-            empty or holds fewer than two classes.
+        InputError: The model offers no units or they are not what it says of them, its values are not
+            finite, images are no pixels in [0, 1], or the data set is empty or holds fewer than two
+            classes.
     """
     names = exported.layers()
     statistics = ClassStatistics(exported.classes, sum(exported.units.values()))
-    correct = samples = 0
-    batches, steps = _batches(dataset, batch_size)
-    bar = keras.utils.Progbar(steps, verbose=verbose, unit_name="batch")
-    for images, labels in batches:
-        images = exported.pixels(images)
-        labels = exported.labels(labels, len(images))
-        means, logits = exported.unit_means(images), np.asarray(exported.logits(images))
-        try:
-            statistics.update(np.concatenate([np.asarray(means[n]) for n in names], axis=1), labels)
-        except ValueError as error:  # activations that are not finite
-            raise InputError(str(error)) from error
-        correct += int((logits.argmax(axis=1) == labels).sum())
-        samples += len(labels)
-        bar.add(1)
-    if not samples:
+    predictions = Predictions()
+    for images, labels in _parts(exported, dataset, batch_size, verbose):
+        means = exported.unit_means(images)
+        statistics.update(np.concatenate([np.asarray(means[n]) for n in names], axis=1), labels)
+        predictions.add(exported.logits(images), labels)
+    if not predictions.samples:
         raise InputError("The data set is empty.")
     if (statistics.counts > 0).sum() < 2:
         raise InputError("Selectivity needs samples of at least two classes; the data set has one.")
     return SelectivityMeasurement(
-        _by_layer(exported, statistics), correct / samples, samples, statistics.counts.astype(int)
+        _by_layer(exported, statistics),
+        predictions.accuracy(),
+        predictions.samples,
+        statistics.counts.astype(int),
     )
 
 
-def _batches(dataset, batch_size):
-    if isinstance(dataset, tuple):
-        images, labels = dataset
-        if len(images) != len(labels):
-            raise InputError(f"{len(images)} images come with {len(labels)} labels.")
-        starts = range(0, len(images), batch_size)
-        return ((images[i : i + batch_size], labels[i : i + batch_size]) for i in starts), len(starts)
-    if isinstance(dataset, keras.utils.PyDataset):
-        return (dataset[i] for i in range(len(dataset))), len(dataset)
-    return dataset, None
+def shifted_units(exported, names):
+    """Which units of these layers, one after the other, can be negative: `(units,)` bool."""
+    return np.concatenate([np.full(exported.units[name], exported.shifts[name]) for name in names])
+
+
+def selectivity_of(statistics, shifted, names):
+    """Selectivity index of every unit, in [0, 1].
+
+    Args:
+        statistics: `ClassStatistics` of the units of some layers.
+        shifted: `(units,)` bool: units whose minimum is subtracted first.
+        names: `(units,)` name of each unit's layer.
+
+    Raises:
+        InputError: The index is not defined, for a unit that is not shifted is negative.
+    """
+    negative = (statistics.class_means.min(axis=0) < 0) & ~shifted
+    if negative.any():
+        unit = int(np.argmax(negative))
+        raise InputError(
+            f"Layer {names[unit]} has units that are negative, down to {statistics.minimum[unit]:.3g}, for which "
+            "the selectivity index leaves [0, 1]. Wrap the layer with ks.UnitMeans(layer, shift=True)."
+        )
+    return statistics.selectivity(shifted)
+
+
+def _parts(exported, dataset, batch_size, verbose):
+    """Pixels in [0, 1] and labels, a batch at a time."""
+    if isinstance(dataset, tuple | list) and len(dataset) == 2:
+        images, labels = exported.samples(*dataset)
+        for part in batches(len(images), batch_size, verbose):
+            yield exported.pixels(images[part]), labels[part]
+        return
+    if not isinstance(dataset, Iterable):
+        raise InputError(
+            f"The data set must be (images, labels), or an iterable of such batches; got {type(dataset).__name__}."
+        )
+    indexed = isinstance(dataset, keras.utils.PyDataset)
+    bar = keras.utils.Progbar(len(dataset) if indexed else None, verbose=verbose, unit_name="batch")
+    for batch in (dataset[i] for i in range(len(dataset))) if indexed else dataset:
+        if not isinstance(batch, tuple | list) or len(batch) != 2:
+            raise InputError(
+                f"A batch of the data set must be (images, labels). Received: {type(batch).__name__}."
+            )
+        images, labels = exported.samples(*batch)
+        yield exported.pixels(images), labels
+        bar.add(1)
 
 
 def _by_layer(exported, statistics):
-    shifted = np.concatenate([np.full(exported.units[n], exported.shifts[n]) for n in exported.layer_names])
+    names = exported.layer_names
+    of_unit = np.repeat(names, [exported.units[name] for name in names])
     values = {
-        "selectivity": statistics.selectivity(shifted),
+        "selectivity": selectivity_of(statistics, shifted_units(exported, names), of_unit),
         "discriminability": statistics.discriminability(),
         "preferred_class": statistics.preferred_class,
         "mean_activation": statistics.means,

@@ -5,8 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from keras_selectivity._checks import LARGEST_INT32
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._progress import batches
+from keras_selectivity._wrap import measures
+from keras_selectivity.representations._unit_selectivity import selectivity_of
+from keras_selectivity.representations._unit_selectivity import shifted_units
 from keras_selectivity.selectivity import ClassStatistics
 from keras_selectivity.selectivity import active_share
 from keras_selectivity.selectivity import mutual_information
@@ -42,6 +47,7 @@ class LayerUnits:
     sparse: np.ndarray
 
 
+@measures
 def measure_units(
     exported, images, labels, *, layers=None, top=None, bins=100, seed=0, batch_size=500, verbose=1
 ):
@@ -51,7 +57,7 @@ def measure_units(
     are held in memory as float32.
 
     Args:
-        exported: What `keras_selectivity.load` returns.
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
         images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
         labels: `(n,)` integers of at least two classes.
         layers: Names of layers. Defaults to all.
@@ -62,13 +68,15 @@ def measure_units(
         verbose: 0 shows no progress bar.
 
     Returns:
-        A list of `LayerUnits`, one a layer.
+        A list of `LayerUnits`, one per layer.
 
     Raises:
         InputError: The model offers no units, a layer is unknown, images or labels do not fit, or
-            activations are not finite.
+            activations are not finite or a layer is not what the model says of it.
     """
     names = exported.layers(layers)
+    bins, seed = whole_number("bins", bins, 1, LARGEST_INT32), whole_number("seed", seed, 0)
+    top = top if top is None else whole_number("top", top, 1)
     activations, labels = collect_units(
         exported, images, labels, names, batch_size=batch_size, verbose=verbose
     )
@@ -82,11 +90,10 @@ def measure_units(
         except ValueError as error:
             raise InputError(f"Layer {name}: {error}") from error
         share = active_share(values)
-        shifted = np.full(values.shape[1], exported.shifts[name])
         found.append(
             LayerUnits(
                 name,
-                statistics.selectivity(shifted),
+                selectivity_of(statistics, shifted_units(exported, [name]), [name] * values.shape[1]),
                 statistics.discriminability(),
                 precise,
                 mutual_information(values, labels, bins=bins),
@@ -99,6 +106,7 @@ def measure_units(
     return found
 
 
+@measures
 def collect_units(exported, images, labels, layers=None, *, batch_size=500, verbose=1):
     """Unit activations of a whole data set.
 
@@ -110,7 +118,7 @@ def collect_units(exported, images, labels, layers=None, *, batch_size=500, verb
             there are fewer than two classes.
     """
     names = exported.layers(layers)
-    labels = exported.labels(labels, len(images))
+    images, labels = exported.samples(images, labels)
     if len(np.unique(labels)) < 2:
         raise InputError("Measures of units need samples of at least two classes.")
     found = {name: np.empty([len(labels), exported.units[name]], np.float32) for name in names}

@@ -1,30 +1,30 @@
 """Accuracy on given images."""
 
-import numpy as np
-
-from keras_selectivity._errors import InputError
+from keras_selectivity._predictions import Predictions
 from keras_selectivity._progress import batches
+from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._attack import BATCH_SIZE
 
 
-def accuracy(exported, images, labels, *, batch_size=BATCH_SIZE, verbose=1):
+@measures
+def accuracy(exported, images, labels, *, perturbed=False, batch_size=BATCH_SIZE, verbose=1):
     """Share of images classified correctly.
 
+    Warns if that is no more than by chance although the predictions are confident, unless `perturbed`.
+
     Args:
-        exported: What `keras_selectivity.load` returns.
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
         images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
         labels: `(n,)` integers.
+        perturbed: Whether the images were made to mislead the network. Defaults to False.
         batch_size: Images at a time. Defaults to 250.
         verbose: 0 shows no progress bar.
 
     Raises:
         InputError: Images or labels do not fit the network, or there are none.
     """
-    labels = exported.labels(labels, len(images))
-    if not len(labels):
-        raise InputError("There are no images.")
-    correct = 0
+    images, labels = exported.samples(images, labels)
+    predictions = Predictions()
     for part in batches(len(labels), batch_size, verbose):
-        logits = np.asarray(exported.logits(exported.pixels(images[part])))
-        correct += int((logits.argmax(axis=1) == labels[part]).sum())
-    return correct / len(labels)
+        predictions.add(exported.logits(exported.pixels(images[part])), labels[part])
+    return predictions.accuracy(warn=not perturbed)

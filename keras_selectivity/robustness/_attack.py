@@ -1,22 +1,24 @@
 """What the attacks share: the gradient of the loss in the pixels, checked arguments, batches."""
 
-import numpy as np
 import tensorflow as tf
 
+from keras_selectivity._checks import number
 from keras_selectivity._errors import InputError
+from keras_selectivity._exported import finite
 
 BATCH_SIZE = 250
 
 # Half-precision gradients of confident predictions underflow. A power of two changes neither the
 # sign nor the direction, and rounds nothing in float32.
 _LOSS_SCALE = 1024.0
+_MOST = 1e6  # farther than any image is from another, and small enough for float32
 
 
 def loss_gradient(exported, images, labels):
     """Cross-entropy of every image and its gradient in the pixels; for use in a `tf.function`.
 
     Args:
-        exported: What `keras_selectivity.load` returns.
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
         images: `(n, height, width, channels)` float32 tensor.
         labels: `(n,)` integer tensor.
 
@@ -35,7 +37,7 @@ def loss_gradient(exported, images, labels):
     gradient = tape.gradient(total, images)
     if gradient is None:
         raise no_gradient()
-    return losses, logits, gradient
+    return losses, logits, finite(gradient, "the gradient of the loss in the pixels")
 
 
 def no_gradient():
@@ -63,18 +65,10 @@ def signature(exported, *others):
     return [images, tf.TensorSpec([None], tf.int64), *others]
 
 
-def non_negative(name, value):
-    """The value as float.
+def strength(name, value):
+    """A step or radius as float.
 
     Raises:
-        InputError: It is negative, infinite, or no number.
+        InputError: It is negative, larger than a million, or no number.
     """
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = np.nan
-    if not (np.isfinite(number) and number >= 0):
-        raise InputError(
-            f"{name} must be a number of at least 0, in units of pixels in [0, 1]; got {value!r}."
-        )
-    return number
+    return number(name, value, 0, _MOST, unit=", in units of pixels in [0, 1]")

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from keras_selectivity._checks import each
 from keras_selectivity._errors import InputError
 from keras_selectivity._progress import batches
+from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._attack import BATCH_SIZE
 from keras_selectivity.robustness._attack import is_correct
 from keras_selectivity.robustness._attack import is_zero
 from keras_selectivity.robustness._attack import loss_gradient
-from keras_selectivity.robustness._attack import non_negative
 from keras_selectivity.robustness._attack import signature
+from keras_selectivity.robustness._attack import strength
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class FGSMAccuracy:
     samples: int
 
 
+@measures
 def fgsm(exported, images, labels, epsilons, *, targets=None, batch_size=BATCH_SIZE, verbose=1):
     """Adversarial images of the fast gradient sign method.
 
@@ -43,7 +46,7 @@ def fgsm(exported, images, labels, epsilons, *, targets=None, batch_size=BATCH_S
     selectivity, dimensionality, and robustness", appendix A.1.4.)
 
     Args:
-        exported: What `keras_selectivity.load` returns.
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
         images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
         labels: `(n,)` true labels, integers.
         epsilons: Strengths, each at least 0, in pixels of [0, 1].
@@ -67,6 +70,7 @@ def fgsm(exported, images, labels, epsilons, *, targets=None, batch_size=BATCH_S
     return found
 
 
+@measures
 def fgsm_accuracy(exported, images, labels, epsilons, *, batch_size=BATCH_SIZE, verbose=1):
     """Accuracy under the fast gradient sign method by strength, in bounded memory.
 
@@ -91,11 +95,11 @@ def fgsm_accuracy(exported, images, labels, epsilons, *, batch_size=BATCH_SIZE, 
 
 
 def _checked(exported, images, labels, epsilons):
-    images = exported.pixels(images)
-    epsilons = [non_negative("epsilon", e) for e in np.atleast_1d(np.asarray(epsilons, object))]
+    images, labels = exported.samples(images, labels)
+    epsilons = [strength("epsilon", e) for e in each("epsilons", epsilons)]
     if not epsilons:
         raise InputError("Name at least one epsilon.")
-    return images, exported.labels(labels, len(images)), np.array(epsilons, np.float32)
+    return exported.pixels(images), labels, np.array(epsilons, np.float32)
 
 
 def _moved(images, gradient, epsilon):

@@ -3,11 +3,14 @@
 import numpy as np
 import tensorflow as tf
 
+from keras_selectivity._checks import LARGEST_INT32
 from keras_selectivity._checks import whole_number
 from keras_selectivity._progress import batches
+from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._pullback import squared_norms
 
 
+@measures
 def jacobian_norm(exported, images, *, projections=None, seed=0, batch_size=100, verbose=1):
     """Frobenius norm of d logits / d pixels for every sample, at inference.
 
@@ -19,7 +22,7 @@ def jacobian_norm(exported, images, *, projections=None, seed=0, batch_size=100,
     dimensionality, and robustness", section 3.2.)
 
     Args:
-        exported: What `keras_selectivity.load` returns.
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
         images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
         projections: Number of random directions, at least 1, or `None` for the exact norm. 20 to 50 do for 200 classes. Defaults to `None`.
         seed: Seed of the directions; a sample's depend on it and on the sample's position.
@@ -35,7 +38,7 @@ def jacobian_norm(exported, images, *, projections=None, seed=0, batch_size=100,
     images = exported.pixels(images)
     classes = exported.classes
     if projections is not None:
-        whole_number("projections", projections, 1)
+        whole_number("projections", projections, 1, LARGEST_INT32)
         whole_number("seed", seed, 0)
     directions = classes if projections is None else projections
     function = exported.compiled(_squared_norms)

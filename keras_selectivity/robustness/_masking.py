@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._accuracy import accuracy
 from keras_selectivity.robustness._attack import BATCH_SIZE
+from keras_selectivity.robustness._attack import strength
 from keras_selectivity.robustness._fgsm import fgsm_accuracy
 from keras_selectivity.robustness._pgd import pgd
 from keras_selectivity.robustness._pgd import surviving
@@ -62,6 +64,7 @@ class GradientMasking:
         return f"Gradient masking is likely: {text}." if text else "No sign of gradient masking."
 
 
+@measures
 def gradient_masking(
     exported,
     images,
@@ -82,7 +85,7 @@ def gradient_masking(
     another network that do better than its own. (Athalye, Carlini and Wagner 2018, section 3.1.)
 
     Args:
-        exported: What `keras_selectivity.load` returns.
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
         images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
         labels: `(n,)` true labels, integers.
         epsilon: Radius of the L-infinity ball of all controls. Defaults to 8/255.
@@ -101,6 +104,7 @@ def gradient_masking(
         InputError: As `pgd`; the transferred images are not as many, or are farther away than
             epsilon.
     """
+    epsilon, step_size = strength("epsilon", epsilon), strength("step_size", step_size)
     settings = {"batch_size": batch_size, "verbose": verbose}
     single = fgsm_accuracy(exported, images, labels, [epsilon], **settings)
     left = surviving(
@@ -113,7 +117,7 @@ def gradient_masking(
             raise InputError(
                 f"The transferred images must be the {len(clean)} images, changed by at most {epsilon:g}."
             )
-        transfer = accuracy(exported, transferred, labels, batch_size=batch_size, verbose=0)
+        transfer = accuracy(exported, transferred, labels, perturbed=True, batch_size=batch_size, verbose=0)
     return GradientMasking(
         single.zero_gradients,
         float(single.accuracy[0]),
@@ -127,7 +131,8 @@ def gradient_masking(
     )
 
 
-def transfer_images(source, images, labels, *, epsilon=8 / 255, batch_size=BATCH_SIZE, verbose=1):
+@measures
+def transfer_images(exported, images, labels, *, epsilon=8 / 255, batch_size=BATCH_SIZE, verbose=1):
     """Adversarial images of one network, with which to attack others.
 
     PGD in the L-infinity ball, ten steps of a quarter of its radius.
@@ -135,7 +140,8 @@ def transfer_images(source, images, labels, *, epsilon=8 / 255, batch_size=BATCH
     Returns:
         `(n, height, width, channels)` float32 in [0, 1].
     """
+    epsilon = strength("epsilon", epsilon)
     return pgd(
-        source, images, labels, steps=10, step_size=epsilon / 4, epsilon=epsilon,
+        exported, images, labels, steps=10, step_size=epsilon / 4, epsilon=epsilon,
         batch_size=batch_size, verbose=verbose,
     )  # fmt: skip

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
+from keras_selectivity._checks import LARGEST_INT32
+from keras_selectivity._checks import array
+from keras_selectivity._checks import each
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._progress import batches
+from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._attack import BATCH_SIZE
 from keras_selectivity.robustness._attack import is_correct
 from keras_selectivity.robustness._attack import loss_gradient
-from keras_selectivity.robustness._attack import non_negative
 from keras_selectivity.robustness._attack import signature
+from keras_selectivity.robustness._attack import strength
 
 NORMS = ("linf", "l2")
 
@@ -38,6 +42,7 @@ class PGDAccuracy:
     samples: int
 
 
+@measures
 def pgd(
     exported,
     images,
@@ -62,7 +67,7 @@ def pgd(
     robustness", appendix A.1.4.)
 
     Args:
-        exported: What `keras_selectivity.load` returns.
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
         images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
         labels: `(n,)` true labels, integers.
         steps: Number of steps, at least 0.
@@ -84,7 +89,7 @@ def pgd(
     """
     images, labels = _checked(exported, images, labels)
     settings = _settings(step_size, epsilon, norm, random_start, seed)
-    whole_number("steps", steps, 0)
+    whole_number("steps", steps, 0, LARGEST_INT32)
     goals = labels if targets is None else exported.labels(targets, len(images))
     found = np.empty_like(images)
     for part in batches(len(images), batch_size, verbose):
@@ -95,6 +100,7 @@ def pgd(
     return found
 
 
+@measures
 def pgd_accuracy(
     exported,
     images,
@@ -128,7 +134,7 @@ def pgd_accuracy(
     if not len(images):
         raise InputError("There are no images to attack.")
     settings = _settings(step_size, epsilon, norm, random_start, seed)
-    wanted = sorted({whole_number("steps", s, 0) for s in np.atleast_1d(np.asarray(steps, object))})
+    wanted = sorted({whole_number("steps", s, 0, LARGEST_INT32) for s in each("steps", steps)})
     if not wanted:
         raise InputError("Name at least one number of steps.")
     correct, worst, loss, change = 0, 0, 0, 0.0
@@ -146,6 +152,7 @@ def pgd_accuracy(
     )
 
 
+@measures
 def surviving(exported, images, labels, *, steps, step_size, epsilon, seed, batch_size=BATCH_SIZE, verbose=1):
     """Which images a random-start attack in the L-infinity ball never fools.
 
@@ -161,7 +168,7 @@ def surviving(exported, images, labels, *, steps, step_size, epsilon, seed, batc
     """
     images, labels = _checked(exported, images, labels)
     settings = _settings(step_size, epsilon, "linf", True, seed)
-    whole_number("steps", steps, 1)
+    whole_number("steps", steps, 1, LARGEST_INT32)
     left = np.zeros(len(images), bool)
     attack = exported.compiled(_survivors)
     for part in batches(len(images), batch_size, verbose):
@@ -171,27 +178,45 @@ def surviving(exported, images, labels, *, steps, step_size, epsilon, seed, batc
 
 
 def distances(images, others, norm):
-    """Distance between images in a norm: `(n,)` float64."""
+    """Distance between images in a norm: `(n,)` float64.
+
+    Raises:
+        InputError: The norm is unknown, or the images differ in shape or are no finite numbers.
+    """
+    _check_norm(norm)
+    axes = ("n", "height", "width", "channels")
+    images, others = array("images", images, *axes), array("the other images", others, *axes)
+    if images.shape != others.shape:
+        raise InputError(f"There is no distance between images of shapes {images.shape} and {others.shape}.")
     change = (np.asarray(images, np.float64) - others).reshape(len(images), -1)
     return np.abs(change).max(axis=1) if norm == "linf" else np.sqrt((change**2).sum(axis=1))
 
 
+def _check_norm(norm):
+    """Refuses other norms than those of `NORMS`.
+
+    Raises:
+        InputError: Naming it.
+    """
+    if norm not in NORMS:
+        raise InputError(f"norm must be 'linf' or 'l2'. Received: {norm!r}.")
+
+
 def _checked(exported, images, labels):
-    images = exported.pixels(images)
-    return images, exported.labels(labels, len(images))
+    images, labels = exported.samples(images, labels)
+    return exported.pixels(images), labels
 
 
 def _settings(step_size, epsilon, norm, random_start, seed):
-    if norm not in NORMS:
-        raise InputError(f"norm must be 'linf' or 'l2'. Received: {norm!r}.")
+    _check_norm(norm)
     if random_start and epsilon is None:
         raise InputError("A random start is drawn from the ball of radius epsilon: name an epsilon.")
-    radius = np.inf if epsilon is None else non_negative("epsilon", epsilon)
+    radius = np.inf if epsilon is None else strength("epsilon", epsilon)
     if random_start:
         seed = np.random.SeedSequence().entropy if seed is None else whole_number("seed", seed, 0)
     else:
         seed = None
-    return {"step_size": non_negative("step_size", step_size), "radius": radius, "norm": norm, "seed": seed}
+    return {"step_size": strength("step_size", step_size), "radius": radius, "norm": norm, "seed": seed}
 
 
 def _start(images, part, settings):

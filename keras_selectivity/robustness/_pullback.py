@@ -2,6 +2,7 @@
 
 import tensorflow as tf
 
+from keras_selectivity._exported import finite
 from keras_selectivity.robustness._attack import no_gradient
 
 
@@ -31,6 +32,6 @@ def squared_norms(function, images, cotangent, indices):
         gradient = tape.gradient(outputs, images, output_gradients=cotangent(index))
         if gradient is None:
             raise no_gradient()
-        return tf.reduce_sum(gradient**2, axis=[1, 2, 3])
+        return tf.reduce_sum(finite(gradient, "gradients in the pixels") ** 2, axis=[1, 2, 3])
 
     return tf.transpose(tf.map_fn(squared_norm, indices, fn_output_signature=tf.float32))

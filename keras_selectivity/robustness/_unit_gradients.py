@@ -1,4 +1,4 @@
-"""How much the units' responses hang on the pixels, and how evenly."""
+"""How much the units' responses depend on the pixels, and how evenly."""
 
 from dataclasses import dataclass
 
@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._progress import batches
+from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._pullback import squared_norms
 
 
@@ -48,6 +49,7 @@ class LayerUnitGradients:
         return float(means.std() / means.mean()) if len(means) else float("nan")
 
 
+@measures
 def input_unit_gradients(
     exported, images, *, layers=None, units_per_layer=64, seed=0, batch_size=50, verbose=1
 ):
@@ -60,7 +62,7 @@ def input_unit_gradients(
     units of the mean norms, with population standard deviations.)
 
     Args:
-        exported: What `keras_selectivity.load` returns.
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
         images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1]; a thousand or
             more for results to report.
         layers: Names of layers. Defaults to all.
@@ -71,7 +73,7 @@ def input_unit_gradients(
         verbose: 0 shows no progress bar.
 
     Returns:
-        A list of `LayerUnitGradients`, one a layer.
+        A list of `LayerUnitGradients`, one per layer.
 
     Raises:
         InputError: The model offers no units, a layer is unknown, there are no images, or an

@@ -92,7 +92,9 @@ def corrupt(session, data_dir):
     bar = keras.utils.Progbar(steps, verbose=session.verbose, unit_name="set")
     for (_, _, lacking), split in _read_ahead(read, todo):
         for model, shared in lacking:
-            share = robustness.accuracy(session.models[model], split.images, split.labels, **quiet)
+            share = robustness.accuracy(
+                session.models[model], split.images, split.labels, perturbed=True, **quiet
+            )
             session.results.add([{**shared, "measure": "accuracy", "value": share}])
             bar.add(1)
     _summarise(session, settings, names, corrupted.corruptions)

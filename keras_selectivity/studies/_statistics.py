@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_selectivity._checks import array
+from keras_selectivity._checks import number
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 
 
@@ -11,17 +14,25 @@ def mean_interval(values, *, confidence=0.95, resamples=10_000, seed=0):
     """Mean of a sample with its percentile bootstrap interval.
 
     Args:
-        values: `(n,)` floats.
-        confidence: Coverage of the interval. Defaults to 0.95.
+        values: `(n,)` finite floats, at least one.
+        confidence: Coverage of the interval, in (0, 1). Defaults to 0.95.
         resamples: Bootstrap samples. Defaults to 10,000.
         seed: Seed of the resampling.
 
     Returns:
         `(mean, low, high)`; all the same for fewer than two values.
+
+    Raises:
+        InputError: An argument is out of its range.
     """
     from scipy import stats
 
-    values = np.asarray(values, np.float64)
+    values = array("values", values, "n")
+    if not len(values):
+        raise InputError("There are no values.")
+    if not 0 < number("confidence", confidence) < 1:
+        raise InputError(f"confidence must lie between 0 and 1. Received: {confidence!r}.")
+    resamples, seed = whole_number("resamples", resamples, 1), whole_number("seed", seed, 0)
     mean = float(values.mean())
     if len(values) < 2:
         return mean, mean, mean
@@ -70,13 +81,17 @@ def t_test(values, baseline, comparisons=1):
     """Welch's t-test of a sample against a baseline; its statistic is the difference of the means.
 
     Args:
-        values: `(n,)` floats.
-        baseline: `(m,)` floats.
-        comparisons: Multiplies the p-value (Bonferroni).
+        values: `(n,)` finite floats.
+        baseline: `(m,)` finite floats.
+        comparisons: Multiplies the p-value (Bonferroni), at least 1.
 
     Returns:
         A `Test`.
+
+    Raises:
+        InputError: An argument is out of its range.
     """
+    values, baseline = array("values", values, "n"), array("baseline", baseline, "m")
     difference = float(np.mean(values) - np.mean(baseline)) if len(values) and len(baseline) else float("nan")
     return _test(
         "t-test", (values, baseline), comparisons,
@@ -86,6 +101,9 @@ def t_test(values, baseline, comparisons=1):
 
 def paired_t_test(values, baseline, comparisons=1):
     """Paired t-test; its statistic is the mean difference. Arguments as in `t_test`, of equal length."""
+    values, baseline = array("values", values, "n"), array("baseline", baseline, "n")
+    if len(values) != len(baseline):
+        raise InputError(f"Pairs need samples of one length. Received: {len(values)} and {len(baseline)}.")
     difference = float(np.mean(np.subtract(values, baseline))) if len(values) else float("nan")
     return _test(
         "paired t-test", (values,), comparisons,
@@ -98,6 +116,7 @@ def rank_sum(values, others, comparisons=1):
 
     Arguments as in `t_test`.
     """
+    values, others = array("values", values, "n"), array("others", others, "m")
     difference = float(np.median(values) - np.median(others)) if len(values) and len(others) else float("nan")
     return _test(
         "Wilcoxon rank-sum test", (values, others), comparisons,
@@ -109,11 +128,18 @@ def spearman(x, y, seeds):
     """Spearman's rank correlation.
 
     Args:
-        x: `(n,)` floats.
-        y: `(n,)` floats.
+        x: `(n,)` finite floats.
+        y: `(n,)` finite floats.
         seeds: Fewest seeds of any group in `x`; below three there is no p-value.
+
+    Raises:
+        InputError: An argument is out of its range.
     """
     from scipy import stats
+
+    x, y, seeds = array("x", x, "n"), array("y", y, "n"), whole_number("seeds", seeds, 0)
+    if len(x) != len(y):
+        raise InputError(f"Pairs need samples of one length. Received: {len(x)} and {len(y)}.")
 
     name = "Spearman's rank correlation"
     if len(x) < _LEAST or np.ptp(x) == 0 or np.ptp(y) == 0:
@@ -127,6 +153,7 @@ def spearman(x, y, seeds):
 def _test(name, samples, comparisons, function, otherwise):
     from scipy import stats
 
+    comparisons = whole_number("comparisons", comparisons, 1)
     sizes = tuple(len(sample) for sample in samples)
     if min(sizes) < _LEAST:
         return Test(name, otherwise, None, sizes, comparisons)
@@ -143,12 +170,12 @@ def t95(accuracies):
     ("Selectivity considered harmful", appendix A.2, which uses the test accuracy of every epoch.)
 
     Args:
-        accuracies: `(epochs,)` accuracy after every epoch.
+        accuracies: `(epochs,)` finite accuracy after every epoch.
 
     Raises:
-        InputError: There are none.
+        InputError: There are none, or they are no finite numbers.
     """
-    accuracies = np.asarray(accuracies, np.float64)
+    accuracies = array("accuracies", accuracies, "epochs")
     if not accuracies.size:
         raise InputError("There are no epochs.")
     return int(np.argmax(accuracies >= 0.95 * accuracies.max()) + 1)

@@ -218,7 +218,11 @@ class _Judge:
         corrupted = np.mean(
             [
                 robustness.accuracy(
-                    exported, datasets.corrupt(images, name, severity, seed=0), labels, verbose=0
+                    exported,
+                    datasets.corrupt(images, name, severity, seed=0),
+                    labels,
+                    perturbed=True,
+                    verbose=0,
                 )
                 for name in datasets.CORRUPTIONS
                 for severity in datasets.SEVERITIES

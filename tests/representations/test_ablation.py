@@ -99,7 +99,7 @@ def test_bad_input_is_named(pair, tiny_data, tmp_path):
         ("x", {}, "Unknown layers x"),
         ("conv_c", {"fill": "noise"}, "fill must be 'zero' or 'mean'"),
         ("conv_c", {"order": [1, 2]}, "one number for each of 6 units"),
-        ("conv_c", {"points": [7]}, "between 0 and the 6 units"),
+        ("conv_c", {"points": [7]}, "points must be a whole number of at least 0 and at most 6; got 7"),
     ):
         with pytest.raises(ks.InputError, match=message):
             ks.ablate(exported, *tiny_data, layer, **options, verbose=0)

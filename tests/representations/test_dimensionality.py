@@ -112,10 +112,10 @@ def test_bad_input_is_named(exported_path, tiny_data, tmp_path):
             ks.dimensionality(activations)
     for bad in (np.nan, np.inf):
         for shape in ((9, 3), (3, 9)):
-            with pytest.raises(ks.InputError, match="not finite"):
+            with pytest.raises(ks.InputError, match="must be finite"):
                 ks.dimensionality(np.full(shape, bad))
     for variance in (0, 1.1, float("nan")):
-        with pytest.raises(ks.InputError, match=r"variance must lie in \(0, 1\]"):
+        with pytest.raises(ks.InputError, match="variance must"):
             ks.dimensionality(np.eye(4), variance)
     exported = ks.load(exported_path)
     images = tiny_data[0]
@@ -127,7 +127,7 @@ def test_bad_input_is_named(exported_path, tiny_data, tmp_path):
         ks.layer_spectra(exported, images[:1], verbose=0)
     network = tiny_network(normalised=False)
     conv = network.get_layer("conv_c")
-    conv.set_weights([conv.get_weights()[0], conv.get_weights()[1] + np.inf])
+    conv.set_weights([conv.get_weights()[0], conv.get_weights()[1] + 3e38])
     ks.export(network, tmp_path / "m")
-    with pytest.raises(ks.InputError, match="Layer conv_c: The activations are not finite"):
+    with pytest.raises(ks.InputError, match=r"not finite \(NaN or infinity\): layer conv_c"):
         ks.layer_spectra(ks.load(tmp_path / "m"), images, verbose=0)

@@ -71,8 +71,8 @@ def test_it_stops_when_the_loss_stands_still():
 def test_bad_input_is_named():
     x, y = selective(20)
     for arguments, message in (
-        ((x, y[:-1], x, y), "to fit on must be .samples, units. with a label each"),
-        ((x, y, x * np.nan, y), "to score on are not finite"),
+        ((x, y[:-1], x, y), "Expected 20 integer labels"),
+        ((x, y, x * np.nan, y), "to score on must be finite"),
         ((x, y * 0, x, y), "to fit on must be of at least two classes"),
         ((x, y, x[:, :3], y), "5 units to fit on and 3 to score on"),
     ):

@@ -86,7 +86,7 @@ def test_rows_are_tidy(exported, tiny_data):
         (lambda x, y: (x, y + 1), r"has the classes 0 to 3. Received: labels from 1 to 4"),
         (lambda x, y: (x, y * 0), "at least two classes"),
         (lambda x, y: (x[:0], y[:0]), "data set is empty"),
-        (lambda x, y: (x, y[:-1]), "48 images come with 47 labels"),
+        (lambda x, y: (x, y[:-1]), "Expected 48 integer labels"),
     ],
 )
 def test_bad_data_are_named(exported, tiny_data, change, message):

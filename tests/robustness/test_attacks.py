@@ -288,11 +288,11 @@ def test_survivors_are_those_never_fooled(exported, tiny_data):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epsilon": -0.1}, "epsilon must be a number of at least 0.*got -0.1"),
-        ({"epsilon": float("nan")}, "epsilon must be a number of at least 0.*got nan"),
+        ({"epsilon": -0.1}, "epsilon must be a finite number of at least 0.*got -0.1"),
+        ({"epsilon": float("nan")}, "epsilon must be a finite number of at least 0.*got nan"),
         ({"step_size": -1e-4}, "step_size must be"),
         ({"step_size": "big"}, "step_size must be.*got 'big'"),
-        ({"steps": -1}, "steps must be a whole number of at least 0; got -1"),
+        ({"steps": -1}, "steps must be a whole number of at least 0.*; got -1"),
         ({"steps": 2.5}, "steps must be a whole number"),
         ({"norm": "l1"}, "norm must be 'linf' or 'l2'"),
         ({"random_start": True}, "name an epsilon"),
@@ -302,7 +302,7 @@ def test_survivors_are_those_never_fooled(exported, tiny_data):
         ({"images": np.ones((4, 6, 6, 3))}, r"images of shape \(n, 8, 8, 3\)"),
         ({"labels": np.array([0, 1, 2, 4])}, "classes 0 to 3. Received: labels from 0 to 4"),
         ({"labels": np.array([0, 1, 2])}, "Expected 4 integer labels"),
-        ({"labels": np.eye(4)}, "Expected 4 integer labels, one an image. Received: shape"),
+        ({"labels": np.eye(4)}, "Expected 4 integer labels, one per image. Received: shape"),
         ({"targets": np.array([0, 1, 2, -1])}, "Received: labels from -1 to 2"),
     ],
 )

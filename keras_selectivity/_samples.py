@@ -1,0 +1,111 @@
+"""The boundary for images and labels: what comes in as anything leaves as pixels in [0, 1] and int64."""
+
+import numpy as np
+
+from keras_selectivity._checks import any_array
+from keras_selectivity._checks import is_float
+from keras_selectivity._checks import number
+from keras_selectivity._errors import InputError
+
+_RANGE = (
+    "pixel_range must be two finite numbers, what the network expects for black and for white, the smaller "
+    "one first, such as (0, 255) or (-1, 1). Received: {!r}."
+)
+
+
+def checked_images(images, shape=None):
+    """Images as an array of a type and shape that `pixels` takes; values are not looked at.
+
+    Args:
+        images: `(n, height, width, channels)`; uint8, or floats.
+        shape: `(height, width, channels)`, where `None` stands for any size; or `None`.
+
+    Raises:
+        InputError: They are of another type or shape.
+    """
+    images = any_array("Images", images)
+    wanted = tuple(shape or (None, None, None))
+    if len(wanted) != 3:
+        raise InputError(
+            f"Only classifiers of images, (height, width, channels), can be measured. "
+            f"The network takes inputs of shape (n, {', '.join(map(str, wanted))})."
+        )
+    if images.ndim != 4 or any(w not in (None, n) for w, n in zip(wanted, images.shape[1:], strict=True)):
+        axes = zip(wanted, ("height", "width", "channels"), strict=True)
+        text = ", ".join(str(w or axis) for w, axis in axes)
+        raise InputError(f"The network takes images of shape (n, {text}). Received: {images.shape}.")
+    if images.dtype != np.uint8 and not is_float(images):
+        raise InputError(
+            f"Images must be uint8, or floats in [0, 1]. Received: dtype {images.dtype}. "
+            "Convert 8-bit images with .astype('uint8')."
+        )
+    return images
+
+
+def pixels(images):
+    """Float32 pixels in [0, 1] of what `checked_images` returned; up to 1e-5 beyond the range is clipped.
+
+    Raises:
+        InputError: Values lie outside the range, or are not finite.
+    """
+    if images.dtype == np.uint8:
+        return images.astype(np.float32) / 255
+    images = images.astype(np.float32)
+    if not images.size:
+        return images
+    low, high = images.min(), images.max()
+    if not (low >= -1e-5 and high <= 1 + 1e-5):
+        raise InputError(
+            f"Images must be pixels in [0, 1]. Received: values from {low:g} to {high:g}. "
+            "Divide 8-bit images by 255, and leave out any normalisation: it is part of the network."
+        )
+    return images.clip(0, 1)
+
+
+def checked_labels(labels, samples=None, classes=None):
+    """Labels as an `(n,)` int64 array.
+
+    Args:
+        labels: `(n,)` or `(n, 1)` integers.
+        samples: How many there must be; `None` for any number.
+        classes: Number of classes; `None` for any.
+
+    Raises:
+        InputError: They are no integers of these classes, or not as many.
+    """
+    labels = any_array("Labels", labels)
+    expected = len(labels) if samples is None and labels.ndim else samples
+    if labels.shape not in ((expected,), (expected, 1)) or (labels.size and labels.dtype.kind not in "iu"):
+        raise InputError(
+            f"Expected {'' if samples is None else f'{samples} '}integer labels, one per image. Received: shape "
+            f"{labels.shape}, dtype {labels.dtype}."
+        )
+    # Beyond int64, unsigned labels would wrap around.
+    if labels.size and (labels.min() < 0 or labels.max() >= (classes or 2**31)):
+        known = f"The network has the classes 0 to {classes - 1}" if classes else "Labels are at least 0"
+        raise InputError(
+            f"{known}. Received: labels from {labels.min()} to {labels.max()}. "
+            "Does the data set belong to this network?"
+        )
+    return labels.reshape(-1).astype(np.int64)
+
+
+def checked_range(pixel_range):
+    """The two numbers that a network expects for pixels 0 and 1.
+
+    Raises:
+        InputError: They are no two finite numbers, the smaller one first.
+    """
+    try:
+        low, high = (number("pixel_range", value) for value in pixel_range)
+    except (TypeError, ValueError) as error:
+        raise InputError(_RANGE.format(pixel_range)) from error
+    if not low < high:
+        raise InputError(_RANGE.format(pixel_range))
+    return low, high
+
+
+def scaled(x, pixel_range):
+    """Pixels in [0, 1] brought into another range."""
+    low, high = pixel_range
+    return x if (low, high) == (0.0, 1.0) else x * (high - low) + low

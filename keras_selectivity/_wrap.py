@@ -1,0 +1,117 @@
+"""A classifier in memory as the evaluators see it, and what lets them take one."""
+
+import functools
+import hashlib
+
+import numpy as np
+
+from keras_selectivity._endpoints import endpoints
+from keras_selectivity._endpoints import instrumented
+from keras_selectivity._errors import InputError
+from keras_selectivity._exported import Exported
+from keras_selectivity._exported import finite_or_error
+from keras_selectivity._samples import checked_range
+
+
+def wrap(model, pixel_range=(0.0, 1.0)):
+    """A trained classifier in memory as `load` would give it after `export`: nothing is written.
+
+    Args:
+        model: A `SelectivityModel`, or any built Keras classifier, which is then instrumented. Measure it
+            as it is now: what is trained afterwards may or may not show, so wrap it again.
+        pixel_range: What the network expects for pixels 0 and 1. Defaults to `(0, 1)`.
+
+    Returns:
+        An `Exported`. Its fingerprint is that of the weights.
+
+    Raises:
+        InputError: The model is no classifier with one input and one output, its weights are not finite,
+            the pixel range is none, or the backend is not TensorFlow.
+    """
+    import keras
+
+    require_tensorflow(keras)
+    pixel_range = checked_range(pixel_range)
+    network, record = instrumented(model)
+    require_finite(model.name, network.weights)
+    digest = hashlib.sha256()
+    for weight in network.get_weights():
+        digest.update(f"{weight.shape} {weight.dtype}".encode() + np.ascontiguousarray(weight).tobytes())
+    return in_memory(network, record, pixel_range, digest)
+
+
+def measures(function):
+    """Lets a measuring function take a Keras model wherever it takes an `Exported`, its first argument.
+
+    It also makes an `InputError` of values that turn out not to be finite within its graphs.
+    """
+
+    @functools.wraps(function)
+    def measured(exported, *arguments, **options):
+        with finite_or_error():
+            return function(as_exported(exported), *arguments, **options)
+
+    return measured
+
+
+def as_exported(model):
+    """An `Exported` itself; any other classifier wrapped, for pixels in [0, 1].
+
+    Raises:
+        InputError: As `wrap`.
+    """
+    return model if isinstance(model, Exported) else wrap(model)
+
+
+def in_memory(network, record, pixel_range, digest):
+    """An `Exported` of an instrumented network; `digest` is a hash of what tells it from another."""
+    import tensorflow as tf
+
+    functions = {
+        name: tf.function(f, reduce_retracing=True)
+        for name, f in endpoints(network, record, pixel_range).items()
+    }
+    return Exported(
+        functions,
+        record["layers"],
+        record["classes"],
+        record["input_shape"],
+        record,
+        digest.hexdigest()[:12],
+        pixel_range,
+    )
+
+
+def require_finite(what, weights):
+    """Refuses weights that are not finite: rectifiers may hide that from all that is measured.
+
+    Raises:
+        InputError: Naming what has them, and the weights.
+    """
+    import tensorflow as tf
+
+    bad = [
+        getattr(weight, "path", weight.name)
+        for weight in weights
+        if tf.as_dtype(weight.dtype).is_floating
+        and not tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(weight)))
+    ]
+    if bad:
+        more = f" and {len(bad) - 3} more" if len(bad) > 3 else ""
+        raise InputError(
+            f"{what} has weights that are not finite (NaN or infinity): {', '.join(bad[:3])}{more}. "
+            "Its training has diverged, or the file is damaged."
+        )
+
+
+def require_tensorflow(keras):
+    """Refuses other backends.
+
+    Raises:
+        InputError: Saying what to do instead.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise InputError(
+            f"SavedModels need the TensorFlow backend; Keras runs on {keras.backend.backend()}. Save the model as "
+            "a .keras file, and export that where TensorFlow is: keras-selectivity export FILE."
+        )
