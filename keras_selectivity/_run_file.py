@@ -63,12 +63,29 @@ def read_record(path):
         return parse_json(archive.read(_RECORD), _SHAPE, f"{_RECORD} in {path}")
 
 
-def export_run(path, folder, *, overwrite=False):
+def load_model(path):
+    """The model of a `.keras` file.
+
+    Raises:
+        InputError: Keras cannot load it, with Keras's reason.
+    """
+    import keras
+
+    from keras_selectivity.training import SelectivityModel  # noqa: F401 (registers our classes)
+
+    try:
+        return keras.saving.load_model(path)
+    except Exception as error:  # whatever a damaged or foreign file makes Keras stumble over
+        raise InputError(f"{path} cannot be loaded as a Keras model ({error}).") from error
+
+
+def export_run(path, folder, *, pixel_range=(0, 1), overwrite=False):
     """Exports the network of a `.keras` file as a SavedModel with the record of its training.
 
     Args:
         path: A `.keras` file of any backend.
         folder: Directory to write.
+        pixel_range: What the network expects for pixels 0 and 1.
         overwrite: Replace an existing directory.
 
     Returns:
@@ -78,15 +95,8 @@ def export_run(path, folder, *, overwrite=False):
         InputError: The file is none that can be loaded, the directory exists, or the backend is not
             TensorFlow.
     """
-    import keras
-
     from keras_selectivity import saved_model
-    from keras_selectivity.training import SelectivityModel  # noqa: F401 (registers our classes)
 
     record = read_record(path)
-    try:
-        model = keras.saving.load_model(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} cannot be loaded as a Keras model ({error}).") from error
-    saved_model.export(model, folder, overwrite=overwrite, **record)
+    saved_model.export(load_model(path), folder, pixel_range=pixel_range, overwrite=overwrite, **record)
     return Path(folder)

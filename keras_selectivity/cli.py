@@ -263,13 +263,21 @@ def _add_export(commands):
         help="directory to write (default: the file's name without .keras)",
     )
     command.add_argument("--overwrite", action="store_true", help="replace an existing directory")
+    _add_pixel_range(command, "what the network expects for black and white (default: 0,1)")
 
 
 def _export(options):
     from keras_selectivity._run_file import export_run
 
     folder = options.output or os.path.splitext(options.file)[0]
-    print(f"Exported to {export_run(options.file, folder, overwrite=options.overwrite)}")
+    pixel_range = options.pixel_range or (0, 1)
+    found = export_run(options.file, folder, pixel_range=pixel_range, overwrite=options.overwrite)
+    print(f"Exported to {found}")
+
+
+def _add_pixel_range(command, text):
+    bound = Number("(-1e6, 1e6)")
+    command.add_argument("--pixel-range", type=_of(Fields(bound, bound)), metavar="LOW,HIGH", help=text)
 
 
 def _add_evaluate(commands):
@@ -290,8 +298,7 @@ def _add_evaluate(commands):
         batch_size="images at a time: memory and speed, not results",
         seed="seed of subsets, corruptions, controls",
     )
-    add("--pixel-range", default="0,1", type=_of(Fields(Whole(-(2**16)), Whole(-(2**16)))), metavar="LOW,HIGH",
-        help="what the networks expect for black and white (default: %(default)s)")  # fmt: skip
+    _add_pixel_range(command, "what networks of others expect for black and white (default: 0,1)")
     add("--csv", type=_path(check_file), metavar="FILE", help="write tidy rows (.csv or .parquet); what is in it already is not "
         "measured again")  # fmt: skip
     add("--overwrite", action="store_true", help="start the file anew")

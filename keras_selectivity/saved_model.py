@@ -29,6 +29,7 @@ from keras_selectivity._json_file import write_json
 from keras_selectivity._run_file import HISTORY
 from keras_selectivity._run_file import PROTOCOL
 from keras_selectivity._run_file import SEED
+from keras_selectivity._run_file import load_model
 from keras_selectivity._samples import checked_range
 from keras_selectivity._seal import check_seal
 from keras_selectivity._wrap import in_memory
@@ -213,16 +214,13 @@ def _fingerprint(found):
 def _load_keras(path, pixel_range):
     import keras
 
-    from keras_selectivity.training import SelectivityModel  # registers our classes
+    from keras_selectivity.training import SelectivityModel
 
     require_tensorflow(keras)
     if path.suffix != ".keras":
         raise InputError(f"{path} is no .keras file. Load it with Keras and save it as one, or export it.")
     check_seal(path)
-    try:
-        model = keras.saving.load_model(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} cannot be loaded as a Keras model ({error}).") from error
+    model = load_model(path)
     network, record = instrumented(model)
     require_finite(path, network.weights)
     record["trained_with"] = type(model).__name__ if isinstance(model, SelectivityModel) else None

@@ -4,6 +4,7 @@ import contextlib
 
 from keras_selectivity import datasets
 from keras_selectivity._errors import InputError
+from keras_selectivity._wrap import as_exported
 from keras_selectivity.saved_model import load
 from keras_selectivity.studies import _pieces as pieces
 from keras_selectivity.studies._evaluate_representations import compare
@@ -23,7 +24,7 @@ def evaluate(models, evaluation, results=None, *, data_dir=None, verbose=1):
     table holds already is not measured again.
 
     Args:
-        models: Dict, name -> what `keras_selectivity.load` returns.
+        models: Dict, name -> what `keras_selectivity.load` or `wrap` returns, or a Keras model.
         evaluation: An `Evaluation`.
         results: A `Results` to go on with. Defaults to a new one in memory.
         data_dir: Where prepared data sets lie.
@@ -38,6 +39,7 @@ def evaluate(models, evaluation, results=None, *, data_dir=None, verbose=1):
     """
     results = Results() if results is None else results
     check(evaluation)
+    models = {name: as_exported(model) for name, model in models.items()}
     data = datasets.load(evaluation.dataset, data_dir)
     for name, exported in models.items():
         if exported.classes != data.classes:
@@ -70,7 +72,7 @@ def evaluate(models, evaluation, results=None, *, data_dir=None, verbose=1):
 
 
 def evaluate_files(
-    paths, evaluation, table=None, *, overwrite=False, pixel_range=(0, 1), data_dir=None, verbose=1
+    paths, evaluation, table=None, *, overwrite=False, pixel_range=None, data_dir=None, verbose=1
 ):
     """Measures trained networks on disk and keeps the rows in a file.
 
@@ -79,7 +81,7 @@ def evaluate_files(
         evaluation: An `Evaluation`.
         table: A `.csv` or `.parquet` file, continued if it exists; `None` keeps the rows in memory.
         overwrite: Start the file anew.
-        pixel_range: What the networks expect for pixels 0 and 1.
+        pixel_range: What the networks expect for pixels 0 and 1, as `keras_selectivity.load` takes it.
         data_dir: Where prepared data sets lie.
         verbose: 0 shows no progress.
 
