@@ -1,6 +1,8 @@
-"""Fair timing: every contestant in a process of its own, taking turns."""
+"""Fair timing: every contestant in a process of its own, taking turns while the others stand still."""
 
+import contextlib
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -20,22 +22,25 @@ def run(script, contestants, pairs, rounds, arguments=()):
     command = [sys.executable, script, *arguments, "--work"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    workers = {n: subprocess.Popen([*command, n], env=environment, **pipes) for n in contestants}
-    remarks = {}
-    for name, worker in workers.items():
+    workers, remarks = {}, {}
+    for name in contestants:
+        worker = workers[name] = subprocess.Popen([*command, name], env=environment, **pipes)
         word, _, remarks[name] = worker.stdout.readline().strip().partition(" ")
         if word != "ready":
             sys.exit(f"{contestants[name]} did not start")
+        worker.send_signal(signal.SIGSTOP)
     times = {name: [] for name in contestants}
     for number in range(rounds):
         for name, worker in workers.items():
-            worker.stdin.write("\n")
-            worker.stdin.flush()
-            times[name].append(float(worker.stdout.readline()))
+            with _awake(worker):
+                worker.stdin.write("\n")
+                worker.stdin.flush()
+                times[name].append(float(worker.stdout.readline()))
         print(f"\rround {number + 1}/{rounds}", end="", file=sys.stderr, flush=True)
     print(file=sys.stderr)
     for worker in workers.values():
         worker.stdin.close()
+        worker.send_signal(signal.SIGCONT)
     for name, title in contestants.items():
         print(f"{name:14} {title:48} {remarks[name]}")
     for ours, other in pairs:
@@ -43,6 +48,16 @@ def run(script, contestants, pairs, rounds, arguments=()):
             ratios = [a / b for a, b in zip(times[ours], times[other], strict=True)]
             low, _, high = statistics.quantiles(ratios, n=4)
             print(f"{ours} / {other}: {statistics.median(ratios):.3f} (quartiles {low:.3f} to {high:.3f})")
+
+
+@contextlib.contextmanager
+def _awake(worker):
+    """Lets a contestant run: threads that spin between its turns would slow everybody else's."""
+    worker.send_signal(signal.SIGCONT)
+    try:
+        yield
+    finally:
+        worker.send_signal(signal.SIGSTOP)
 
 
 def answer(step, warm_up=3):
