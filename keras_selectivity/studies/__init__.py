@@ -32,6 +32,8 @@ __getattr__, __dir__, __all__ = attach(
         "read_study": "_study",
         "run_study": "_runner",
         "join": "_runner",
+        "publish_networks": "_networks",
+        "adopt_networks": "_networks",
         "RunsFolder": "_runs_folder",
         "time_left": "_runs_folder",
     },

@@ -37,10 +37,10 @@ def execute(
 ):
     """Trains, keeps the epoch with the best validation accuracy, and exports it.
 
-    The folder holds `config.json`, `checkpoints/` while the run goes on, and in the end `model/`,
-    the SavedModel with its `run.json`. A run whose `model/` exists is finished; executing it again
-    with `resume` does nothing. On JAX the end is `run.keras`, which executing the run again with `resume`
-    on TensorFlow exports.
+    The folder holds `config.json`, `checkpoints/` while the run goes on, and in the end `run.keras`, the
+    trained `SelectivityModel` with the record of its training, and `model/`, the SavedModel made from it. A
+    run whose `model/` exists is finished; executing it again with `resume` does nothing. On JAX the end is
+    `run.keras`, which executing the run again with `resume` on TensorFlow exports.
 
     Args:
         config: A `RunConfig`.
@@ -77,7 +77,6 @@ def execute(
         if (folder / MODEL).exists():
             # Of a process that was killed just before
             shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
-            (folder / RUN_FILE).unlink(missing_ok=True)
             return folder / MODEL
         if (folder / RUN_FILE).exists():
             return finished(folder)

@@ -8,7 +8,7 @@ from keras_selectivity._run_file import save_run
 
 CONFIG = "config.json"
 MODEL = "model"
-# In place of the SavedModel where there is no TensorFlow
+# What the SavedModel is made from, where there is TensorFlow
 RUN_FILE = "run.keras"
 
 
@@ -128,9 +128,8 @@ def save(model, folder, config, history, best_epoch, trained_on, validated_on):
 
 
 def finished(folder):
-    """The SavedModel of a finished training, or its file where there is no TensorFlow."""
+    """The SavedModel of a finished training, made from its file, or the file where there is no TensorFlow."""
     if not on_tensorflow():
         return folder / RUN_FILE
     export_run(folder / RUN_FILE, folder / MODEL)
-    (folder / RUN_FILE).unlink()
     return folder / MODEL

@@ -9,6 +9,7 @@ from keras_selectivity.studies._run import execute
 from keras_selectivity.studies._runs_folder import ROWS
 from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._session import about
+from keras_selectivity.studies._setup import MODEL
 
 # Logs of a training that become rows with an epoch.
 _HISTORY = (
@@ -21,8 +22,8 @@ _SPLITS = {"val": "validation", "test": "test"}
 def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=None, verbose=2):
     """Trains and measures one run; what is done already is left alone.
 
-    What is damaged is named, set aside and done again: a checkpoint or a SavedModel means the run, a table of
-    rows its measurements. The caller holds the run's lock.
+    What is damaged is named, set aside and done again: a SavedModel is made anew from `run.keras`, if that is
+    there; a checkpoint, or both, mean the run; a table of rows its measurements. The caller holds the run's lock.
 
     Args:
         study: A `Study`.
@@ -54,12 +55,16 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
             raise DamagedError(f"{path} lacks its run.json.")
         return exported
 
-    try:
-        exported = trained()
-    except DamagedError as error:
-        print(f"{name}: {error} Set aside as {set_aside(run).name}; the run is done again.", flush=True)
-        folder.forget_pairs()
-        exported = trained()
+    for part, again in ((run / MODEL, "exporting it again"), (run, "the run is done again"), (None, "")):
+        try:
+            exported = trained()
+            break
+        except DamagedError as error:
+            if part is None:
+                raise
+            if part.exists():
+                print(f"{name}: {error} Set aside as {set_aside(part).name}; {again}.", flush=True)
+                folder.forget_pairs()
     if exported is None:  # to be exported and measured where TensorFlow is
         folder.note(name, state="trained", seconds=time.monotonic() - start)
         return []

@@ -1,0 +1,131 @@
+"""The trained networks of a study as files to publish, and runs that begin with such a file."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+from keras_selectivity._errors import DamagedError
+from keras_selectivity._errors import InputError
+from keras_selectivity._files import whole_directory
+from keras_selectivity._json_file import read_json
+from keras_selectivity._json_file import write_json
+from keras_selectivity._run_file import read_record
+from keras_selectivity._run_file import save_run
+from keras_selectivity.studies._setup import CONFIG
+from keras_selectivity.studies._setup import RUN_FILE
+
+INDEX = "index.json"
+_NETWORK = {
+    "name": str,
+    "alpha": float,
+    "seed": int,
+    "epochs": int,
+    "best_epoch": int,
+    "test_accuracy": (float, None),
+    "validation_selectivity": (float, None),
+    "sha256": str,
+}
+
+
+def publish_networks(study, runs, networks):
+    """Writes the trained networks of a study as `.keras` files with an index.
+
+    Each file holds the network, without the state of its optimizer, and the record of its training. Files of
+    runs that are not trained yet are left as they are.
+
+    Args:
+        study: A `Study`.
+        runs: Folder of its runs.
+        networks: Folder to write: `NAME.keras` for every trained run, and `index.json`, which has for each
+            alpha, seed, number of epochs, the 0-based epoch of the weights, accuracy on the test set in [0, 1]
+            and selectivity on the validation set at that epoch, and the file's SHA-256.
+
+    Returns:
+        The entries of the index, a list of dicts.
+    """
+    import keras
+
+    from keras_selectivity.training import SelectivityModel  # noqa: F401 (registers our classes)
+
+    networks = Path(networks)
+    for name in study.runs:
+        trained, published = Path(runs) / name / RUN_FILE, networks / f"{name}.keras"
+        if trained.exists() and not published.exists():
+            record = read_record(trained)
+            save_run(keras.saving.load_model(trained, compile=False), published, **record)
+    names = [name for name in study.runs if (networks / f"{name}.keras").exists()]
+    entries = [_entry(name, networks / f"{name}.keras") for name in names]
+    write_json(networks / INDEX, {"study": study.name, "networks": entries})
+    return entries
+
+
+def adopt_networks(study, folder, networks):
+    """Lets the runs of a study that have not begun start from published networks: they are trained then.
+
+    Args:
+        study: A `Study`.
+        folder: The `RunsFolder` of its runs.
+        networks: Folder with `index.json` and the files that it lists, from `publish_networks`.
+
+    Returns:
+        Names of the runs that have a published network.
+
+    Raises:
+        DamagedError: The index, or a file, is not what was published.
+        InputError: A file is missing, or was trained with other settings than the study's.
+    """
+    networks = Path(networks)
+    index = read_json(networks / INDEX, {"study": str, "networks": [_NETWORK]})
+    found = [entry for entry in index["networks"] if entry["name"] in study.runs]
+    for entry in found:
+        run, path = folder.path / entry["name"], networks / f"{entry['name']}.keras"
+        if run.exists():
+            continue
+        _check(entry, path, study.runs[entry["name"]])
+        with whole_directory(run) as temporary:
+            write_json(temporary / CONFIG, study.runs[entry["name"]].to_dict())
+            shutil.copyfile(path, temporary / RUN_FILE)
+    return [entry["name"] for entry in found]
+
+
+def _entry(name, path):
+    record = read_record(path)
+    protocol, history = record["protocol"], record["history"]
+    best = protocol["best_epoch"]
+
+    def at_best(log):
+        return history[log][best] if log in history else None
+
+    return {
+        "name": name,
+        "alpha": protocol["alpha"],
+        "seed": record["seed"],
+        "epochs": protocol["epochs"],
+        "best_epoch": best,
+        "test_accuracy": at_best("test_accuracy"),
+        "validation_selectivity": at_best("val_selectivity/mean"),
+        "sha256": _sha256(path),
+    }
+
+
+def _check(entry, path, config):
+    """Refuses a file that is not the one of the index, or of another training than the study declares."""
+    if not path.is_file():
+        raise InputError(f"{path.parent / INDEX} lists {path.name}, which is missing.")
+    if _sha256(path) != entry["sha256"]:
+        raise DamagedError(
+            f"{path} is not the file that {INDEX} lists: its SHA-256 is another. Copy it again."
+        )
+    trained, wanted = read_record(path)["protocol"], config.to_dict()
+    if wanted["milestones"] is None:
+        del wanted["milestones"]
+    other = [key for key, value in wanted.items() if trained.get(key) != value]
+    if other:
+        raise InputError(
+            f"{path} was trained with another {', '.join(other)} than the study declares. "
+            "Take it out of the folder, or run the study with another --networks."
+        )
+
+
+def _sha256(path):
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -1,0 +1,98 @@
+"""Published networks: a reader measures them without training, and only if they are what was published."""
+
+import hashlib
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from studies.test_runner import CONTENT
+from studies.test_runner import NAME
+from studies.test_runner import content_of
+
+import keras_selectivity as ks
+from keras_selectivity._json_file import write_json
+from keras_selectivity.studies import RunsFolder
+from keras_selectivity.studies import adopt_networks
+from keras_selectivity.studies import make_study
+from keras_selectivity.studies import publish_networks
+from keras_selectivity.studies import read_results
+from keras_selectivity.studies import run_study
+
+
+@pytest.fixture(scope="module", name="published")
+def _published(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("published")
+    study = make_study(CONTENT)
+    run_study(study, folder / "runs", folder, verbose=0)
+    publish_networks(study, folder / "runs", folder / "networks")
+    return folder
+
+
+def test_published_networks_are_measured_as_the_trained_ones(published, tmp_path, monkeypatch):
+    study = make_study(CONTENT)
+    index = json.loads((published / "networks" / "index.json").read_text())
+    (entry,) = index["networks"]
+    assert entry["name"] == NAME and entry["alpha"] == -1 and entry["seed"] == 0
+    assert (
+        entry["sha256"] == hashlib.sha256((published / "networks" / f"{NAME}.keras").read_bytes()).hexdigest()
+    )
+    monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("it trains"))
+    assert adopt_networks(study, RunsFolder(tmp_path / "runs"), published / "networks") == [NAME]
+    rows = read_results(run_study(study, tmp_path / "runs", tmp_path, verbose=0))
+    assert content_of(rows) == content_of(read_results(published / "results.csv"))
+    best = [row["value"] for row in rows if row["measure"] == "test_accuracy"][entry["best_epoch"]]
+    assert best == entry["test_accuracy"]
+
+
+def test_a_published_network_is_opened_by_its_path(published):
+    path = published / "networks" / f"{NAME}.keras"
+    images = np.random.default_rng(0).random((3, 32, 32, 3)).astype("float32")
+    trained = ks.load(published / "runs" / NAME / "model")
+    np.testing.assert_allclose(ks.load(path).logits(images), trained.logits(images), atol=1e-5)
+    assert not keras.saving.load_model(path).compiled  # nor does it hold the optimizer's momenta
+    assert path.stat().st_size < (published / "runs" / NAME / "run.keras").stat().st_size
+
+
+def _flip(folder):
+    path = folder / f"{NAME}.keras"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def _relabel(folder):
+    """An index whose checksum fits a file of another training."""
+    index = json.loads((folder / "index.json").read_text())
+    index.pop("checksum")
+    index["networks"][0]["name"] = "alpha+0_seed0"
+    (folder / f"{NAME}.keras").rename(folder / "alpha+0_seed0.keras")
+    write_json(folder / "index.json", index)
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (_flip, "SHA-256 is another"),
+        (lambda folder: (folder / f"{NAME}.keras").unlink(), "which is missing"),
+        (lambda folder: (folder / "index.json").write_text("[]"), "is damaged"),
+        (lambda folder: (folder / "index.json").unlink(), "cannot be read"),
+        (_relabel, "trained with another alpha"),
+    ],
+    ids=["flipped bit", "missing file", "index of another shape", "no index", "another training"],
+)
+def test_networks_that_are_not_what_was_published(published, tmp_path, damage, message):
+    shutil.copytree(published / "networks", tmp_path / "networks")
+    damage(tmp_path / "networks")
+    study = make_study({**CONTENT, "grid": {"alphas": [-1, 0], "seeds": [0]}})
+    with pytest.raises(ks.InputError, match=message):
+        adopt_networks(study, RunsFolder(tmp_path / "runs"), tmp_path / "networks")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_runs_that_have_begun_are_left_alone(published, tmp_path):
+    begun = tmp_path / "runs" / NAME
+    begun.mkdir(parents=True)
+    adopt_networks(make_study(CONTENT), RunsFolder(tmp_path / "runs"), published / "networks")
+    assert list(begun.iterdir()) == []
