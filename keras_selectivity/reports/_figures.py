@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from dataclasses import replace
 
+from keras_selectivity._errors import InputError
 from keras_selectivity.reports import _representation_figures as representations
 from keras_selectivity.reports import _robustness_figures as robustness
 from keras_selectivity.reports import _study_figures as studies
@@ -171,7 +172,8 @@ def draw(rows, folder, formats=("png",)):
         InputError: The rows mix protocols.
     """
     drawn, missing, seen = [], [], {}
-    for kind in kinds({row["arm"] for row in rows if row["arm"] not in (None, "main")}):
+    rows = [_as_text(row) for row in rows if row["value"] is not None]
+    for kind in kinds(dict.fromkeys(row["arm"] for row in rows if row["arm"] not in (None, "main"))):
         mine = of_arm(rows, kind.arm)
         if kind.arm not in seen:
             seen[kind.arm] = _there(mine)
@@ -180,11 +182,24 @@ def draw(rows, folder, formats=("png",)):
         elif kind.needs in seen[kind.arm]:
             # For what is drawn, an arm is the whole study.
             mine = [{**row, "arm": "main"} for row in mine]
-            save([folder / f"{kind.name}.{ending}" for ending in formats], kind.draw, mine, kind.size)
-            drawn.append(kind)
+            try:
+                save([folder / f"{kind.name}.{ending}" for ending in formats], kind.draw, mine, kind.size)
+                drawn.append(kind)
+            except (LookupError, ValueError, ArithmeticError, StopIteration) as error:
+                if isinstance(error, InputError):
+                    raise
+                missing.append((kind, "rows that are complete: some of its measurements are missing"))
         else:
             missing.append((kind, _SOURCES[kind.needs]))
     return drawn, missing
+
+
+def _as_text(row):
+    """A row whose names are drawn as they are: matplotlib sets what stands between two dollar signs as a formula."""
+    names = {
+        name: row[name] for name in ("model", "other", "layer", "perturbation") if "$" in (row[name] or "")
+    }
+    return {**row, **{name: text.replace("$", r"\$") for name, text in names.items()}}
 
 
 def _there(rows):

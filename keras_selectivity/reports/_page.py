@@ -3,6 +3,7 @@
 import base64
 from html import escape
 from pathlib import Path
+from urllib.parse import quote
 
 from keras_selectivity._files import write_text
 from keras_selectivity.reports._figures import draw
@@ -10,6 +11,7 @@ from keras_selectivity.studies import departures
 from keras_selectivity.studies import mean_interval
 from keras_selectivity.studies._rows import networks
 from keras_selectivity.studies._rows import pick
+from keras_selectivity.studies._rows import reportable
 from keras_selectivity.studies._verdicts import AGREES
 from keras_selectivity.studies._verdicts import DISAGREES
 from keras_selectivity.studies._verdicts import UNDECIDED
@@ -68,13 +70,18 @@ def table(rows):
 def layer_table(rows):
     """Selectivity of one network by layer, as aligned text."""
     width = max((len(row["layer"]) for row in rows if row["layer"]), default=0)
-    values = {
-        m: pick(rows, m, x="layer") for m in ("units", "mean_selectivity", "sd_selectivity", "dead_units")
-    }
+    values = [
+        next(iter(pick(rows, measure, x="layer", evaluation="clean").values()), {})
+        for measure in ("units", "mean_selectivity", "sd_selectivity", "dead_units")
+    ]
+    forms = ("{:5.0f}", "{:11.4f}", "{:5.3f}", "{:5.1%}")
     lines = [f"{'layer':{width}}  units  selectivity     sd   dead"]
-    for layer in next(iter(values["units"].values()), ()):
-        units, mean, sd, dead = (next(iter(found.values()))[layer] for found in values.values())
-        lines.append(f"{layer:{width}}  {units:5.0f}  {mean:11.4f}  {sd:.3f}  {dead:5.1%}")
+    for layer in values[0]:
+        cells = [
+            form.format(found[layer]) if layer in found else "–".rjust(len(form.format(0)))
+            for form, found in zip(forms, values, strict=True)
+        ]
+        lines.append("  ".join([layer.ljust(width), *cells]))
     return "\n".join(lines)
 
 
@@ -94,11 +101,17 @@ def write_page(folder, rows, *, title, description, results, claims=None, format
         Path of the page.
 
     Raises:
-        InputError: The rows mix protocols.
+        InputError: The rows mix protocols, or hold no accuracy on a test split.
     """
     folder = Path(folder)
+    rows, undefined = reportable(rows)
     drawn, missing = draw(rows, folder, formats)
     sections = [f"<p>{escape(description)}</p>", _departed(rows) if claims is not None else ""]
+    if undefined:
+        names = escape(", ".join(undefined))
+        sections.append(
+            f"<p><b>Left out, because accuracy or selectivity is undefined</b> (diverged): {names}.</p>"
+        )
     sections.append(_html_table(_cells(rows, by_alpha=claims is not None)))
     if claims is not None:
         sections.append(_claims(claims))
@@ -109,7 +122,7 @@ def write_page(folder, rows, *, title, description, results, claims=None, format
         sections.append(f"<p><small>{escape(papers)}.</small></p>")
     if claims is not None:
         sections.append(_missing(missing))
-    link = f' All numbers: <a href="{escape(results)}">{escape(results)}</a>.' if results else ""
+    link = f' All numbers: <a href="{escape(quote(results))}">{escape(results)}</a>.' if results else ""
     path = folder / "index.html"
     write_text(
         path,
@@ -174,7 +187,7 @@ def _figure(kind, folder):
     papers = f" As {', '.join(map(_spelt, kind.papers))}." if kind.papers else ""
     caption = escape(kind.caption)
     return (
-        f'<figure id="{kind.name}"><img src="data:image/png;base64,{picture}" alt="{caption}">'
+        f'<figure id="{escape(kind.name)}"><img src="data:image/png;base64,{picture}" alt="{caption}">'
         f"<figcaption>{caption}{escape(papers)}</figcaption></figure>"
     )
 
@@ -227,7 +240,8 @@ def _mean(form, values):
 def _protocol(rows):
     row = next(r for r in rows if r["measure"] == "accuracy" and r["samples"])
     texts = []
-    trained = next((r for r in rows if r["network"] and r["epochs"]), None)
+    needed = ("network", "epochs", "samples_trained_on", "batch_size")
+    trained = next((r for r in rows if all(r[name] for name in needed)), None)
     if trained:
         seeds = len({r["seed"] for r in rows if r["alpha"] is not None})
         texts.append(

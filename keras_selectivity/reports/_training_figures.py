@@ -36,7 +36,7 @@ def layered(figure, rows, measure, label, evaluation):
     layers_of(left, rows, measure, label, evaluation=evaluation)
     left.tick_params("x", labelsize=6, labelrotation=90)
     found = pick(rows, measure, x="layer", evaluation=evaluation)
-    means = {name: np.mean([v for v in run.values() if v is not None]) for name, run in found.items()}
+    means = {name: np.mean(list(run.values())) for name, run in found.items()}
     dots(right, by_label(rows, means))
     right.set_ylabel(f"{label},\nmean over layers")
     from_zero(right)
@@ -52,8 +52,9 @@ def training(figure, rows):
         for name, (alpha, _, legend_label) in known.items():
             history = {r["epoch"]: r["value"] for r in rows if (r["model"], r["measure"]) == (name, measure)}
             history.pop(None, None)
-            values = np.array([history[epoch] for epoch in sorted(history)], float) * scale
-            axes.plot(np.arange(1, len(values) + 1), values, color=shades[alpha], label=legend_label)
+            epochs = np.array(sorted(history), int)
+            values = np.array([history[epoch] for epoch in epochs], float) * scale
+            axes.plot(epochs + 1, values, color=shades[alpha], label=legend_label)
         axes.set(xlabel="epoch", ylabel=label)
         from_zero(axes)
         legend(axes)

@@ -15,6 +15,7 @@ from keras_selectivity.studies._protocol import departures
 from keras_selectivity.studies._rows import of_arm
 from keras_selectivity.studies._rows import per_alpha
 from keras_selectivity.studies._rows import per_layer
+from keras_selectivity.studies._rows import reportable
 from keras_selectivity.studies._similarity import distance_ratios
 from keras_selectivity.studies._statistics import paired_t_test
 from keras_selectivity.studies._statistics import t95
@@ -57,14 +58,18 @@ def check_claims(rows):
         `needed` and `departures`, in what the rows depart from the paper's protocol (empty if in nothing).
 
     Raises:
-        InputError: The rows mix protocols.
+        InputError: The rows mix protocols, or hold no accuracy on a test split.
     """
+    rows, _ = reportable(rows)
     datasets = {row["dataset"] for row in rows}
     departed = departures(rows)
     found = []
     for claim in CLAIMS:
         if datasets & set(claim.datasets):
-            finding = claim.check(rows)
+            try:
+                finding = claim.check(rows)
+            except (LookupError, ArithmeticError, StopIteration):
+                finding = verdicts.nothing("rows that are complete: some of its measurements are missing")
         else:
             finding = verdicts.nothing(f"networks trained on {' or '.join(claim.datasets)}")
         named = ("name", "paper", "where", "statement", "theirs")

@@ -115,7 +115,11 @@ def _summarise(session, settings, names, available):
                 if r["perturbation"] in members and r["protocol"] == shared["protocol"]
             ]
             mean = float(np.mean(values))
-            found = {"accuracy": mean, "relative_accuracy": mean / clean, "clean_accuracy": clean}
+            found = {
+                "accuracy": mean,
+                "relative_accuracy": mean / clean if clean else None,
+                "clean_accuracy": clean,
+            }
             session.results.add([{**shared, "measure": m, "value": v} for m, v in found.items()])
 
 

@@ -1,8 +1,38 @@
 """Picking measurements out of tidy rows, for tables and figures."""
 
+import functools
 import json
 
 from keras_selectivity._errors import InputError
+
+
+def reportable(rows):
+    """Rows that tables of claims and pages can use.
+
+    Args:
+        rows: What `read_results` returns.
+
+    Returns:
+        `(rows, undefined)`: the rows that have a value, without the networks whose accuracy or selectivity on
+        the test split is undefined, as when a training diverged; and the names of those.
+
+    Raises:
+        InputError: No network has an accuracy on a test split.
+    """
+    found = {"accuracy": set(), "mean_selectivity": set()}
+    undefined = set()
+    for row in rows:
+        if (
+            row["measure"] in found
+            and row["layer"] is None
+            and row["protocol"]
+            and evaluation_of(row) == "clean"
+        ):
+            (undefined if row["value"] is None else found[row["measure"]]).add(row["model"])
+    if not found["accuracy"] - undefined:
+        raise InputError("The rows hold no accuracy on a test split, so there is nothing to report.")
+    kept = [row for row in rows if row["value"] is not None and not {row["model"], row["other"]} & undefined]
+    return kept, sorted(undefined)
 
 
 def pick(rows, measure, *, x=None, evaluation=None, layer=None, **columns):
@@ -18,7 +48,7 @@ def pick(rows, measure, *, x=None, evaluation=None, layer=None, **columns):
         columns: Further columns and their values.
 
     Returns:
-        Dict, model -> value, or model -> dict from x to value.
+        Dict, model -> value, or model -> dict from x to value; what is undefined is left out.
 
     Raises:
         InputError: The rows mix protocols, so that the values cannot be compared.
@@ -28,6 +58,8 @@ def pick(rows, measure, *, x=None, evaluation=None, layer=None, **columns):
     found, protocols = {}, set()
     for row in rows:
         if any(row[key] != value for key, value in wanted.items()) or (x and row[x] is None):
+            continue
+        if row["value"] is None:
             continue
         if evaluation is not None and (not row["protocol"] or evaluation_of(row) != evaluation):
             continue
@@ -46,7 +78,12 @@ def pick(rows, measure, *, x=None, evaluation=None, layer=None, **columns):
 
 def evaluation_of(row):
     """Name of the evaluation that a row comes from."""
-    return json.loads(row["protocol"])["evaluation"]
+    return _evaluation_in(row["protocol"])
+
+
+@functools.lru_cache(1 << 12)
+def _evaluation_in(protocol):
+    return json.loads(protocol).get("evaluation", "")
 
 
 def networks(rows):
@@ -95,8 +132,5 @@ def per_alpha(rows, measure, *, arm="main", **where):
 
 
 def per_layer(rows, measure, **where):
-    """As `per_alpha`, each value a dict from layer to value, input side first; undefined values left out."""
-    return {
-        alpha: [{layer: v for layer, v in run.items() if v is not None} for run in runs]
-        for alpha, runs in per_alpha(rows, measure, x="layer", **where).items()
-    }
+    """As `per_alpha`, each value a dict from layer to value, input side first."""
+    return per_alpha(rows, measure, x="layer", **where)

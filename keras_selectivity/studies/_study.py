@@ -1,13 +1,13 @@
 """A study file: the runs that it declares, and what to measure on them."""
 
 import contextlib
-import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from keras_selectivity._checks import read_text
 from keras_selectivity._errors import InputError
+from keras_selectivity._json_file import read_json
 from keras_selectivity._settings import Items
 from keras_selectivity._settings import SettingError
 from keras_selectivity._settings import Text
@@ -89,11 +89,14 @@ def read_study(path):
             its range, or does not go together with another; the message names the line.
     """
     path = Path(path)
-    text = read_text(path, "the study file", _LARGEST_FILE)
-    try:
-        content = json.loads(text)["content"] if path.suffix == ".json" else tomllib.loads(text)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"The study file {path} is no valid {path.suffix[1:].upper()}: {error}.") from error
+    if path.suffix == ".json":
+        text, content = "", read_json(path, {"content": object, "version": str})["content"]
+    else:
+        text = read_text(path, "the study file", _LARGEST_FILE)
+        try:
+            content = tomllib.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"The study file {path} is no valid TOML: {error}.") from error
     try:
         return make_study(content)
     except _EntryError as error:
