@@ -424,8 +424,24 @@ def _add_study(commands):
         "times (default: %(default)s)")  # fmt: skip
     add("--accept-change", action="store_true", help="go on though the study file or the package has changed; runs "
         "with another configuration are set aside and done again")  # fmt: skip
+    add("--networks", type=_FOLDER, metavar="DIR", help="published networks, whose runs are measured without training "
+        "(default: networks beside the study file, if there is such a folder)")  # fmt: skip
+    add("--retrain", action="store_true", help="train also the runs whose networks are published")
     _add_strategy(command, ("mirrored",))
     _add_data_dir(command)
+    command = _command(
+        actions, "publish", _study_publish,
+        "write the trained networks as .keras files with an index, to be measured elsewhere without training",
+        "keras-selectivity study publish experiments/resnet20_cifar10_30_epochs/study.toml --runs runs/resnet20",
+    )  # fmt: skip
+    _add_runs(command)
+    command.add_argument(
+        "--networks",
+        type=_FOLDER,
+        metavar="DIR",
+        help="folder to write (default: networks beside the study file)",
+    )
+    _add_json(command)
     command = _command(
         actions, "status", _study_status,
         "show which runs are done, running, failed, and why",
@@ -489,6 +505,7 @@ def _study_run(options):
         together=options.together,
         minutes=options.minutes,
         accept_change=options.accept_change,
+        networks=_published(options),
         strategy=options.strategy,
         tensorboard=options.tensorboard,
         data_dir=options.data_dir,
@@ -506,6 +523,31 @@ def _study_run(options):
         print(_status_table(left), file=sys.stderr)
         print("keras-selectivity: start the command again to do what is not done", file=sys.stderr)
     return int(bool(left))
+
+
+def _published(options):
+    """The folder of published networks that a study begins with, or `None`."""
+    from pathlib import Path
+
+    beside = Path(options.study).parent / "networks"
+    return None if options.retrain else options.networks or (beside if beside.is_dir() else None)
+
+
+def _study_publish(options):
+    from pathlib import Path
+
+    from keras_selectivity.studies import publish_networks
+    from keras_selectivity.studies import read_study
+
+    networks = Path(options.networks or Path(options.study).parent / "networks")
+    entries = publish_networks(read_study(options.study), options.runs, networks)
+    if options.json:
+        print(json.dumps(entries))
+        return
+    for entry in entries:
+        accuracy = "" if entry["test_accuracy"] is None else f"test accuracy {entry['test_accuracy']:.2%}"
+        print(f"{entry['name']:16}  epoch {entry['best_epoch'] + 1}/{entry['epochs']}  {accuracy}".rstrip())
+    print(f"{len(entries)} networks in {networks}")
 
 
 def _study_status(options):

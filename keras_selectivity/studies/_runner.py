@@ -11,6 +11,7 @@ import filelock
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
+from keras_selectivity.studies._networks import adopt_networks
 from keras_selectivity.studies._pairs import compare_runs
 from keras_selectivity.studies._pairs import read_pairs
 from keras_selectivity.studies._processes import run_in_processes
@@ -34,6 +35,7 @@ def run_study(
     together=None,
     minutes=None,
     accept_change=False,
+    networks=None,
     data_dir=None,
     verbose=2,
     **options,
@@ -58,6 +60,7 @@ def run_study(
             measured then. Defaults to one run after the other.
         minutes: With `together`, time after which to save and stop.
         accept_change: Go on though the study file has changed, see `RunsFolder.register`.
+        networks: Folder of published networks, with which runs begin, see `adopt_networks`. Defaults to none.
         data_dir: Where prepared data sets lie.
         verbose: As in `keras.Model.fit`.
         options: `strategy` and `tensorboard`, as in `execute`.
@@ -78,6 +81,12 @@ def run_study(
             raise InputError(f"There is no run {name!r} in the study. Its runs are {', '.join(names)}.")
     names = list(only or names)
     folder.register(study, accept_change)
+    if networks is not None:
+        adopted = adopt_networks(study, folder, networks)
+        print(
+            f"{len(adopted)} of {len(study.runs)} runs have a network in {networks} and need no training",
+            flush=True,
+        )
     # Other processes, on other machines perhaps, start in other folders.
     options = {name: value for name, value in {**options, "data_dir": data_dir}.items() if value is not None}
     for name in {"data_dir", "tensorboard"} & set(options):

@@ -13,6 +13,7 @@ from studies.test_runner import content_of
 
 import keras_selectivity as ks
 from keras_selectivity._json_file import write_json
+from keras_selectivity.cli import main
 from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import adopt_networks
 from keras_selectivity.studies import make_study
@@ -39,8 +40,8 @@ def test_published_networks_are_measured_as_the_trained_ones(published, tmp_path
         entry["sha256"] == hashlib.sha256((published / "networks" / f"{NAME}.keras").read_bytes()).hexdigest()
     )
     monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("it trains"))
-    assert adopt_networks(study, RunsFolder(tmp_path / "runs"), published / "networks") == [NAME]
-    rows = read_results(run_study(study, tmp_path / "runs", tmp_path, verbose=0))
+    options = {"networks": published / "networks", "verbose": 0}
+    rows = read_results(run_study(study, tmp_path / "runs", tmp_path, **options))
     assert content_of(rows) == content_of(read_results(published / "results.csv"))
     best = [row["value"] for row in rows if row["measure"] == "test_accuracy"][entry["best_epoch"]]
     assert best == entry["test_accuracy"]
@@ -77,7 +78,7 @@ def _relabel(folder):
         (_flip, "SHA-256 is another"),
         (lambda folder: (folder / f"{NAME}.keras").unlink(), "which is missing"),
         (lambda folder: (folder / "index.json").write_text("[]"), "is damaged"),
-        (lambda folder: (folder / "index.json").unlink(), "cannot be read"),
+        (lambda folder: (folder / "index.json").unlink(), "is missing"),
         (_relabel, "trained with another alpha"),
     ],
     ids=["flipped bit", "missing file", "index of another shape", "no index", "another training"],
@@ -96,3 +97,19 @@ def test_runs_that_have_begun_are_left_alone(published, tmp_path):
     begun.mkdir(parents=True)
     adopt_networks(make_study(CONTENT), RunsFolder(tmp_path / "runs"), published / "networks")
     assert list(begun.iterdir()) == []
+
+
+def test_publishing_on_the_command_line(published, tmp_path, capsys):
+    study = published / "runs" / "_state" / "study.json"
+    arguments = [
+        "study",
+        "publish",
+        str(study),
+        "--runs",
+        str(published / "runs"),
+        "--networks",
+        str(tmp_path),
+    ]
+    assert main(arguments) in (0, None)
+    assert f"{NAME}     epoch" in capsys.readouterr().out
+    assert (tmp_path / f"{NAME}.keras").is_file() and (tmp_path / "index.json").is_file()
