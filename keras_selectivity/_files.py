@@ -39,7 +39,7 @@ def write_text(path, text):
 
 
 @contextlib.contextmanager
-def whole_directory(path, overwrite=False, marks=()):
+def whole_directory(path, overwrite=False, ours=None):
     """Yields an empty temporary directory that becomes `path` once the block ends without error.
 
     Raises:
@@ -48,29 +48,35 @@ def whole_directory(path, overwrite=False, marks=()):
     path = Path(path)
     if path.parent.is_dir():
         clean_leftovers(path.parent)
-    check_absent(path, overwrite, marks)
+    check_absent(path, overwrite, ours)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, held = _reserve(path, "", os.mkdir)
-    old = temporary.with_suffix(".old")
     try:
         yield temporary
-        if not path.exists():
-            os.replace(temporary, path)
-            return
-        aside = _hold(path)
-        try:
-            os.replace(path, old)
-            try:
-                os.replace(temporary, path)
-            except OSError:
-                os.replace(old, path)
-                raise
-            shutil.rmtree(old)
-        finally:
-            os.close(aside)
+        replace_directory(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         os.close(held)
+
+
+def replace_directory(new, path):
+    """Renames a directory; what lies at `path` is deleted once the new one has its place."""
+    path = Path(os.path.abspath(path))
+    if not path.exists():
+        os.replace(new, path)
+        return
+    old = path.with_name(f".{path.name}.{secrets.token_hex(8)}.old")
+    aside = _hold(path)
+    try:
+        os.replace(path, old)
+        try:
+            os.replace(new, path)
+        except OSError:
+            os.replace(old, path)
+            raise
+        shutil.rmtree(old)
+    finally:
+        os.close(aside)
 
 
 def clean_leftovers(folder):
@@ -130,25 +136,24 @@ def _make_file(path):
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o666))
 
 
-def check_absent(path, overwrite=False, marks=()):
-    """Refuses an output path that exists.
+def check_absent(path, overwrite=False, ours=None):
+    """Refuses an output folder that exists and is not empty.
 
     Args:
-        path: File or folder to be written.
+        path: Folder to be written.
         overwrite: Whether an existing one may be replaced.
-        marks: Names of which a folder must hold one before it is replaced, so that a slip in a
-            path does not delete what we have not written.
+        ours: Function from a folder to whether all in it is ours, so that a slip in a path does not delete
+            what we have not written, see `is_ours`. Defaults to nothing being ours.
 
     Raises:
-        InputError: It exists and `overwrite` is false, or it is a folder of something else.
+        InputError: It exists and `overwrite` is false, or it holds something else.
     """
     path = Path(path)
-    if not path.exists():
+    if not os.path.lexists(path):
         return
     if not overwrite:
         raise InputError(f"{path} exists. Choose another output path, or pass --overwrite (overwrite=True).")
-    ours = any((path / mark).exists() for mark in marks)
-    if not ours and (any(path.iterdir()) if path.is_dir() else marks):
+    if not path.is_dir() or (any(path.iterdir()) and not (ours and ours(path))):
         raise InputError(f"{path} holds something else and is not overwritten. Choose another output path.")
 
 

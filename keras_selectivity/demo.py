@@ -3,9 +3,13 @@
 import shutil
 from pathlib import Path
 
-from keras_selectivity._files import check_absent
+from keras_selectivity._errors import InputError
+from keras_selectivity._files import replace_directory
+from keras_selectivity._replacement import is_ours
+from keras_selectivity._replacement import work_folder
 from keras_selectivity.reports import table
 from keras_selectivity.reports import write_page
+from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import make_study
 from keras_selectivity.studies import read_results
 from keras_selectivity.studies import run_study
@@ -35,17 +39,27 @@ def run_demo(folder, *, resume=False, overwrite=False):
     Args:
         folder: Folder to write: `runs/*/model` (SavedModels), `results.csv`, `index.html`.
         resume: Keep what an earlier demonstration has finished.
-        overwrite: Delete what is there and start again.
+        overwrite: Start again, in `FOLDER.new`, which takes the place of an earlier demonstration when complete.
 
     Raises:
-        InputError: The folder exists, without `resume` or `overwrite`.
+        InputError: The folder exists, without `resume` or `overwrite`, or holds something else; or a run failed.
     """
     folder = Path(folder)
+    work = work_folder(folder, resume=resume, overwrite=overwrite, ours=_is_demo, goes_on=_is_demo)
     if not resume:
-        check_absent(folder, overwrite, ("results.csv", "runs"))
-        shutil.rmtree(folder, ignore_errors=True)
-    study = make_study(STUDY)
-    results = run_study(study, folder / "runs", folder)
+        shutil.rmtree(work, ignore_errors=True)
+    study, runs = make_study(STUDY), RunsFolder(work / "runs")
+    results = run_study(study, runs, work)
+    if runs.failures:
+        raise InputError(f"The demonstration failed. {next(iter(runs.failures.values()))}")
     rows = read_results(results)
-    page = write_page(folder, rows, title=study.title, description=study.description, results=results.name)
-    print(f"\n{table(rows)}\n\nSavedModels in {folder / 'runs'}, page in {page}")
+    write_page(work, rows, title=study.title, description=study.description, results=results.name)
+    if work != folder:
+        replace_directory(work, folder)
+    print(f"\n{table(rows)}\n\nSavedModels in {folder / 'runs'}, page in {folder / 'index.html'}")
+
+
+def _is_demo(folder):
+    parts = ("runs", "results.csv", "index.html", "*.png", "*.svg", ".*.part", ".*.part.*", ".*.old")
+    mark = RunsFolder(folder / "runs").study_file.relative_to(folder)
+    return is_ours(folder, mark, lambda found: found.get("content", {}).get("study") == STUDY["study"], parts)

@@ -26,6 +26,7 @@ from keras_selectivity._foreign import read_foreign
 from keras_selectivity._json_file import mismatch
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
+from keras_selectivity._replacement import is_ours
 from keras_selectivity._run_file import HISTORY
 from keras_selectivity._run_file import PROTOCOL
 from keras_selectivity._run_file import SEED
@@ -89,7 +90,7 @@ def export(model, path, *, pixel_range=_UNIT, seed=None, history=None, protocol=
     if history is None:
         fitted = getattr(model, "history", None)
         history = getattr(fitted, "history", None)
-    with whole_directory(path, overwrite, ("saved_model.pb", _RUN)) as folder:
+    with whole_directory(path, overwrite, is_export) as folder:
         archive = keras.export.ExportArchive()
         archive.track(network)
         pixels = keras.InputSpec(shape=(None, *record["input_shape"]), dtype="float32")
@@ -113,6 +114,12 @@ def export(model, path, *, pixel_range=_UNIT, seed=None, history=None, protocol=
         if wrong:
             raise InputError(f"The model cannot be exported with this record: {wrong}.")
         write_json(folder / _RUN, run)
+
+
+def is_export(folder):
+    """Whether a folder holds a SavedModel that `export` wrote, and nothing besides."""
+    parts = ("assets*", "fingerprint.pb", "saved_model.pb", "variables", _RUN)
+    return is_ours(Path(folder), _RUN, lambda run: run.get("format") == _FORMAT, parts)
 
 
 def load(path, *, pixel_range=None, outputs=None):

@@ -6,10 +6,14 @@ from pathlib import Path
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import check_absent
 from keras_selectivity._files import clean_leftovers
+from keras_selectivity._files import replace_directory
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
+from keras_selectivity._replacement import is_ours
+from keras_selectivity._replacement import work_folder
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._config import check_config
+from keras_selectivity.studies._setup import CHECKPOINTS
 from keras_selectivity.studies._setup import CONFIG
 from keras_selectivity.studies._setup import MODEL
 from keras_selectivity.studies._setup import RUN_FILE
@@ -20,8 +24,6 @@ from keras_selectivity.studies._setup import recipe_of
 from keras_selectivity.studies._setup import save
 from keras_selectivity.studies._setup import split_train
 from keras_selectivity.training import restore
-
-_CHECKPOINTS = "checkpoints"
 
 
 def execute(
@@ -47,7 +49,8 @@ def execute(
         folder: Folder of the run.
         data_dir: Where prepared data sets lie.
         resume: Go on after the last whole epoch of an interrupted run, or start if there is none.
-        overwrite: Start again, deleting what is there.
+        overwrite: Start again. The new run is trained in `FOLDER.new` and takes the place of the old one, which
+            must be a run and nothing besides, when it is complete.
         strategy: `None`; `"mirrored"`, replicas on all GPUs of this machine; or `"multiworker"`, one
             process a worker as `TF_CONFIG` says, all of which call this with the same arguments. Each
             step is that of one device on the same batch, however many replicas share it.
@@ -63,24 +66,48 @@ def execute(
     """
     check_config(config)
     folder = Path(folder)
-    if not resume:
-        check_absent(folder, overwrite, (CONFIG, _CHECKPOINTS, RUN_FILE))
-        shutil.rmtree(folder, ignore_errors=True)
-    else:
-        clean_leftovers(folder)
-        changed = changed_settings(config, folder)
+
+    def goes_on(beside):
+        return (beside / CONFIG).exists() and not changed_settings(config, beside)
+
+    work = work_folder(folder, resume=resume, overwrite=overwrite, ours=_is_run, goes_on=goes_on)
+    for place in (folder.parent, work):
+        clean_leftovers(place)
+    left = None
+    if resume:
+        changed = changed_settings(config, work)
         if changed:
             raise InputError(
                 f"{folder} belongs to a run with another {', '.join(changed)}. Choose another output path, "
                 "or start again with --overwrite."
             )
-        if (folder / MODEL).exists():
-            # Of a process that was killed just before
-            shutil.rmtree(folder / _CHECKPOINTS, ignore_errors=True)
-            return folder / MODEL
-        if (folder / RUN_FILE).exists():
-            return finished(folder)
+        left = _left(work)
+    if left is None:
+        ours = _is_run if work != folder else None
+        left = _train(config, work, resume, ours, data_dir, strategy, tensorboard, verbose)
+    if left is not None and work != folder:
+        replace_directory(work, folder)
+    return folder / (MODEL if left is None else left.name)
 
+
+def _is_run(folder):
+    parts = (CONFIG, CHECKPOINTS, MODEL, RUN_FILE, ".*.part", ".*.part.*", ".*.old")
+    return is_ours(
+        folder, CONFIG, lambda config: {"dataset", "network", "alpha", "seed"} <= config.keys(), parts
+    )
+
+
+def _left(folder):
+    """What a training that has ended has left, or `None`."""
+    if (folder / MODEL).exists():
+        # Of a process that was killed just before
+        shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
+        return folder / MODEL
+    return finished(folder) if (folder / RUN_FILE).exists() else None
+
+
+def _train(config, folder, resume, ours, data_dir, strategy, tensorboard, verbose):
+    """Does the epochs that are not done; returns what is left, or `None` in a worker that keeps nothing."""
     import keras
 
     from keras_selectivity import datasets
@@ -103,15 +130,19 @@ def execute(
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-    progress = restore(folder / _CHECKPOINTS)
+    progress = restore(folder / CHECKPOINTS) if resume else None
     with scope:
         if progress is None:
             model = build(config, recipe, data.classes, train.images.shape[1:])
         else:
-            model = load_checkpoint(folder / _CHECKPOINTS / progress["last"])
-    exported = folder / MODEL
+            model = load_checkpoint(folder / CHECKPOINTS / progress["last"])
     if worker:  # all workers compute the same; what the others write is not kept
-        folder = folder.with_name(f".{folder.name}.worker-{worker}")
+        folder, ours = folder.with_name(f".{folder.name}.worker-{worker}"), _is_run
+    if (
+        not resume
+    ):  # until here, nothing was touched: what is wrong with the settings or the data has been said
+        check_absent(folder, True, ours)
+        shutil.rmtree(folder, ignore_errors=True)
     if progress is None:
         write_json(folder / CONFIG, config.to_dict())
     done = progress["epochs"] if progress else 0
@@ -120,7 +151,7 @@ def execute(
         validation_batches, preferred_classes=progress["preferred_classes"] if progress else ()
     )
     checkpoint = RunCheckpoint(
-        folder / _CHECKPOINTS,
+        folder / CHECKPOINTS,
         progress=progress,
         keep=lambda: {"preferred_classes": [[int(k) for k in p] for p in monitor.preferred_classes]},
     )
@@ -148,18 +179,17 @@ def execute(
                 # For t95 alone; nothing is chosen by it.
                 AccuracyMonitor(datasets.Batches(data.test, 500)),
                 checkpoint,
-                *tensorboard_logs(tensorboard, folder.name, config.to_dict()),
+                *tensorboard_logs(tensorboard, folder.name.removesuffix(".new"), config.to_dict()),
             ],
             verbose=verbose,
         )
     if worker:
         shutil.rmtree(folder)
-        return exported
+        return None
     progress = checkpoint.progress
-    best = load_checkpoint(folder / _CHECKPOINTS / progress["best"])
+    best = load_checkpoint(folder / CHECKPOINTS / progress["best"])
     counts = (len(train.labels), len(validation.labels))
     save(best, folder, config, progress["history"], progress["best_epoch"], *counts)
-    shutil.rmtree(folder / _CHECKPOINTS)
     return finished(folder)
 
 
@@ -189,7 +219,7 @@ def changed_settings(config, folder):
 def epochs_done(folder):
     """Finished epochs of a run that goes on; 0 if there are none, or their record is damaged."""
     try:
-        progress = restore(Path(folder) / _CHECKPOINTS)
+        progress = restore(Path(folder) / CHECKPOINTS)
     except InputError:
         return 0
     return progress["epochs"] if progress else 0

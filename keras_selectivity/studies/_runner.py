@@ -1,7 +1,6 @@
 """Runs of a study in this process, in N processes, or on a Ray cluster, and their rows in one table."""
 
 import contextlib
-import errno
 import os
 import traceback
 from pathlib import Path
@@ -11,6 +10,7 @@ import filelock
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
+from keras_selectivity._system_errors import explain
 from keras_selectivity.studies._networks import adopt_networks
 from keras_selectivity.studies._pairs import compare_runs
 from keras_selectivity.studies._pairs import read_pairs
@@ -163,10 +163,13 @@ def attempt(study, name, folder, options, wait=False):
         try:
             finish(study, name, folder, **options)
         except Exception as error:
-            reason = str(error) if isinstance(error, InputError) else f"{type(error).__name__}: {error}"
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                reason = f"no space left for {error.filename or 'a file'} ({error.strerror})"
-            elif not isinstance(error, InputError):
+            known = explain(error)
+            if isinstance(error, InputError):
+                reason = str(error)
+            elif known is not None:
+                reason = known[0]
+            else:
+                reason = f"{type(error).__name__}: {error}"
                 traceback.print_exc()
             folder.fail(name, reason)
     return True

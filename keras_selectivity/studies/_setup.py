@@ -1,12 +1,17 @@
 """What every training of a run begins and ends with: its data, recipe and network, and the files it leaves."""
 
+import shutil
 from dataclasses import replace
 
+import numpy as np
+
+from keras_selectivity._errors import InputError
 from keras_selectivity._random import stream
 from keras_selectivity._run_file import export_run
 from keras_selectivity._run_file import save_run
 
 CONFIG = "config.json"
+CHECKPOINTS = "checkpoints"
 MODEL = "model"
 # What the SavedModel is made from, where there is TensorFlow
 RUN_FILE = "run.keras"
@@ -105,7 +110,16 @@ def save(model, folder, config, history, best_epoch, trained_on, validated_on):
         history: Dict, log -> value by epoch.
         best_epoch: 0-based epoch of the weights.
         trained_on, validated_on: Numbers of samples.
+
+    Raises:
+        InputError: The training diverged.
     """
+    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+        raise InputError(
+            f"The training diverged: even the network of its best epoch, {best_epoch + 1}, has weights that are no "
+            f"finite numbers. Take an alpha nearer to 0 than {config.alpha:g}, or a lower learning rate than "
+            f"{config.learning_rate:g}."
+        )
     recipe = recipe_of(config)
     if config.precision != "float32":
         plain = build(
@@ -129,6 +143,7 @@ def save(model, folder, config, history, best_epoch, trained_on, validated_on):
 
 def finished(folder):
     """The SavedModel of a finished training, made from its file, or the file where there is no TensorFlow."""
+    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     if not on_tensorflow():
         return folder / RUN_FILE
     export_run(folder / RUN_FILE, folder / MODEL)

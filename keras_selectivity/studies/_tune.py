@@ -12,6 +12,7 @@ from keras_selectivity import datasets
 from keras_selectivity import robustness
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_directory
+from keras_selectivity.saved_model import is_export
 from keras_selectivity.saved_model import load
 from keras_selectivity.studies._results import write_results
 from keras_selectivity.studies._run import execute
@@ -181,7 +182,7 @@ def tune(
         raise InputError(f"No trial was completed. See {output / _TUNER}.")
     ordered = sorted(rows.values(), key=lambda row: -row["value"])
     write_results(output / "results.csv", ordered)
-    with whole_directory(output / _BEST, overwrite=True, marks=("run.json",)) as folder:
+    with whole_directory(output / _BEST, overwrite=True, ours=is_export) as folder:
         shutil.copytree(output / _RUNS / ordered[0]["model"] / "model", folder, dirs_exist_ok=True)
     return ordered
 

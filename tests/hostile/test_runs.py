@@ -5,10 +5,17 @@ import json
 import os
 
 import pytest
+from conftest import tiny_network
 
 import keras_selectivity as ks
+from keras_selectivity import demo
+from keras_selectivity import saved_model
+from keras_selectivity._json_file import write_json
 from keras_selectivity.cli import main
+from keras_selectivity.demo import STUDY as STUDY_OF_DEMO
+from keras_selectivity.studies import RunConfig
 from keras_selectivity.studies import RunsFolder
+from keras_selectivity.studies import _run
 from keras_selectivity.studies import _runner
 from keras_selectivity.studies import _runs_folder
 from keras_selectivity.studies import read_study
@@ -29,6 +36,7 @@ validation_per_class = 10
 batch_size = 50
 """
 NAME = "alpha-1_seed0"
+FULL = "a cannot be used: No space left on device. Nothing that was finished is lost."
 
 
 @pytest.fixture(name="folder")
@@ -57,9 +65,9 @@ def full_disk(*_, **__):
         (ks.InputError("bad luck"), (), True, "failed", "bad luck"),
         (ZeroDivisionError("0 / 0"), (), True, "failed", "ZeroDivisionError: 0 / 0"),
         (ks.InputError("no export"), ("run.keras",), True, "failed", "no export"),
-        (OSError(errno.ENOSPC, "full", "a"), (), True, "failed", "no space left for a (full)"),
-        (OSError(errno.ENOSPC, "full", "a"), (), False, "failed", "no space left for a (full)"),
-        (OSError(errno.ENOSPC, "full", "a"), ("run.keras",), False, "failed", "no space left for a (full)"),
+        (OSError(errno.ENOSPC, "", "a"), (), True, "failed", FULL),
+        (OSError(errno.ENOSPC, "", "a"), (), False, "failed", FULL),
+        (OSError(errno.ENOSPC, "", "a"), ("run.keras",), False, "failed", FULL),
         (None, (), True, "waiting", ""),
         (None, ("run.keras",), True, "trained", ""),
     ],
@@ -129,3 +137,125 @@ def test_a_note_that_is_none_is_no_note(folder, note):
 def test_bad_options_of_a_study(folder, capsys, arguments, message):
     assert run_study(folder, *arguments) == 2
     assert message in capsys.readouterr().err
+
+
+CONFIG = RunConfig("shapes", "resnet8", -1.0).to_dict()
+RUN = {"config.json": CONFIG, "checkpoints/progress.json": "{}", "model/saved_model.pb": "x"}
+DEMO = {"runs/_state/study.json": {"content": STUDY_OF_DEMO, "version": "0"}, "results.csv": "", "a.png": ""}
+EXPORT = {
+    "run.json": {"format": "keras_selectivity SavedModel"},
+    "saved_model.pb": "x",
+    "variables/data": "y",
+}
+TRAIN = [
+    "train",
+    "--alpha",
+    "1",
+    "--dataset",
+    "shapes",
+    "--network",
+    "resnet8",
+    "--validation-per-class",
+    "10",
+]
+
+
+def grow(folder, files):
+    """Writes files, of which dicts are sealed as ours are."""
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, dict):
+            write_json(path, content)
+        else:
+            path.write_text(content)
+
+
+def everything(folder):
+    return {p.relative_to(folder): p.read_bytes() if p.is_file() else None for p in folder.rglob("*")}
+
+
+@pytest.mark.parametrize(
+    ("command", "files", "message"),
+    [
+        ([*TRAIN, "--layers", "relu_z"], RUN, "'relu_z' is not a layer"),
+        ([*TRAIN, "--dataset", "cifar10", "--data-dir", "nowhere"], RUN, "is not in"),
+        ([*TRAIN, "--batch-size", "9999"], RUN, "9999"),
+        ([*TRAIN, "--network", "resnet7"], RUN, "resnet7"),
+        (TRAIN, {"config.json": '{"dataset": 1}'}, "holds something else"),
+        (TRAIN, {"config.json": "[]"}, "holds something else"),
+        (TRAIN, {"config.json": "never ours"}, "holds something else"),
+        (TRAIN, {**RUN, "notes.txt": "mine"}, "holds something else"),
+        (TRAIN, {"model/saved_model.pb": "x"}, "holds something else"),
+        (TRAIN, {"run.keras": ""}, "holds something else"),
+        (TRAIN, DEMO, "holds something else"),
+        (TRAIN, EXPORT, "holds something else"),
+        (["demo"], {"runs/paper/results.csv": "mine"}, "holds something else"),
+        (["demo"], {"results.csv": "mine"}, "holds something else"),
+        (["demo"], {**DEMO, "thesis.tex": "mine"}, "holds something else"),
+        (["demo"], {"runs/_state/study.json": {"content": {"study": {"name": "b"}}}}, "holds something else"),
+        (["demo"], RUN, "holds something else"),
+        (["export", "{network}"], {"saved_model.pb": "theirs", "variables/data": ""}, "holds something else"),
+        (["export", "{network}"], {**EXPORT, "assets.extra": "", "notes.txt": ""}, "holds something else"),
+        (["export", "{network}"], RUN, "holds something else"),
+    ],
+)
+def test_overwrite_checks_first_and_deletes_nothing_that_is_not_ours(
+    tmp_path, monkeypatch, capsys, network, command, files, message
+):
+    monkeypatch.chdir(tmp_path)
+    old = tmp_path / "old"
+    grow(old, files)
+    before = everything(tmp_path)
+    command = [str(network) if word == "{network}" else word for word in command]
+    assert main([*command, "--output", str(old), "--overwrite"]) == 2
+    assert message in capsys.readouterr().err
+    assert everything(tmp_path) == before
+
+
+@pytest.fixture(scope="module", name="network")
+def _network(tmp_path_factory):
+    path = tmp_path_factory.mktemp("network") / "tiny.keras"
+    tiny_network().save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("test", "files"),
+    [
+        (_run._is_run, RUN),
+        (_run._is_run, {"config.json": CONFIG}),
+        (_run._is_run, {"config.json": json.dumps(CONFIG)}),  # of a version without checksums
+        (demo._is_demo, DEMO),
+        (saved_model.is_export, EXPORT),
+    ],
+)
+def test_what_is_ours_may_be_replaced_also_when_it_is_damaged(tmp_path, test, files):
+    grow(tmp_path, files)
+    assert test(tmp_path)
+    mark = tmp_path / next(iter(files))
+    content = mark.read_bytes()
+    if b"sha256" in content:
+        mark.write_bytes(content[:-9] + b"#" + content[-8:])
+        assert test(tmp_path)
+    mark.write_bytes(content)
+    (tmp_path / "notes.txt").write_text("mine")
+    assert not test(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["file", "broken link", "empty"])
+def test_overwrite_of_what_is_no_folder(tmp_path, kind):
+    path = tmp_path / "old"
+    if kind == "file":
+        path.write_text("mine")
+    elif kind == "broken link":
+        path.symlink_to(tmp_path / "nowhere")
+    else:
+        path.mkdir()
+    if kind != "empty":
+        with pytest.raises(ks.InputError, match="holds something else"):
+            ks.export(tiny_network(), path, overwrite=True)
+        assert path.is_symlink() or path.read_text() == "mine"
+    else:
+        ks.export(tiny_network(), path, overwrite=True)
+        assert saved_model.is_export(path)

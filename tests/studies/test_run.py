@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,6 +104,29 @@ def test_an_interrupted_run_goes_on_to_the_same_result(finished, tmp_path, how):
     expected, got = behaviour(finished), behaviour(folder / "model")
     for name in expected:
         np.testing.assert_allclose(got[name], expected[name], atol=1e-4, err_msg=name)
+
+
+def test_a_run_is_replaced_when_the_new_one_is_complete(finished, tmp_path, monkeypatch):
+    from keras_selectivity.training import RunCheckpoint
+
+    folder = tmp_path / "run"
+    shutil.copytree(finished.parent, folder)
+    old, original = behaviour(folder / "model"), RunCheckpoint.on_epoch_end
+
+    def stop(self, epoch, logs=None):
+        original(self, epoch, logs)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RunCheckpoint, "on_epoch_end", stop)
+    config = RunConfig(**{**TINY, "epochs": 2, "milestones": (), "seed": 4})
+    with pytest.raises(KeyboardInterrupt):
+        execute(config, folder, overwrite=True, verbose=0)
+    monkeypatch.setattr(RunCheckpoint, "on_epoch_end", original)
+    assert np.array_equal(behaviour(folder / "model")["logits"], old["logits"])
+    assert execute(RunConfig(**TINY), folder, resume=True, verbose=0) == folder / "model"  # is still there
+    assert execute(config, folder, resume=True, verbose=0) == folder / "model"
+    assert ks.load(folder / "model").run["seed"] == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_milestones_default_to_a_half_and_three_quarters(tmp_path):

@@ -203,9 +203,9 @@ def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path):
     limit = 200_000
     arguments = command(tmp_path, CONTENT)
     full = run(arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
-    assert full.returncode == 1 and "no space left" in full.stderr, full.stderr[-2000:]
+    assert full.returncode == 1 and "File too large" in full.stderr, full.stderr[-2000:]
     (status,) = RunsFolder(tmp_path / "runs").status(make_study(CONTENT))
-    assert status["state"] == "failed" and "no space left" in status["reason"]
+    assert status["state"] == "failed" and "File too large" in status["reason"]
     assert run(arguments).returncode == 0
     assert read_results(tmp_path / "results.csv")
 
