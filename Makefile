@@ -6,20 +6,28 @@ READY := $(VENV)/.ready
 DEV := $(VENV)/.ready-dev
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 # Two workers; the tests of a file stay together, since they share its fixtures.
-PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+PYTEST := python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-slow test-all lint format clean
+.PHONY: demo test test-slow test-all test-min test-pre lint format clean
 
 demo: $(READY)
 	$(BIN)/keras-selectivity demo --output demo --resume
 
 test: $(DEV)
-	$(PYTEST) -m "not slow"
+	$(BIN)/$(PYTEST) -m "not slow"
 
 test-slow: $(DEV)
-	$(PYTEST) -m slow
+	$(BIN)/$(PYTEST) -m slow
 
 test-all: test test-slow
+
+# The oldest versions that setup.cfg allows: wheels of all of them exist for Python 3.11.
+test-min: .venv-min/.ready
+	.venv-min/bin/$(PYTEST)
+
+# The newest Keras, not yet released.
+test-pre: .venv-pre/.ready
+	.venv-pre/bin/$(PYTEST)
 
 lint: $(DEV)
 	$(BIN)/ruff check .
@@ -47,5 +55,20 @@ $(DEV): $(READY)
 	  echo "Installing failed; the reason stands above. Is there a way to the package index?"; exit 1; }
 	@touch $@
 
+.venv-min/.ready: setup.cfg pyproject.toml constraints-min.txt
+	$(PYTHON) -m venv --clear .venv-min
+	.venv-min/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-min.txt -e '.[test]'
+	@touch $@
+
+# Made anew each time: there is one every night.
+.venv-pre/.ready: FORCE
+	$(PYTHON) -m venv --clear .venv-pre
+	.venv-pre/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
+	.venv-pre/bin/python -m pip uninstall --quiet --yes keras
+	.venv-pre/bin/python -m pip install --quiet --disable-pip-version-check --pre --no-deps keras-nightly
+	@touch $@
+
+FORCE:
+
 clean:
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) .venv-min .venv-pre demo build *.egg-info

@@ -29,6 +29,14 @@ def real_data(relative):
 
 
 @pytest.fixture(scope="session")
+def cifar10():
+    """The real data set."""
+    from keras_selectivity import datasets
+
+    return datasets.load("cifar10", real_data("tensorflow_datasets"))
+
+
+@pytest.fixture(scope="session")
 def tiny_data():
     """48 random 8x8 images with integer labels of four classes, whose brightness tells the class."""
     rng = np.random.default_rng(0)

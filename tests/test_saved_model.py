@@ -116,13 +116,13 @@ def test_foreign_saved_models_offer_logits(save, tiny_data, tmp_path):
 
 
 @pytest.mark.data
-def test_somebody_else_s_classifier(tmp_path):
+@pytest.mark.slow
+def test_somebody_else_s_classifier(cifar10, tmp_path):
     """The MLPerf Tiny ResNet8 takes pixels 0-255 and has seven ReLU layers; 87.19 % is its known accuracy."""
     foreign = keras.models.load_model(real_data("reference/mlperf_tiny_resnet8.h5"), compile=False)
     foreign.save(tmp_path / "foreign.keras")
     loaded = ks.load(tmp_path / "foreign.keras", pixel_range=(0, 255))
-    test = ks.datasets.load("cifar10", real_data("tensorflow_datasets")).test
-    measured = ks.measure_selectivity(loaded, tuple(test), verbose=0)
+    measured = ks.measure_selectivity(loaded, tuple(cifar10.test), verbose=0)
     assert measured.accuracy == 0.8719
     assert len(measured.layers) == 7
     assert 0.05 < measured.mean < 0.6

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from conftest import real_data
 
 import keras_selectivity as ks
 from keras_selectivity.studies import read_results
@@ -34,9 +33,9 @@ def test_models_open_and_name_their_protocol(alpha):
 
 
 @pytest.mark.data
-def test_a_shipped_model_measures_as_published():
-    test = ks.datasets.load("cifar10", real_data("tensorflow_datasets")).test
+@pytest.mark.slow
+def test_a_shipped_model_measures_as_published(cifar10):
     exported = ks.load(ROOT / "saved_models" / "resnet20_cifar10_15epochs_alpha-1_seed0")
-    measured = ks.measure_selectivity(exported, tuple(test), verbose=0)
+    measured = ks.measure_selectivity(exported, tuple(cifar10.test), verbose=0)
     assert measured.accuracy == pytest.approx(value(-1, "accuracy"), abs=2e-4)
     assert measured.mean == pytest.approx(value(-1, "mean_selectivity"), abs=1e-4)

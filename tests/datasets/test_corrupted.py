@@ -4,7 +4,6 @@ import hashlib
 
 import numpy as np
 import pytest
-from conftest import real_data
 
 import keras_selectivity as ks
 from keras_selectivity import datasets
@@ -43,10 +42,9 @@ def test_checksums_are_those_of_the_release(clean, folder):
 
 
 @pytest.mark.data
-def test_released_labels_are_those_of_cifar10(tmp_path):
+def test_released_labels_are_those_of_cifar10(cifar10, tmp_path):
     """The listed checksum is that of CIFAR-10's own labels, written five times over as bytes."""
-    labels = datasets.load("cifar10", str(real_data("tensorflow_datasets"))).test.labels
-    np.save(tmp_path / "labels.npy", np.tile(labels, 5).astype(np.uint8))
+    np.save(tmp_path / "labels.npy", np.tile(cifar10.test.labels, 5).astype(np.uint8))
     found = hashlib.md5((tmp_path / "labels.npy").read_bytes()).hexdigest()
     assert found == _cifar10_c._CIFAR10_C_MD5["labels"]
 

@@ -20,11 +20,11 @@ SEVERITIES = (1, 2, 3, 4, 5)
 
 
 @pytest.fixture(name="published", scope="module")
-def _published():
+def _published(cifar10):
     """Outputs of the published functions for the first 64 test images, and these images."""
     with np.load(real_data("reference/cifar10c_regenerated_test_0_64.npz"), allow_pickle=False) as file:
         corrupted = {name: file[name] for name in file.files}
-    test = datasets.load("cifar10", str(real_data("tensorflow_datasets"))).test
+    test = cifar10.test
     assert np.array_equal(corrupted.pop("labels"), test.labels[:64])
     return test.images[:64], corrupted
 

@@ -136,13 +136,12 @@ def test_unknown_names_and_absent_data(tmp_path):
 
 
 @pytest.mark.data
-def test_cifar10_in_official_order():
+def test_cifar10_in_official_order(cifar10):
     """The first ten test labels are those of the official batch file: cat ship ship plane frog ..."""
-    data = datasets.load("cifar10", real_data("tensorflow_datasets"))
-    assert data.test.labels[:10].tolist() == [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]
-    assert data.train.labels[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
-    assert np.bincount(data.train.labels).tolist() == [5000] * 10
-    assert data.class_names[3] == "cat"
+    assert cifar10.test.labels[:10].tolist() == [3, 8, 8, 0, 6, 6, 1, 6, 3, 1]
+    assert cifar10.train.labels[:10].tolist() == [6, 9, 9, 4, 1, 1, 2, 7, 8, 3]
+    assert np.bincount(cifar10.train.labels).tolist() == [5000] * 10
+    assert cifar10.class_names[3] == "cat"
 
 
 @pytest.mark.data
@@ -204,10 +203,11 @@ def test_images_on_disk_are_those_in_memory(shapes, tmp_path):
 
 
 @pytest.mark.data
-def test_packed_cifar10_is_that_of_tensorflow_datasets(tmp_path):
+@pytest.mark.slow
+def test_packed_cifar10_is_that_of_tensorflow_datasets(cifar10, tmp_path):
     folder = str(real_data("tensorflow_datasets"))
     datasets.pack_cifar10(tmp_path / "cifar10.npz", folder)
-    packed, prepared = datasets.load("cifar10", tmp_path), datasets.load("cifar10", folder)
+    packed, prepared = datasets.load("cifar10", tmp_path), cifar10
     assert packed.class_names == prepared.class_names
     for found, expected in ((packed.train, prepared.train), (packed.test, prepared.test)):
         np.testing.assert_array_equal(found.images, expected.images)

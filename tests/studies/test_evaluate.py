@@ -2,14 +2,16 @@
 
 import dataclasses
 import json
+import signal
 import subprocess
 import sys
-import time
 
 import keras
 import numpy as np
 import pytest
 from conftest import real_data
+from processes import Pause
+from processes import stopped
 
 import keras_selectivity as ks
 from keras_selectivity import datasets
@@ -191,7 +193,7 @@ def test_the_batch_size_does_not_matter(models, table):
 
 
 @pytest.mark.slow
-def test_a_killed_evaluation_leaves_a_whole_table(models, tmp_path):
+def test_a_killed_evaluation_leaves_a_whole_table(tmp_path):
     network = networks.resnet8()
     ks.export(network, tmp_path / "m")
     path = tmp_path / "rows.csv"
@@ -199,13 +201,10 @@ def test_a_killed_evaluation_leaves_a_whole_table(models, tmp_path):
         sys.executable, "-m", "keras_selectivity.cli", "evaluate", str(tmp_path / "m"), "--dataset", "shapes",
         "--limit", "20", "--corruptions", "--csv", str(path),
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    while process.poll() is None and not (path.exists() and path.read_bytes().count(b"\n") > 40):
-        time.sleep(0.01)
-    process.kill()
-    process.wait()
+    with stopped(command, Pause(tmp_path / "pause", "rows.csv", passing=20), signal.SIGKILL) as process:
+        assert process.wait() == -signal.SIGKILL
     before = read_results(path)
-    assert 40 <= len(before) < 31 + 95
+    assert len(before) == 31 + 19  # the clean images, and nineteen corruptions
     assert subprocess.run(command, capture_output=True).returncode == 0
     rows = read_results(path)
     assert rows[: len(before)] == before
@@ -293,15 +292,14 @@ def test_what_does_not_fit_is_refused(models, table, tmp_path):
 
 @pytest.mark.data
 @pytest.mark.slow
-def test_reference_network_on_generated_corruptions(tmp_path):
+def test_reference_network_on_generated_corruptions(cifar10, tmp_path):
     """The known accuracies of the reference ResNet20 on the first 200 test images, made elsewhere."""
     network = networks.load_reference_weights(
         networks.resnet20(), real_data("reference/akamaster_resnet20.npz")
     )
     ks.export(network, tmp_path / "reference")
     exported = ks.load(tmp_path / "reference")
-    test = datasets.load("cifar10", str(real_data("tensorflow_datasets"))).test
-    images, labels = test.images[:200], test.labels[:200]
+    images, labels = cifar10.test.take(slice(0, 200))
     for frost in real_data("reference/frost").glob("frost[1-5].*"):
         (tmp_path / frost.name).symlink_to(frost)
     clean = datasets.Split(images, labels)

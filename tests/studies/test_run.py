@@ -4,13 +4,14 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 
 import keras
 import ml_dtypes
 import numpy as np
 import pytest
+from processes import Pause
+from processes import stopped
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
@@ -86,16 +87,13 @@ def test_an_interrupted_run_goes_on_to_the_same_result(finished, tmp_path, how):
         "--alpha", "-1", "--epochs", "3", "--milestones", "2", "--batch-size", "32", "--validation-per-class", "10",
         "--train-samples", "100", "--pad", "2", "--output", str(folder),
     ]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    progress = folder / "checkpoints" / "progress.json"
-    while not progress.exists() and process.poll() is None:
-        time.sleep(0.02)
-    process.send_signal(how)
-    error = process.communicate(timeout=120)[1]
-    if how == signal.SIGINT:
-        assert process.returncode == 130 and "Go on with --resume" in error and "Traceback" not in error
+    pause = Pause(tmp_path / "pause", "checkpoints/epoch-0002.keras")
+    with stopped(command, pause, how) as process:
+        error = process.communicate(timeout=120)[1]
+    assert process.returncode == (130 if how == signal.SIGINT else -how)
+    assert ("Go on with --resume" in error) == (how == signal.SIGINT) and "Traceback" not in error
     assert not (folder / "model").exists()
-    assert json.loads(progress.read_text())["epochs"] < 3
+    assert json.loads((folder / "checkpoints" / "progress.json").read_text())["epochs"] == 1
     done = subprocess.run([*command, "--resume"], capture_output=True, text=True, env={**os.environ})
     assert done.returncode == 0, done.stderr[-2000:]
     histories = [ks.load(path).run["history"] for path in (finished, folder / "model")]

@@ -10,10 +10,10 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
+from processes import Pause
 
 import keras_selectivity as ks
 from keras_selectivity._json_file import write_json
@@ -280,52 +280,55 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, how):
 
 
 @pytest.mark.slow
-def test_worker_processes_finish_a_study_though_one_is_killed(tmp_path):
+def test_worker_processes_finish_a_study_though_one_is_killed(tmp_path, monkeypatch, capsys):
     content = {**CONTENT, "grid": {"alphas": [-1, 0], "seeds": [0]}}
     study, folder = make_study(content), RunsFolder(tmp_path / "runs")
 
-    def kill():
-        while not (tmp_path / "runs" / NAME / "checkpoints" / "progress.json").exists():
-            time.sleep(0.02)
-        for entry in os.listdir("/proc"):
-            try:
-                with open(f"/proc/{entry}/cmdline", "rb") as file:
-                    words = file.read().decode().split("\0")
-            except OSError:
-                continue
-            if NAME in words and str(folder.study_file) in words:
-                os.kill(int(entry), signal.SIGKILL)
+    pause = Pause(tmp_path / "pause", f"{NAME}/checkpoints/epoch-0002.keras")
+    for name, value in pause.environment.items():
+        monkeypatch.setenv(name, value)
 
-    killer = threading.Thread(target=kill)
+    def kill():
+        (process,) = pause.wait()
+        pause.release()
+        os.kill(process, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     rows = again(tmp_path, content, workers=2)
-    killer.join()
+    killer.join(timeout=60)
+    assert not killer.is_alive(), "the process was never killed"
+    assert f"{NAME}: its process was killed by signal 9" in capsys.readouterr().out
     assert {row["model"] for row in rows} == set(study.runs)
     assert {row["state"] for row in folder.status(study)} == {"done"}
 
 
 @pytest.mark.slow
-def test_a_ray_cluster_finishes_a_study_though_a_node_dies(tmp_path):
+def test_a_ray_cluster_finishes_a_study_though_a_node_dies(tmp_path, monkeypatch):
     import ray
     from ray.cluster_utils import Cluster
 
     content = {**CONTENT, "grid": {"alphas": [-1, 0], "seeds": [0]}}
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    second = cluster.add_node(num_cpus=1)
     study, folder = make_study(content), RunsFolder(tmp_path / "runs")
+    pause = Pause(tmp_path / "pause", "checkpoints/epoch-0002.keras")
+    with monkeypatch.context() as patched:  # the nodes hand it to their workers
+        for name, value in {**pause.environment, "RAY_worker_niceness": "0"}.items():
+            patched.setenv(name, value)
+        cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+        second = cluster.add_node(num_cpus=1)
 
     def kill():
         # Once both nodes train, so that the one that goes takes a run with it.
-        while len(list((tmp_path / "runs").glob("*/checkpoints/progress.json"))) < 2:
-            time.sleep(0.02)
+        pause.wait(count=2)
         cluster.remove_node(second, allow_graceful=False)
+        pause.release()
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     try:
         ray.init(address=cluster.address, log_to_driver=False)
         rows = again(tmp_path, content, ray=cluster.address)
-        killer.join(timeout=5)
+        killer.join(timeout=60)
         assert not killer.is_alive(), "the node was never killed"
     finally:
         ray.shutdown()
