@@ -126,6 +126,7 @@ def save(model, folder, config, history, best_epoch, trained_on, validated_on):
             replace(config, precision="float32"), recipe, model.classes, model.network.input_shape[1:]
         )
         plain.network.set_weights(model.network.get_weights())
+        plain.optimizer.build(plain.trainable_variables)  # as the loaded one will be
         model = plain
     protocol = {
         **config.to_dict(),

@@ -69,7 +69,8 @@ class Test:
     def __str__(self):
         sizes = " and ".join(map(str, self.sizes))
         if self.p is None:
-            return f"no p-value: n = {sizes}, at least {_LEAST} are needed"
+            why = f"at least {_LEAST} are needed" if min(self.sizes) < _LEAST else "they have no spread"
+            return f"no p-value: n = {sizes}, {why}"
         corrected = f", Bonferroni for {self.comparisons}" if self.comparisons > 1 else ""
         return f"{self.name}, n = {sizes}, p = {self.p:.2g}{corrected}"
 
@@ -96,6 +97,7 @@ def t_test(values, baseline, comparisons=1):
     return _test(
         "t-test", (values, baseline), comparisons,
         lambda stats: (difference, stats.ttest_ind(values, baseline, equal_var=False).pvalue), difference,
+        spread=np.ptp(values) + np.ptp(baseline) if len(values) and len(baseline) else 0,
     )  # fmt: skip
 
 
@@ -108,6 +110,7 @@ def paired_t_test(values, baseline, comparisons=1):
     return _test(
         "paired t-test", (values,), comparisons,
         lambda stats: (difference, stats.ttest_rel(values, baseline).pvalue), difference,
+        spread=np.ptp(values - baseline) if len(values) else 0,
     )  # fmt: skip
 
 
@@ -150,16 +153,15 @@ def spearman(x, y, seeds):
     return Test(name, float(found.statistic), float(found.pvalue), (len(x),))
 
 
-def _test(name, samples, comparisons, function, otherwise):
+def _test(name, samples, comparisons, function, otherwise, spread=None):
     from scipy import stats
 
     comparisons = whole_number("comparisons", comparisons, 1)
     sizes = tuple(len(sample) for sample in samples)
-    if min(sizes) < _LEAST:
+    if min(sizes) < _LEAST or spread == 0:  # where it matters, none means no p-value either
         return Test(name, otherwise, None, sizes, comparisons)
     with np.errstate(all="ignore"):
         statistic, p = function(stats)
-    # Samples without any spread have no p-value either.
     p = None if p != p else min(1.0, float(p) * comparisons)
     return Test(name, float(statistic), p, sizes, comparisons)
 

@@ -1,6 +1,7 @@
 """The table of results and the statistics of its rows."""
 
 import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -78,28 +79,20 @@ def unsealed(text):
     return "\n".join([head.rpartition(",")[0], *(line[:-1] for line in lines)]) + "\n"
 
 
-def _try_to_write(path, queue):
+def _try_to_write(path):
     try:
         with sole_writer(path):
-            queue.put("wrote")
+            return "wrote"
     except ks.InputError as error:
-        queue.put(str(error))
+        return str(error)
 
 
 def test_one_writer_at_a_time(tmp_path):
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
     path = tmp_path / "rows.csv"
-    for expected in ("Another process is writing", "wrote"):
-        other = context.Process(target=_try_to_write, args=(path, queue))
-        if expected == "wrote":
-            other.start()
-        else:
-            with sole_writer(path):
-                other.start()
-                other.join()
-        assert queue.get(timeout=20).startswith(expected)
-        other.join()
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as other:
+        with sole_writer(path):
+            assert "Another process is writing" in other.submit(_try_to_write, path).result()
+        assert other.submit(_try_to_write, path).result() == "wrote"
 
 
 def test_bootstrap_interval_of_a_normal_mean():

@@ -70,3 +70,5 @@ def test_fewer_than_three_seeds_have_no_p_value(test):
 
 def test_samples_without_spread_have_no_p_value():
     assert t_test([0.5] * 3, [0.5] * 3).p is None
+    assert str(t_test([0.5] * 3, [0.7] * 3)) == "no p-value: n = 3 and 3, they have no spread"
+    assert paired_t_test([0.5, 0.75, 1], [0.25, 0.5, 0.75]).p is None
