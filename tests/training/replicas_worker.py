@@ -33,8 +33,10 @@ def main(replicas, variant, path):
     options = {"metric": "discriminability"} if variant == "discriminability" else {}
     if variant == "parts" and strategy.num_replicas_in_sync > 1:
         options = {"micro_batch": 4}  # against the whole batch on one device
+    if variant == "fused norm":
+        options = {"fused_batch_norm": True}
     with strategy.scope():
-        network = tiny_network(normalised=False)
+        network = tiny_network(normalised=variant.endswith("norm"))
         if variant == "leaky":
             inputs = keras.Input((8, 8, 3))
             x = keras.layers.LeakyReLU(name="leaky")(keras.layers.Conv2D(4, 3)(inputs))
@@ -45,7 +47,7 @@ def main(replicas, variant, path):
     data = tf.data.Dataset.from_tensor_slices(arrays).batch(16, drop_remainder=True)
     history = model.fit(data, epochs=1, verbose=0).history
     evaluated = model.evaluate(data, verbose=0, return_dict=True)
-    arrays = {f"w{i}": w.numpy() for i, w in enumerate(model.trainable_weights)}
+    arrays = {f"w{i}": w.numpy() for i, w in enumerate(model.weights)}
     arrays |= {f"log_{k}": np.array(v) for k, v in history.items()}
     arrays |= {f"evaluated_{k}": np.array(v) for k, v in evaluated.items()}
     np.savez(path, **arrays)

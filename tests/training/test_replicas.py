@@ -47,6 +47,14 @@ def test_replicas_take_the_step_of_one_device(variant, replicas, tmp_path):
 
 
 @pytest.mark.slow
+def test_fused_batch_norm_on_replicas_is_that_of_keras(tmp_path):
+    """Each replica normalises its own part; weights and running statistics are Keras's."""
+    theirs, ours = train(2, "keras norm", tmp_path), train(2, "fused norm", tmp_path)
+    for name in theirs:
+        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.slow
 def test_two_processes_take_the_step_of_one(tmp_path):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
