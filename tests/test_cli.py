@@ -82,7 +82,7 @@ def test_evaluate_writes_rows_and_continues_them(model, tmp_path, capsys):
     assert main([*arguments, "--units"]) == 0 and json.loads(capsys.readouterr().out) == printed
     assert table.read_bytes() == before
     assert main([*arguments, "--overwrite"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == 3 + 4 * 7
+    assert len(json.loads(capsys.readouterr().out)) == 4 + 4 * 7
 
 
 def test_evaluate_writes_a_page(model, tmp_path, capsys):

@@ -40,6 +40,7 @@ li { overflow-wrap: anywhere; }
 _COLUMNS = (
     ("test accuracy", "{:.2%}", {"measure": "accuracy", "evaluation": "clean"}),
     ("mean selectivity", "{:.4f}", {"measure": "mean_selectivity", "evaluation": "clean"}),
+    ("over units", "{:.4f}", {"measure": "mean_selectivity_over_units", "evaluation": "clean"}),
     ("dead units", "{:.1%}", {"measure": "dead_units", "evaluation": "clean"}),
     ("FGSM 1/255", "{:.2%}", {"measure": "accuracy", "perturbation": "fgsm", "epsilon": 1 / 255}),
     ("PGD 25 steps", "{:.2%}", {"measure": "accuracy", "perturbation": "pgd", "steps": 25}),

@@ -62,6 +62,11 @@ class SelectivityMeasurement:
         return float(np.mean([layer.selectivity.mean() for layer in self.layers]))
 
     @property
+    def mean_over_units(self):
+        """Mean selectivity over all units of all layers, in which wide layers count more."""
+        return float(np.mean(np.concatenate([layer.selectivity for layer in self.layers])))
+
+    @property
     def dead_units(self):
         """Share of units that no sample activates."""
         return float(np.mean(np.concatenate([layer.dead for layer in self.layers])))
@@ -80,6 +85,7 @@ class SelectivityMeasurement:
 
         yield row(None, None, "accuracy", self.accuracy)
         yield row(None, None, "mean_selectivity", self.mean)
+        yield row(None, None, "mean_selectivity_over_units", self.mean_over_units)
         yield row(None, None, "dead_units", self.dead_units)
         for layer in self.layers:
             yield row(layer.name, None, "units", len(layer.selectivity))

@@ -69,7 +69,7 @@ _SHARE = re.compile(
     r"(?!relative_)(\w+_)?accuracy|dead(_units|_unit_gradients)?|sparse_units|zero_gradients|"
     r"(mean_)?(precision|active_share)|val_selectivity/preferred_changed(_once)?"
 )
-_INDEX = re.compile(r"(mean_)?selectivity")
+_INDEX = re.compile(r"(mean_)?selectivity(_over_units)?")
 _ROUNDING = 1e-5
 # An arm is part of file names.
 _ARM = re.compile(r"[A-Za-z0-9_.-]{1,100}")

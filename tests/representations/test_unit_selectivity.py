@@ -29,6 +29,8 @@ def test_every_unit_against_the_formula(exported, tiny_data):
     logits = exported.logits(images).numpy()
     assert measured.accuracy == (logits.argmax(axis=1) == labels).mean()
     assert measured.mean == pytest.approx(np.mean([layer.selectivity.mean() for layer in measured.layers]))
+    every = reference.selectivity_index(np.concatenate(list(means.values()), axis=1), labels)
+    assert measured.mean_over_units == pytest.approx(every.mean(), abs=1e-6)
     assert measured.class_counts.tolist() == [12] * 4
 
 
