@@ -2,16 +2,18 @@
 
 import hashlib
 import os
-import zipfile
-import zlib
 from pathlib import Path
 
 import numpy as np
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
+from keras_selectivity.datasets._archives import open_zip
+from keras_selectivity.datasets._arrays import member_array
 from keras_selectivity.datasets._image_data import ImageData
 from keras_selectivity.datasets._image_data import Split
+from keras_selectivity.datasets._prepared import prepare
+from keras_selectivity.datasets._prepared import reading
 
 _SIZES = {"train": 50_000, "test": 10_000}
 _ARRAYS = "cifar10.npz"
@@ -46,7 +48,8 @@ def load_cifar10(data_dir=None):
             f"CIFAR-10 is not in {builder.data_dir}. Run `keras-selectivity data prepare cifar10`, "
             "or name a directory that holds it with --data-dir or TFDS_DATA_DIR."
         )
-    names = tuple(builder.info.features["label"].names)
+    with reading(builder.data_dir, "cifar10"):
+        names = tuple(builder.info.features["label"].names)
     return ImageData("cifar10", names, _read(builder, "train"), _read(builder, "test"))
 
 
@@ -80,13 +83,7 @@ def prepare_cifar10(data_dir=None):
     """
     builder = _builder(data_dir)
     if not builder.is_prepared():
-        try:
-            builder.download_and_prepare()
-        except Exception as error:
-            raise InputError(
-                f"CIFAR-10 could not be prepared in {builder.data_dir} ({type(error).__name__}: "
-                f"{error}). Check the network, or copy a prepared directory there."
-            ) from error
+        prepare(builder, "copy a prepared directory there")
     load_cifar10(data_dir)
     return builder.data_dir
 
@@ -107,18 +104,15 @@ def _packed(data_dir):
 def _unpack(path):
     """Both splits of an array file, compared with the checksums of the data set."""
     splits = []
-    try:
-        with np.load(path, allow_pickle=False) as arrays:
-            for name in _SIZES:
-                images, labels = arrays[f"{name}_images"], arrays[f"{name}_labels"]
-                found = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
-                if found != _SHA256[name]:
-                    raise InputError(
-                        f"{path}: the {name} split is not CIFAR-10's. Copy or pack the file again."
-                    )
-                splits.append(Split(images, labels.astype(np.int64)))
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path} cannot be read ({error}). Copy or pack the file again.") from error
+    with open_zip(path) as archive:
+        for name, size in _SIZES.items():
+            images = member_array(archive, f"{name}_images", (size, 32, 32, 3), np.uint8)
+            labels = member_array(archive, f"{name}_labels", (size,), np.uint8)
+            digest = hashlib.sha256(images)
+            digest.update(labels)
+            if digest.hexdigest() != _SHA256[name]:
+                raise InputError(f"{path}: the {name} split is not CIFAR-10's. Copy or pack the file again.")
+            splits.append(Split(images, labels.astype(np.int64)))
     return splits
 
 
@@ -135,29 +129,22 @@ def _builder(data_dir):
     level = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)  # a directory that is not there yet is no reason to warn
     try:
-        return tfds.builder("cifar10", data_dir=data_dir)
+        with reading(f"cifar10 in {data_dir or 'the data directory'}", "cifar10"):
+            return tfds.builder("cifar10", data_dir=data_dir)
     finally:
         logging.set_verbosity(level)
 
 
 def _read(builder, name):
     """A split, sorted by its official index (the files hold it shuffled)."""
-    import tensorflow as tf
-
     size = _SIZES[name]
     images = np.empty((size, 32, 32, 3), np.uint8)
     labels = np.empty(size, np.int64)
     seen = np.zeros(size, bool)
-    try:
+    with reading(f"The {name} split in {builder.data_dir}", "cifar10"):
         for batch in builder.as_dataset(split=name, batch_size=1000).as_numpy_iterator():
             positions = np.array([int(i.decode().rpartition("_")[2]) for i in batch["id"]])
             images[positions], labels[positions], seen[positions] = batch["image"], batch["label"], True
-    except (tf.errors.OpError, IndexError, ValueError, KeyError, AssertionError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise InputError(
-            f"The {name} split in {builder.data_dir} cannot be read to its end ({reason}). Delete "
-            "the directory and prepare it again: `keras-selectivity data prepare cifar10`."
-        ) from error
     if not seen.all():
         raise InputError(
             f"The {name} split in {builder.data_dir} holds {seen.sum()} of {size} images. Delete the "

@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity.datasets._arrays import open_array
 from keras_selectivity.datasets._corrupted_images import CorruptedImages
 from keras_selectivity.datasets._corrupted_images import same_order
 from keras_selectivity.datasets._image_data import Split
+from keras_selectivity.datasets._prepared import prepare
+from keras_selectivity.datasets._prepared import reading
 from keras_selectivity.datasets.corruptions import CORRUPTIONS
 from keras_selectivity.datasets.corruptions import SEVERITIES
 from keras_selectivity.datasets.corruptions import check_corruption
@@ -77,13 +80,15 @@ def cifar10_c(directory, clean, *, verify=True):
                     "the archive again, or read files of your own with verify=False (--unverified)."
                 )
             verified.add(name)
-        try:
-            values = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
-            raise InputError(f"{path} cannot be read as an array ({error}). Extract it again.") from error
-        if values.shape != shape or values.dtype.kind not in "ui":
+        values = open_array(path)
+        if (
+            values.shape != shape
+            or values.dtype.kind not in "ui"
+            or (name != "labels" and values.dtype != np.uint8)
+        ):
+            what = "integers" if name == "labels" else "uint8"
             raise InputError(
-                f"{path} should hold integers of shape {shape}. Found: {values.dtype} of {values.shape}."
+                f"{path} should hold {what} of shape {shape}. Found: {values.dtype} of {values.shape}."
             )
         return values
 
@@ -96,7 +101,7 @@ def cifar10_c(directory, clean, *, verify=True):
     def read(corruption, severity):
         check_corruption(corruption, severity)
         images = array(corruption, (5 * count, *clean.images.shape[1:]))
-        return Split(np.array(images[(severity - 1) * count : severity * count], np.uint8), clean.labels)
+        return Split(np.array(images[(severity - 1) * count : severity * count]), clean.labels)
 
     source = "CIFAR-10-C, released files" if verify else "CIFAR-10-C directory, unverified"
     return CorruptedImages(source, CORRUPTIONS, read, same_order(clean))
@@ -131,13 +136,11 @@ def cifar10_corrupted(clean, data_dir=None):
             )
         images, labels = np.empty_like(clean.images), np.empty_like(clean.labels)
         done = 0
-        try:
+        with reading(builder.data_dir, "cifar10_corrupted"):
             for batch in builder.as_dataset(split="test", batch_size=1000).as_numpy_iterator():
                 positions = stored[done : done + len(batch["label"])]
                 images[positions], labels[positions] = batch["image"], batch["label"]
                 done += len(positions)
-        except Exception as error:
-            raise InputError(f"{builder.data_dir} cannot be read ({error}). Prepare it again.") from error
         if done != count or not np.array_equal(labels, clean.labels):
             raise InputError(
                 f"{builder.data_dir} does not hold the {count} images of the clean test set in the expected "
@@ -168,11 +171,5 @@ def prepare_cifar10_corrupted(data_dir=None):
             builder = tfds_builder(corruption, severity, data_dir)
             if not builder.is_prepared():
                 print(f"Preparing {builder.info.full_name}", flush=True)
-                try:
-                    builder.download_and_prepare()
-                except Exception as error:
-                    raise InputError(
-                        f"CIFAR-10-C could not be prepared in {builder.data_dir} ({type(error).__name__}: "
-                        f"{error}). Check the network, or name a folder with its .npy files instead."
-                    ) from error
+                prepare(builder, "name a folder with its .npy files instead")
     return Path(builder.data_dir).parents[1]

@@ -1,8 +1,16 @@
-"""Decoded images in a memory-mapped file, read only as they are indexed."""
+"""Decoded images in a memory-mapped file, read and compared with their checksums only as they are indexed."""
+
+import zipfile
+import zlib
 
 import numpy as np
 
 from keras_selectivity._errors import DamagedError
+from keras_selectivity._errors import InputError
+from keras_selectivity._seal import check_zip
+from keras_selectivity._seal import seal_zip
+from keras_selectivity.datasets._arrays import member_array
+from keras_selectivity.datasets._arrays import open_array
 
 
 class ImagesOnDisk:
@@ -11,13 +19,17 @@ class ImagesOnDisk:
     Args:
         array: `(n, height, width, 3)` uint8, usually a `numpy.memmap`.
         positions: Which of them, in which order. Defaults to all.
+        checksums: `(n,)` uint32, the CRC-32 of every image, compared when an image is first read. Defaults to none.
     """
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, array, positions=None):
+    def __init__(self, array, positions=None, checksums=None):
         self._array = array
         self._positions = np.arange(len(array)) if positions is None else positions
+        self._checksums = checksums
+        # Shared by all selections; threads may compare an image twice.
+        self._unread = None if checksums is None else np.ones(len(array), bool)
 
     @property
     def shape(self):
@@ -28,7 +40,20 @@ class ImagesOnDisk:
         return len(self._positions)
 
     def __getitem__(self, index):
-        return np.ascontiguousarray(self._array[self._positions[index]])
+        rows = self._positions[index]
+        images = np.ascontiguousarray(self._array[rows])
+        if self._checksums is not None:
+            self._compare(np.atleast_1d(rows), images.reshape(-1, *self._array.shape[1:]))
+        return images
+
+    def _compare(self, rows, images):
+        for position in np.flatnonzero(self._unread[rows]):
+            if zlib.crc32(images[position]) != self._checksums[rows[position]]:
+                name = getattr(self._array, "filename", "the array")
+                raise InputError(
+                    f"Image {rows[position]} in {name} is damaged. Delete the file; it is made anew."
+                )
+        self._unread[rows] = False
 
     def __array__(self, dtype=None, copy=None):
         images = self[:]
@@ -36,19 +61,41 @@ class ImagesOnDisk:
 
     def take(self, indices):
         """The images at these positions (integers or a mask), still on disk."""
-        return ImagesOnDisk(self._array, self._positions[indices])
+        taken = ImagesOnDisk(self._array, self._positions[indices])
+        taken._checksums, taken._unread = self._checksums, self._unread
+        return taken
 
 
-def open_images(path):
-    """Images of a `.npy` file.
+def write_checksums(images, path, labels):
+    """Writes the labels and the CRC-32 of every image of a `.npy` file."""
+    array = np.lib.format.open_memmap(images, mode="r")
+    checksums = np.array([zlib.crc32(np.ascontiguousarray(image)) for image in array], np.uint32)
+    np.savez(path, labels=labels, checksums=checksums)
+    seal_zip(path)
+
+
+def open_images(images, path, shape):
+    """Decoded images and their labels.
+
+    Args:
+        images: A `.npy` file.
+        path: What `write_checksums` wrote for it.
+        shape: The shape that the images must have.
+
+    Returns:
+        `(images, labels)`: `ImagesOnDisk` and `(n,)` int64.
 
     Raises:
-        DamagedError: The file is truncated or holds something else.
+        DamagedError: A file is truncated, damaged, or holds something else.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError) as error:
-        raise DamagedError(f"{path} cannot be read ({error}). Delete it; it is made anew.") from error
-    if array.ndim != 4 or array.dtype != np.uint8:
-        raise DamagedError(f"{path} holds {array.dtype} of shape {array.shape}, not images. Delete it.")
-    return ImagesOnDisk(array)
+        check_zip(path)
+        array = open_array(images)
+        with zipfile.ZipFile(path) as archive:
+            labels = member_array(archive, "labels", shape[:1], np.int64)
+            checksums = member_array(archive, "checksums", shape[:1], np.uint32)
+    except InputError as error:
+        raise DamagedError(str(error)) from error
+    if array.shape != tuple(shape) or array.dtype != np.uint8:
+        raise DamagedError(f"{images} holds {array.dtype} of shape {array.shape} instead of {shape} images.")
+    return ImagesOnDisk(array, checksums=checksums), labels

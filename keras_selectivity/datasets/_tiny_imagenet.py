@@ -1,25 +1,33 @@
 """Tiny ImageNet as a tensorflow-datasets builder, from a download or an archive put in place by hand."""
 
-import zipfile
+import re
 from pathlib import Path
 from pathlib import PurePosixPath
 
 import numpy as np
 
+from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
+from keras_selectivity.datasets._archives import LARGEST_PICTURE
 from keras_selectivity.datasets._archives import check_digest
-from keras_selectivity.datasets._archives import check_names
+from keras_selectivity.datasets._archives import check_members
 from keras_selectivity.datasets._archives import decode_jpeg
-from keras_selectivity.datasets._archives import prepare
+from keras_selectivity.datasets._archives import open_zip
+from keras_selectivity.datasets._archives import read_member
 from keras_selectivity.datasets._image_data import ImageData
 from keras_selectivity.datasets._image_data import Split
 from keras_selectivity.datasets._images_on_disk import open_images
+from keras_selectivity.datasets._images_on_disk import write_checksums
+from keras_selectivity.datasets._prepared import prepare
+from keras_selectivity.datasets._prepared import reading
 
 URL = "http://cs231n.stanford.edu/tiny-imagenet-200.zip"
 SIZE, MD5 = 248_100_043, "90528d7ca1a48142e341f4ef8d21d0de"
 _ROOT = "tiny-imagenet-200"
 CLASSES = 200
+_NUMBER = re.compile(r"_([0-9]{1,9})\.\w+$")
+_LARGEST_TEXT = 1 << 24  # bytes; the annotations have some 300,000
 _CONFIGS = {"tiny_imagenet": "full", "tiny_imagenet_subset": "subset"}
 
 
@@ -49,7 +57,8 @@ def load_tiny_imagenet(name="tiny_imagenet", data_dir=None):
             f"{name} is not in {builder.data_dir}. Run `keras-selectivity data prepare {name}`, or name a "
             "directory that holds it with --data-dir or TFDS_DATA_DIR."
         )
-    names = tuple(builder.info.features["label"].names)
+    with reading(builder.data_dir, name):
+        names = tuple(builder.info.features["label"].names)
     return ImageData(name, names, _split(builder, "train"), _split(builder, "test"))
 
 
@@ -93,7 +102,7 @@ def prepare_tiny_imagenet(name="tiny_imagenet", data_dir=None, *, archive=None, 
     if archive is None and name == "tiny_imagenet_subset":
         raise InputError("tiny_imagenet_subset has no download: name its archive with --archive.")
     builder.archive, builder.skip_damaged = archive, skip_damaged
-    prepare(builder, name)
+    prepare(builder, "put the archive on this machine and name it with --archive")
     load_tiny_imagenet(name, data_dir)  # decodes it, so that no later command need
     return builder.data_dir
 
@@ -127,12 +136,7 @@ def examples(archive, split, *, skip_damaged=False):
     for path, wnid in pictures:
         if wnid not in labels:
             raise InputError(f"{archive.filename}: {path} is of class {wnid}, which wnids.txt does not list.")
-        try:
-            picture = archive.read(path)
-        except KeyError:
-            raise InputError(f"{archive.filename} lacks {path}.") from None
-        except (zipfile.BadZipFile, OSError, ValueError) as error:
-            raise InputError(f"{archive.filename}: {path} cannot be read ({error}).") from error
+        picture = read_member(archive, path, LARGEST_PICTURE)
         if decode_jpeg(picture) is None:
             if not skip_damaged:
                 raise InputError(
@@ -148,7 +152,10 @@ def examples(archive, split, *, skip_damaged=False):
 
 def class_folders(archive):
     """The WordNet ids of `wnids.txt`, in label order."""
-    return _lines(archive, "wnids.txt")
+    found = _lines(archive, "wnids.txt")
+    if not found or len(set(found)) < len(found):
+        raise InputError(f"{archive.filename}: wnids.txt names {'a class twice' if found else 'no class'}.")
+    return found
 
 
 def open_archive(path, *, verify):
@@ -159,7 +166,7 @@ def open_archive(path, *, verify):
         verify: Whether size and MD5 must be those of the published archive.
 
     Raises:
-        InputError: It is missing, truncated, another file, or has a name that leads out of its folder.
+        InputError: It is missing, truncated, another file, or has a name twice or one that leads out of its folder.
     """
     path = Path(path)
     if not path.is_file():
@@ -170,11 +177,9 @@ def open_archive(path, *, verify):
                 f"{path} has {path.stat().st_size:,} bytes instead of {SIZE:,}: it is truncated or another file."
             )
         check_digest(path, MD5)
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise InputError(f"{path} is no whole zip archive ({error}). Get it again.") from error
-    check_names(path, archive.namelist())
+    archive = open_zip(path)
+    if not verify:
+        check_members(archive, _LARGEST_TEXT)
     return archive
 
 
@@ -189,19 +194,29 @@ def _train(archive, labels):
     if absent:
         raise InputError(f"{archive.filename} has no training images of {', '.join(sorted(absent)[:3])}.")
     for wnid in [*labels, *sorted(set(members) - set(labels))]:
-        yield from (
-            (n, wnid) for n in sorted(members[wnid], key=lambda n: int(n.rpartition("_")[2].split(".")[0]))
-        )
+        numbered = [(_NUMBER.search(name), name) for name in members[wnid]]
+        strange = [name for match, name in numbered if match is None]
+        if strange:
+            raise InputError(f"{archive.filename}: {strange[0]} has no number by which to order the images.")
+        yield from ((name, wnid) for _, name in sorted(numbered, key=lambda pair: int(pair[0][1])))
 
 
 def _annotated(archive):
+    """Path and class of every validation image, in the order of their annotations, one each."""
+    place, annotated = f"{_ROOT}/val/images/", set()
     for line in _lines(archive, "val/val_annotations.txt"):
         cells = line.split("\t")
         if len(cells) < 2:
             raise InputError(
                 f"{archive.filename}: val_annotations.txt has a line without a class, {line[:40]!r}."
             )
-        yield f"{_ROOT}/val/images/{cells[0]}", cells[1]
+        if cells[0] in annotated:
+            raise InputError(f"{archive.filename}: val_annotations.txt names {cells[0]} twice.")
+        annotated.add(cells[0])
+        yield place + cells[0], cells[1]
+    for name in archive.namelist():
+        if name.startswith(place) and not name.endswith("/") and name.removeprefix(place) not in annotated:
+            raise InputError(f"{archive.filename}: val_annotations.txt does not name {name}.")
 
 
 def has_unlabelled(archive):
@@ -216,54 +231,52 @@ def _unlabelled(archive):
 
 
 def _lines(archive, name):
+    """The lines of a text file, whether or not the last one is ended."""
+    if f"{_ROOT}/{name}" not in archive.namelist():
+        raise InputError(f"{archive.filename} lacks {_ROOT}/{name}: it is not Tiny ImageNet.")
     try:
-        return archive.read(f"{_ROOT}/{name}").decode().split("\n")[:-1]
-    except KeyError:
-        raise InputError(f"{archive.filename} lacks {_ROOT}/{name}: it is not Tiny ImageNet.") from None
+        return read_member(archive, f"{_ROOT}/{name}", _LARGEST_TEXT).decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{archive.filename}: {name} is no UTF-8 ({error}).") from error
 
 
 def _builder(name, data_dir):
     from keras_selectivity.datasets._tiny_imagenet_builders import TinyImagenet
 
-    return TinyImagenet(config=_CONFIGS[name], data_dir=data_dir)
+    with reading(f"{name} in {data_dir or 'the data directory'}", name):
+        return TinyImagenet(config=_CONFIGS[name], data_dir=data_dir)
 
 
 def _split(builder, name):
-    """A split from its decoded copy beside the records, which the first reading makes."""
+    """A split from its decoded copy beside the records, which the first reading makes, as does one that is damaged."""
     folder = Path(builder.data_dir) / "decoded"
-    images, labels = folder / f"{name}_images.npy", folder / f"{name}_labels.npy"
-    if not (images.is_file() and labels.is_file()):
+    images, sums = folder / f"{name}_images.npy", folder / f"{name}_labels.npz"
+    with reading(builder.data_dir, builder.name):
+        shape = (builder.info.splits[name].num_examples, *builder.info.features["image"].shape)
+    if images.is_file() and sums.is_file():
         try:
-            with whole_file(images) as new_images, whole_file(labels) as new_labels:
-                np.save(new_labels, _decode(builder, name, new_images))
-        except OSError as error:
-            raise InputError(
-                f"The decoded images of {builder.data_dir} cannot be written to {folder} ({error.strerror})."
-            ) from error
-    return Split(open_images(images), np.load(labels, allow_pickle=False))
+            return Split(*open_images(images, sums, shape))
+        except DamagedError as error:
+            print(f"{error} It is made anew.", flush=True)
+    with whole_file(images) as new_images, whole_file(sums) as new_sums:
+        write_checksums(new_images, new_sums, _decode(builder, name, new_images))
+    return Split(*open_images(images, sums, shape))
 
 
 def _decode(builder, name, path):
     """Writes the images of a split to a `.npy` file in their order; returns the labels."""
     import keras
-    import tensorflow as tf
 
     size = builder.info.splits[name].num_examples
     shape = (size, *builder.info.features["image"].shape)
     images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     labels, done = np.empty(size, np.int64), 0
     bar = keras.utils.Progbar(size, unit_name="image")
-    try:
+    with reading(f"The {name} split in {builder.data_dir}", builder.name):
         for batch in builder.as_dataset(split=name, batch_size=1000).as_numpy_iterator():
             images[batch["number"]], labels[batch["number"]] = batch["image"], batch["label"]
             done += len(batch["label"])
             bar.update(done)
-    except (tf.errors.OpError, ValueError, KeyError, IndexError, AssertionError) as error:
-        reason = str(error).splitlines()[0][:200]
-        raise InputError(
-            f"The {name} split in {builder.data_dir} cannot be read to its end ({reason}). Delete the directory and "
-            "prepare it again."
-        ) from error
     if done != size:
         raise InputError(
             f"The {name} split in {builder.data_dir} holds {done} of {size} images. Prepare it again."

@@ -8,15 +8,20 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity.datasets._archives import LARGEST_PICTURE
+from keras_selectivity.datasets._archives import BoundedFile
 from keras_selectivity.datasets._archives import check_digest
-from keras_selectivity.datasets._archives import check_names
+from keras_selectivity.datasets._archives import check_name
+from keras_selectivity.datasets._archives import check_size
 from keras_selectivity.datasets._archives import decode_jpeg
-from keras_selectivity.datasets._archives import prepare
+from keras_selectivity.datasets._archives import read_picture
 from keras_selectivity.datasets._clean_pairs import NoPairsError
 from keras_selectivity.datasets._clean_pairs import pairs_by_content
 from keras_selectivity.datasets._clean_pairs import pairs_by_name
 from keras_selectivity.datasets._corrupted_images import CorruptedImages
 from keras_selectivity.datasets._image_data import Split
+from keras_selectivity.datasets._prepared import prepare
+from keras_selectivity.datasets._prepared import reading
 from keras_selectivity.datasets._tiny_imagenet import CLASSES
 from keras_selectivity.datasets._tiny_imagenet import load_unlabelled
 from keras_selectivity.datasets.corruptions import BENCHMARK
@@ -70,7 +75,7 @@ def prepare_tiny_imagenet_c(name="tiny_imagenet_c", data_dir=None, *, archive=No
     if archive is None and name not in ("tiny_imagenet_c", "tiny_imagenet_c_extra"):
         raise InputError(f"{name} has no download: name its archive with --archive.")
     builder.archive = archive
-    prepare(builder, name)
+    prepare(builder, "put the archive on this machine and name it with --archive")
     return builder.data_dir
 
 
@@ -96,17 +101,20 @@ def open_archive(path, config):
         check_digest(path, ARCHIVES[config][1])
     versions = {}
     try:
-        with tarfile.open(path, "r:") as archive:
+        with BoundedFile(path) as file, tarfile.open(fileobj=file, mode="r:") as archive:
             for member in archive:
-                check_names(path, [member.name])
+                check_name(path, member.name)
                 parts = PurePosixPath(member.name).parts
                 if member.isfile() and len(parts) >= 4 and parts[-4] in CORRUPTIONS:
                     if parts[-3] not in map(str, SEVERITIES):
                         raise InputError(f"{path} has a severity {parts[-3]} of {parts[-4]}.")
+                    check_size(path, member.name, member.size, LARGEST_PICTURE)
                     files = versions.setdefault((parts[-4], int(parts[-3])), [])
                     files.append((parts[-2], parts[-1], member.offset_data, member.size))
                 archive.members = []  # some 750,000, of which only these four values are needed
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # a damaged tar archive raises of all kinds
         raise InputError(f"{path} is no whole tar archive ({error}). Get it again.") from error
     _check_versions(path, config, versions)
     return {version: sorted(files) for version, files in versions.items()}
@@ -158,9 +166,12 @@ def prepared_tiny_imagenet_c(data, data_dir=None, clean=None):
             f"{name} is not in {_builder(CONFIGS[name], data_dir).data_dir}. Run `keras-selectivity data prepare "
             f"{name}`, or name a directory that holds it."
         )
-    found = {split: builder for builder in builders for split in builder.info.splits}
+    found = {}
     for builder in builders:
-        _check_classes(builder.data_dir, builder.info.features["label"].names, data.class_names)
+        with reading(builder.data_dir, _prepared_name(builder)):
+            folders = builder.info.features["label"].names
+            found |= {split: (builder, folders) for split in builder.info.splits}
+        _check_classes(builder.data_dir, folders, data.class_names)
     present = tuple(c for c in CORRUPTIONS if all(split_name(c, s) in found for s in SEVERITIES))
 
     def version(corruption, severity):
@@ -170,9 +181,9 @@ def prepared_tiny_imagenet_c(data, data_dir=None, clean=None):
         if split not in found:
             places = ", ".join(str(builder.data_dir) for builder in builders)
             raise InputError(f"{split} is not in {places}; prepare the archive that has it.")
-        builder = found[split]
-        folders = builder.info.features["label"].names
-        rows = list(builder.as_dataset(split=split).as_numpy_iterator())
+        builder, folders = found[split]
+        with reading(builder.data_dir, _prepared_name(builder)):
+            rows = list(builder.as_dataset(split=split).as_numpy_iterator())
         rows.sort(key=lambda row: row["number"])
         labels = np.array([data.class_names.index(folders[row["label"]]) for row in rows])
         names = [f"{folders[row['label']]}/{row['file_name'].decode()}" for row in rows]
@@ -252,6 +263,10 @@ def _check_versions(path, config, versions):
         raise InputError(f"{path}: {split_name(*first)} has {len(classes):,} classes instead of {CLASSES}.")
     for (corruption, severity), files in versions.items():
         found = {(folder, name) for folder, name, *_ in files}
+        if len(found) < len(files):
+            raise InputError(
+                f"{path}: {split_name(corruption, severity)} holds an image twice. Get it again."
+            )
         if found != expected:
             more = len({folder for folder, _ in found} - classes)
             raise InputError(
@@ -275,11 +290,16 @@ def _check_classes(place, found, expected, corruption=None):
 def _builder(config, data_dir):
     from keras_selectivity.datasets._tiny_imagenet_builders import TinyImagenetC
 
-    return TinyImagenetC(config=config, data_dir=data_dir)
+    with reading(f"Tiny ImageNet-C in {data_dir or 'the data directory'}", "tiny_imagenet_c"):
+        return TinyImagenetC(config=config, data_dir=data_dir)
+
+
+def _prepared_name(builder):
+    return next(name for name, config in CONFIGS.items() if config == builder.builder_config.name)
 
 
 def _read_picture(file):
-    picture = decode_jpeg(Path(file).read_bytes(), size=None)
+    picture = read_picture(file)
     if picture is None:
         raise InputError(f"{file} cannot be read as a picture. Extract the archive again.")
     return picture

@@ -54,7 +54,7 @@ def test_damaged_directories_are_named(clean, folder):
         return datasets.cifar10_c(folder, clean, verify=False)
 
     np.save(folder / "snow.npy", np.zeros((99, 32, 32, 3), np.uint8))
-    with pytest.raises(ks.InputError, match=r"snow.npy should hold integers of shape \(100, 32, 32, 3\)"):
+    with pytest.raises(ks.InputError, match=r"snow.npy should hold uint8 of shape \(100, 32, 32, 3\)"):
         opened().read("snow", 1)
     np.save(folder / "fog.npy", np.array([{"a": 1}]), allow_pickle=True)
     with pytest.raises(ks.InputError, match=r"fog.npy cannot be read as an array"):

@@ -10,6 +10,7 @@ from keras_selectivity import datasets
 from keras_selectivity.datasets._embedded import _generate
 from keras_selectivity.datasets._images_on_disk import ImagesOnDisk
 from keras_selectivity.datasets._images_on_disk import open_images
+from keras_selectivity.datasets._images_on_disk import write_checksums
 
 
 @pytest.fixture(scope="module", name="shapes")
@@ -182,7 +183,10 @@ def test_images_on_disk_are_those_in_memory(shapes, tmp_path):
     images = shapes.train.images[:200]
     np.save(tmp_path / "images.npy", images)
     labels = shapes.train.labels[:200]
-    on_disk = datasets.Split(open_images(tmp_path / "images.npy"), labels)
+    files, shape = (tmp_path / "images.npy", tmp_path / "labels.npz"), (200, 32, 32, 3)
+    write_checksums(*files, labels)
+    on_disk = datasets.Split(*open_images(*files, shape))
+    np.testing.assert_array_equal(on_disk.labels, labels)
     in_memory = datasets.Split(images, labels)
     pairs = zip(datasets.hold_out(on_disk, 3, 1), datasets.hold_out(in_memory, 3, 1), strict=True)
     for found, expected in pairs:
@@ -193,13 +197,18 @@ def test_images_on_disk_are_those_in_memory(shapes, tmp_path):
             datasets.Batches(found, 7, seed=1), datasets.Batches(expected, 7, seed=1), strict=True
         ):
             np.testing.assert_array_equal(one[0], other[0])
-    content = (tmp_path / "images.npy").read_bytes()
-    (tmp_path / "images.npy").write_bytes(content[:-10])
-    with pytest.raises(ks.InputError, match=r"images.npy cannot be read.*Delete it"):
-        open_images(tmp_path / "images.npy")
-    np.save(tmp_path / "images.npy", np.zeros((3, 4)))
+    content = files[0].read_bytes()
+    files[0].write_bytes(content[:-10])
+    with pytest.raises(ks.InputError, match=r"images.npy cannot be read"):
+        open_images(*files, shape)
+    np.save(files[0], np.zeros((3, 4)))
     with pytest.raises(ks.InputError, match="holds float64"):
-        open_images(tmp_path / "images.npy")
+        open_images(*files, shape)
+    files[0].write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    damaged = open_images(*files, shape)[0]
+    assert len(damaged[:199]) == 199
+    with pytest.raises(ks.InputError, match=r"Image 199 in .*images.npy is damaged"):
+        damaged.take(slice(190, None))[9]
 
 
 @pytest.mark.data
@@ -215,7 +224,7 @@ def test_packed_cifar10_is_that_of_tensorflow_datasets(cifar10, tmp_path):
         assert found.labels.dtype == expected.labels.dtype
     content = (tmp_path / "cifar10.npz").read_bytes()
     (tmp_path / "cifar10.npz").write_bytes(content[: len(content) // 2])
-    with pytest.raises(ks.InputError, match=r"cifar10.npz cannot be read"):
+    with pytest.raises(ks.InputError, match=r"cifar10.npz is no whole zip archive"):
         datasets.load("cifar10", tmp_path)
     np.savez(
         tmp_path / "cifar10.npz",

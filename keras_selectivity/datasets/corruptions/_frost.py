@@ -3,11 +3,11 @@
 import functools
 from pathlib import Path
 
-import cv2
 import numpy as np
 from scipy import ndimage
 
 from keras_selectivity._errors import InputError
+from keras_selectivity.datasets._archives import read_picture
 from keras_selectivity.datasets.corruptions._plasma import plasma
 
 # Mean and standard deviation of the brightness, and the tint, of five kinds of frost on glass.
@@ -33,8 +33,8 @@ def textures_in(folder):
         files = sorted(Path(folder).iterdir())
     except OSError as error:
         raise InputError(f"Cannot read the folder of frost textures {folder} ({error.strerror}).") from error
-    pictures = [cv2.imread(str(file)) for file in files if file.suffix.lower() in (".png", ".jpg", ".jpeg")]
-    found = [np.ascontiguousarray(picture[..., ::-1]) for picture in pictures if picture is not None]
+    pictures = [read_picture(file) for file in files if file.suffix.lower() in (".png", ".jpg", ".jpeg")]
+    found = [np.ascontiguousarray(picture) for picture in pictures if picture is not None]
     if not found or len(found) < len(pictures):
         raise InputError(
             f"The folder of frost textures {folder} must hold PNG or JPEG pictures that can be read; "
