@@ -172,6 +172,8 @@ class Exported:
         if self.input_shape and not x.shape.is_compatible_with([None, *self.input_shape]):
             wanted = ", ".join(map(str, self.input_shape))
             raise InputError(f"The network takes pixels of shape (n, {wanted}). Received: {x.shape}.")
+        if tf.executing_eagerly():  # rectifiers may swallow what is not finite
+            finite(x, "the pixels")
         return self._functions[name](x, *(tf.cast(other, tf.float32) for other in others))
 
 
@@ -187,7 +189,7 @@ def finite_or_error():
         if not where:
             raise
         raise InputError(
-            f"The network's values are not finite (NaN or infinity): {where}. Its training may have diverged."
+            f"Values are not finite (NaN or infinity): {where}. The network's training may have diverged."
         ) from error
 
 

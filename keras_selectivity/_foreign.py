@@ -53,6 +53,8 @@ def read_foreign(path, pixel_range, outputs):
             f"{path} is no classifier of images: its input {argument} is {spec.dtype.name} of shape {spec.shape}, "
             "not floats of shape (n, height, width, channels)."
         )
+    if spec.shape.rank is not None and spec.shape[0] is not None:
+        raise InputError(f"{path} takes exactly {spec.shape[0]} images at a time; export it for any number.")
     shape = (None, None, None) if spec.shape.rank is None else tuple(spec.shape[1:])
 
     def returned(x):

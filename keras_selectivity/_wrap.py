@@ -31,6 +31,11 @@ def wrap(model, pixel_range=(0.0, 1.0)):
     import keras
 
     require_tensorflow(keras)
+    if not isinstance(model, keras.Model):
+        raise InputError(
+            "Expected a Keras model, or what keras_selectivity.load or wrap returns. Received: "
+            f"{type(model).__name__}."
+        )
     pixel_range = checked_range(pixel_range)
     network, record = instrumented(model)
     require_finite(model.name, network.weights)

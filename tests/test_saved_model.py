@@ -1,5 +1,7 @@
 import json
 import shutil
+from contextlib import nullcontext as nothing
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -65,23 +67,111 @@ def test_serving_default_is_logits(exported_path, tiny_data):
     np.testing.assert_allclose(served, ks.load(exported_path).logits(images), atol=1e-6)
 
 
-@pytest.mark.parametrize("end", ["softmax", "Softmax", "Activation", "sigmoid", "logits"])
-def test_logits_of_networks_that_end_in_probabilities(end, tiny_data, tmp_path):
-    images = tiny_data[0]
-    top = tiny_network(classes=1 if end == "sigmoid" else 4)
-    dense = top.layers[-1]
-    logits = top(images).numpy()
-    if end in ("softmax", "sigmoid"):
-        dense.activation = keras.activations.get(end)
-        model = top
-    else:
-        last = {"Softmax": layers.Softmax(), "Activation": layers.Activation("softmax")}.get(end)
-        model = keras.Model(top.input, last(top.output)) if last else top
+def ending(kind, top):
+    """A network of logits made one that ends in probabilities of this kind."""
+    x, dense = top.output, top.layers[-1]
+    ends = {
+        "logits": lambda: x,
+        "layer": lambda: layers.Softmax()(x),
+        "activation": lambda: layers.Activation("softmax")(x),
+        "function": lambda: keras.activations.softmax(x),
+        "op": lambda: keras.ops.softmax(x),
+        "reshaped": lambda: layers.Reshape((4,))(layers.Softmax()(layers.Reshape((1, 1, 4))(x))),
+        "nested": lambda: keras.Sequential([keras.Input((4,)), layers.Softmax()])(x),
+        "cast": lambda: layers.Activation("softmax", dtype="float32")(keras.ops.cast(x, "float16")),
+        "written out": lambda: keras.ops.exp(x) / keras.ops.sum(keras.ops.exp(x), axis=1, keepdims=True),
+        "sigmoid op": lambda: keras.ops.sigmoid(x),
+        "sigmoid written out": lambda: 1 / (1 + keras.ops.exp(-x)),
+    }
+    if kind in ends:
+        return keras.Model(top.input, ends[kind]())
+    dense.activation = keras.activations.get(kind.removesuffix(" fused"))
+    return top
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "logits", "layer", "activation", "function", "op", "reshaped", "nested", "cast", "softmax fused",
+        "written out", "sigmoid fused", "sigmoid op", "sigmoid written out",
+    ],
+)  # fmt: skip
+def test_logits_of_networks_that_end_in_probabilities(end, tiny_data):
+    top = tiny_network(classes=1 if "sigmoid" in end else 4)
+    expected = top(tiny_data[0]).numpy()
+    model = ending(end, top)
+    written_out = "written out" in end
+    with pytest.warns(UserWarning, match="their logarithm is taken") if written_out else nothing():
+        found = ks.wrap(model)
+    logits = found.logits(tiny_data[0]).numpy()
+    if expected.shape[1] == 1:
+        expected = np.hstack([np.zeros_like(expected), expected])
+    if written_out:  # a logarithm knows logits up to a constant
+        logits, expected = (v - v.mean(axis=1, keepdims=True) for v in (logits, expected))
+    np.testing.assert_allclose(logits, expected, atol=2e-3 if end == "cast" else 1e-5)
+    assert found.classes == expected.shape[1]
+    kinds = {True: "logarithm of the probabilities", False: "before the final softmax or sigmoid"}
+    assert found.run["outputs"] == ("as returned" if end == "logits" else kinds[written_out])
+
+
+def test_a_softmax_inside_call_is_left_out(tiny_data):
+    class Classifier(keras.Model):
+        def __init__(self, **kwargs):
+            super().__init__(**kwargs)
+            self.conv = layers.Conv2D(4, 3, activation="relu")
+            self.top = layers.Dense(4)
+
+        def call(self, x):
+            return tf.nn.softmax(self.top(tf.reduce_mean(self.conv(x), axis=(1, 2))) * 50)
+
+    model = Classifier()
+    probabilities = model(tiny_data[0]).numpy()
+    logits = ks.wrap(model).logits(tiny_data[0]).numpy()
+    np.testing.assert_allclose(tf.nn.softmax(logits), probabilities, atol=1e-6)
+    expected = model.top(tf.reduce_mean(model.conv(tiny_data[0]), axis=(1, 2))) * 50
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("pixel_range", [(0, 255), (-1, 1), (0, 1)], ids=str)
+def test_the_pixel_range_is_recorded_and_seen_to(pixel_range, tiny_data, tmp_path):
+    images, (low, high) = tiny_data[0], pixel_range
+    network = tiny_network()
+    ks.export(network, tmp_path / "m", pixel_range=pixel_range)
+    expected = network(images * (high - low) + low)
+    for found in (ks.load(tmp_path / "m"), ks.load(tmp_path / "m", pixel_range=pixel_range)):
+        assert found.pixel_range == pixel_range and found.run["pixel_range"] == list(pixel_range)
+        np.testing.assert_allclose(found.logits(images), expected, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(ks.wrap(network, pixel_range).logits(images), expected, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ks.InputError, match=r"exported for pixel_range=.*Received: \(0.0, 2.0\)"):
+        ks.load(tmp_path / "m", pixel_range=(0, 2))
+
+
+def test_an_export_from_before_ranges_were_recorded_takes_0_to_1(exported_path):
+    shipped = Path(__file__).parents[1] / "saved_models" / "resnet20_cifar10_15epochs_alpha0_seed0"
+    assert "pixel_range" not in ks.load(shipped).run
+    assert ks.load(shipped, pixel_range=(0, 1)).pixel_range == (0, 1)
+    with pytest.raises(ks.InputError, match=r"exported for pixel_range=\(0.0, 1.0\)"):
+        ks.load(shipped, pixel_range=(0, 255))
+
+
+def test_a_wrapped_model_is_what_its_export_would_be(tiny_data, tmp_path):
+    model = compiled(ks.regularize(tiny_network(), -1.0))
+    model.fit(*tiny_data, verbose=0)
+    wrapped = ks.wrap(model)
     ks.export(model, tmp_path / "m")
-    expected = np.hstack([np.zeros_like(logits), logits]) if end == "sigmoid" else logits
     loaded = ks.load(tmp_path / "m")
-    np.testing.assert_allclose(loaded.logits(images), expected, atol=1e-5)
-    assert loaded.classes == expected.shape[1]
+    for name in ("layer_names", "units", "shifts", "classes", "input_shape", "pixel_range"):
+        assert getattr(wrapped, name) == getattr(loaded, name), name
+    np.testing.assert_allclose(wrapped.logits(tiny_data[0]), loaded.logits(tiny_data[0]), atol=1e-6)
+    for function in ("unit_means", "activations"):
+        found, expected = getattr(wrapped, function)(tiny_data[0]), getattr(loaded, function)(tiny_data[0])
+        for name in loaded.layer_names:
+            np.testing.assert_allclose(found[name], expected[name], atol=1e-6)
+    assert wrapped.fingerprint == ks.wrap(model).fingerprint != ks.wrap(tiny_network(seed=1)).fingerprint
+    assert "images of 8 x 8 x 3, 4 classes, 3 layers with 14 units" in repr(wrapped)
+    assert ks.measure_selectivity(wrapped, tiny_data, verbose=0).mean == pytest.approx(
+        ks.measure_selectivity(loaded, tiny_data, verbose=0).mean, abs=1e-6
+    )
 
 
 def test_keras_files_are_instrumented_on_load(tiny_data, tmp_path):
