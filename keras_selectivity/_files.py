@@ -21,6 +21,7 @@ def whole_file(path):
     """Yields a temporary path beside `path` that replaces it once the block ends without error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    clean_leftovers(path.parent)
     temporary, held = _reserve(path.with_name(path.stem), path.suffix, _make_file)
     try:
         yield temporary
@@ -46,8 +47,7 @@ def whole_directory(path, overwrite=False, ours=None):
         InputError: As `check_absent`.
     """
     path = Path(path)
-    if path.parent.is_dir():
-        clean_leftovers(path.parent)
+    clean_leftovers(path.parent)
     check_absent(path, overwrite, ours)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary, held = _reserve(path, "", os.mkdir)

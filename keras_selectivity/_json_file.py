@@ -15,11 +15,27 @@ _CHECKSUM = "checksum"
 
 
 def write_json(path, value):
-    """Writes a dict as a JSON file, whole and with a checksum. NaN and infinity are refused: they are not JSON."""
-    text = json.dumps({_CHECKSUM: PLACE, **value}, indent=1, allow_nan=False) + "\n"
+    """Writes a dict as a JSON file, whole and with a checksum.
+
+    Raises:
+        InputError: As `to_json`.
+    """
+    text = to_json({_CHECKSUM: PLACE, **value}, path, indent=1) + "\n"
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
         seal(temporary)
+
+
+def to_json(value, name, **options):
+    """JSON text.
+
+    Raises:
+        InputError: A value is none that JSON has, which NaN and infinity are not; `name` says what cannot be written.
+    """
+    try:
+        return json.dumps(value, allow_nan=False, **options)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{name} cannot be written: {error}.") from error
 
 
 def read_json(path, shape):
@@ -113,8 +129,8 @@ def _mismatch_of_entries(value, shape, where):
         return f"{where} lacks {', '.join(missing)}"
     for key, item in value.items():
         if key not in known and str not in shape:
-            return f"{where} has an unknown entry {key[:40]!r}"
-        wrong = mismatch(item, known.get(key, shape.get(str)), f"{where}.{key[:40]}")
+            return f"{where} has an unknown entry {str(key)[:40]!r}"
+        wrong = mismatch(item, known.get(key, shape.get(str)), f"{where}.{str(key)[:40]}")
         if wrong:
             return wrong
     return None

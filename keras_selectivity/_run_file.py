@@ -1,6 +1,5 @@
 """A trained network on its way to a machine with TensorFlow: a `.keras` file with the record of its training."""
 
-import json
 import zipfile
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
 from keras_selectivity._json_file import LARGEST
 from keras_selectivity._json_file import parse_json
+from keras_selectivity._json_file import to_json
 from keras_selectivity._seal import check_zip
 from keras_selectivity._seal import seal_zip
 
@@ -38,7 +38,7 @@ def save_run(model, path, *, seed, history, protocol):
         path: File to write; it appears whole or not at all.
         seed, history, protocol: As in `keras_selectivity.export`.
     """
-    record = json.dumps({"seed": seed, "history": history, "protocol": protocol}, allow_nan=False)
+    record = to_json({"seed": seed, "history": history, "protocol": protocol}, path)
     with whole_file(path) as temporary:
         model.save(temporary)
         seal_zip(temporary, **{_RECORD: record})

@@ -52,7 +52,9 @@ def check_seal(path):
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from error
     if not right:
-        raise DamagedError(f"{path} is damaged, or was changed: its checksum does not fit.")
+        raise DamagedError(
+            f"{path} is damaged, or was changed: its checksum does not fit. Put a copy in its place, or make it anew."
+        )
     return True
 
 

@@ -107,6 +107,24 @@ def test_evaluate_writes_a_page(model, tmp_path, capsys):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("extra", [["--units"], ["--units", "--attacks", "--pgd-steps", "0,1"]], ids=" ".join)
+def test_one_network_is_shown_whatever_is_measured(model, tmp_path, capsys, extra):
+    arguments = [
+        "evaluate",
+        str(model),
+        "--dataset",
+        "shapes",
+        "--limit",
+        "20",
+        "--page",
+        str(tmp_path),
+        *extra,
+    ]
+    assert main(arguments) == 0
+    printed = capsys.readouterr().out
+    assert "stem_relu" in printed.splitlines()[-8] and "units.png" in {p.name for p in tmp_path.iterdir()}
+
+
 def test_evaluate_prints_a_table(model, capsys):
     assert main(["evaluate", str(model), "--dataset", "shapes", "--limit", "50"]) == 0
     assert "stage3_block1_relu2" in capsys.readouterr().out

@@ -109,7 +109,8 @@ def unit_gradients(figure, rows):
         layers_of(axes, rows, f"unit_gradient_variation_over_{over}", label)
         axes.tick_params("x", labelsize=6, labelrotation=90)
         axes.autoscale(axis="y")
-        axes.set_yscale("log")
+        if np.isfinite(axes.dataLim.minposy):  # there is something above zero
+            axes.set_yscale("log")
 
 
 def _corrupted(rows):

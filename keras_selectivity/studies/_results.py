@@ -8,7 +8,6 @@ import filelock
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
-from keras_selectivity._files import clean_leftovers
 from keras_selectivity._files import whole_file
 from keras_selectivity._seal import PLACE
 from keras_selectivity._seal import check_seal
@@ -197,7 +196,6 @@ def sole_writer(path, wait=False):
     except filelock.Timeout:
         raise InputError(f"Another process is writing to {path}. Wait, or choose another file.") from None
     try:
-        clean_leftovers(path.parent)
         yield
     finally:
         lock.release()
