@@ -84,10 +84,13 @@ def clean_leftovers(folder):
 
     What was moved aside for a replacement that did not come is put back. A folder that is absent has none.
     """
-    folder = Path(folder)
-    for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
-        match = _LEFT.fullmatch(entry.name)
-        if match is None or entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for match in filter(None, map(_LEFT.fullmatch, names)):
+        entry = Path(folder) / match.string
+        if entry.is_symlink() or not (entry.is_file() or entry.is_dir()):
             continue
         with contextlib.suppress(OSError):  # cleaned by another process, or not ours to clean
             held = _open(entry)

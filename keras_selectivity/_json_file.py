@@ -128,9 +128,9 @@ def _mismatch_of_entries(value, shape, where):
     if missing:
         return f"{where} lacks {', '.join(missing)}"
     for key, item in value.items():
-        if key not in known and str not in shape:
+        if not isinstance(key, str) or (key not in known and str not in shape):
             return f"{where} has an unknown entry {str(key)[:40]!r}"
-        wrong = mismatch(item, known.get(key, shape.get(str)), f"{where}.{str(key)[:40]}")
+        wrong = mismatch(item, known.get(key, shape.get(str)), f"{where}.{key[:40]}")
         if wrong:
             return wrong
     return None

@@ -1,5 +1,6 @@
 """A trained network on its way to a machine with TensorFlow: a `.keras` file with the record of its training."""
 
+import math
 import zipfile
 from pathlib import Path
 
@@ -7,6 +8,7 @@ from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
 from keras_selectivity._json_file import LARGEST
+from keras_selectivity._json_file import mismatch
 from keras_selectivity._json_file import parse_json
 from keras_selectivity._json_file import to_json
 from keras_selectivity._seal import check_zip
@@ -26,8 +28,30 @@ PROTOCOL = {
     str: object,
 }
 HISTORY = {str: [(float, None)]}
-SEED = (int, None)
-_SHAPE = {"seed": SEED, "history": HISTORY, "protocol": PROTOCOL}
+TRAINING = {"seed": (int, None), "history": HISTORY, "protocol": PROTOCOL}
+
+
+def training_record(seed, history, protocol):
+    """How a network was trained, as it is written; what is not finite is `None`, since JSON has no NaN.
+
+    Raises:
+        InputError: It is not of the shape `TRAINING`.
+    """
+    try:
+        history = {log: [_number(value) for value in values] for log, values in (history or {}).items()}
+    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"history must be a dict of lists, log -> value by epoch ({error}).") from error
+    record = {"seed": seed, "history": history, "protocol": protocol or {}}
+    wrong = mismatch(record, TRAINING, "the record of the training")
+    if wrong:
+        raise InputError(f"The network cannot be written: {wrong}.")
+    to_json(record, "The record of the training")
+    return record
+
+
+def _number(value):
+    value = None if value is None else float(value)
+    return value if value is not None and math.isfinite(value) else None
 
 
 def save_run(model, path, *, seed, history, protocol):
@@ -38,7 +62,7 @@ def save_run(model, path, *, seed, history, protocol):
         path: File to write; it appears whole or not at all.
         seed, history, protocol: As in `keras_selectivity.export`.
     """
-    record = to_json({"seed": seed, "history": history, "protocol": protocol}, path)
+    record = to_json(training_record(seed, history, protocol), path)
     with whole_file(path) as temporary:
         model.save(temporary)
         seal_zip(temporary, **{_RECORD: record})
@@ -60,7 +84,7 @@ def read_record(path):
             return {}
         if archive.getinfo(_RECORD).file_size > LARGEST:
             raise DamagedError(f"{path} is damaged: its {_RECORD} is too large.")
-        return parse_json(archive.read(_RECORD), _SHAPE, f"{_RECORD} in {path}")
+        return parse_json(archive.read(_RECORD), TRAINING, f"{_RECORD} in {path}")
 
 
 def load_model(path):

@@ -12,8 +12,6 @@ import platform
 from importlib.metadata import version
 from pathlib import Path
 
-import numpy as np
-
 from keras_selectivity import __version__
 from keras_selectivity._endpoints import endpoints
 from keras_selectivity._endpoints import instrumented
@@ -27,10 +25,9 @@ from keras_selectivity._json_file import mismatch
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
 from keras_selectivity._replacement import is_ours
-from keras_selectivity._run_file import HISTORY
-from keras_selectivity._run_file import PROTOCOL
-from keras_selectivity._run_file import SEED
+from keras_selectivity._run_file import TRAINING
 from keras_selectivity._run_file import load_model
+from keras_selectivity._run_file import training_record
 from keras_selectivity._samples import checked_range
 from keras_selectivity._seal import check_seal
 from keras_selectivity._wrap import in_memory
@@ -53,9 +50,7 @@ _SHAPE = {
     "input_shape": [int],
     "pixel_range?": [float],
     "outputs?": (str, None),
-    "seed": SEED,
-    "protocol": PROTOCOL,
-    "history": HISTORY,
+    **TRAINING,
     "versions": {str: str},
     "files": {str: str},
 }
@@ -80,7 +75,7 @@ def export(model, path, *, pixel_range=_UNIT, seed=None, history=None, protocol=
 
     Raises:
         InputError: The path exists, the model is no classifier with one input and one output, the pixel
-            range is none, or the backend is not TensorFlow.
+            range is none, seed, history or protocol are not of their kind, or the backend is not TensorFlow.
     """
     import keras
 
@@ -90,6 +85,7 @@ def export(model, path, *, pixel_range=_UNIT, seed=None, history=None, protocol=
     if history is None:
         fitted = getattr(model, "history", None)
         history = getattr(fitted, "history", None)
+    training = training_record(seed, history, protocol)
     with whole_directory(path, overwrite, is_export) as folder:
         archive = keras.export.ExportArchive()
         archive.track(network)
@@ -104,15 +100,10 @@ def export(model, path, *, pixel_range=_UNIT, seed=None, history=None, protocol=
             "format_version": _FORMAT_VERSION,
             **record,
             "pixel_range": [low, high],
-            "seed": seed,
-            "protocol": protocol or {},
-            "history": {k: [_number(v) for v in values] for k, values in (history or {}).items()},
+            **training,
             "versions": versions(),
             "files": digests(folder),
         }
-        wrong = mismatch(run, _SHAPE, "the record")
-        if wrong:
-            raise InputError(f"The model cannot be exported with this record: {wrong}.")
         write_json(folder / _RUN, run)
 
 
@@ -232,8 +223,3 @@ def _load_keras(path, pixel_range):
     require_finite(path, network.weights)
     record["trained_with"] = type(model).__name__ if isinstance(model, SelectivityModel) else None
     return in_memory(network, record, pixel_range, hashlib.sha256(path.read_bytes()))
-
-
-def _number(value):
-    value = float(value) if value is not None else None
-    return value if value is not None and np.isfinite(value) else None

@@ -166,7 +166,7 @@ RECORDS = {
     "study.json": ({"content": STUDY, "version": "1.0"}, _runs_folder.STUDY),
     "note.json": ({"state": "done", "seconds": 2.0, "reason": None}, _runs_folder._NOTE),
     "progress.json": (PROGRESS, _progress._SHAPE),
-    "training.json": ({"seed": 0, "history": {"loss": [1, None]}, "protocol": {"epochs": 2}}, _run_file._SHAPE),
+    "training.json": ({"seed": 0, "history": {"loss": [1, None]}, "protocol": {"epochs": 2}}, _run_file.TRAINING),
     "run.json": (
         {"format": "f", "format_version": 1, "alpha": 0, "metric": None, "regularized": ["a"], "classes": 4,
          "layers": [{"name": "a", "units": 3, "shift": False}], "input_shape": [8, 8, 3], "seed": None,
@@ -249,6 +249,21 @@ def test_a_record_of_progress_that_contradicts_itself_is_named(tmp_path, change)
     write_json(tmp_path / "progress.json", {**PROGRESS, **change})
     with pytest.raises(ks.InputError, match="contradict each other"):
         _progress.restore(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [{"seed": "a"}, {"seed": 1.5}, {"seed": True}, {"history": 5}, {"history": {"loss": 5}}, {"history": {"loss": ["x"]}},
+     {"history": {1: [0.5]}}, {"protocol": 5}, {"protocol": {"epochs": "ten"}}, {"protocol": {"best_epoch": None}},
+     {"protocol": {"a": {1}}}, {"protocol": {"a": float("nan")}}, {"protocol": {"a": np.float32(1)}}],
+    ids=str,
+)  # fmt: skip
+def test_what_would_not_be_read_is_not_written(tmp_path, record):
+    network, record = tiny_network(), {"seed": None, "history": None, "protocol": None, **record}
+    for function, name in ((_run_file.save_run, "a.keras"), (ks.export, "a")):
+        with pytest.raises(ks.InputError):
+            function(network, tmp_path / name, **record)
+    assert list(tmp_path.iterdir()) == []
 
 
 CELLS = {

@@ -59,14 +59,14 @@ def _stopped(tmp_path_factory):
     return folder
 
 
-# Damage to a finished study -> function of its folder of runs, what is said, what is set aside, whether it trains anew
+# Damage to a finished study -> function of its folder of runs, what is said, what is set aside, whether there is a new model
 FINISHED = {
     "a bit in config.json": (
         lambda runs: flip(runs / NAME / "config.json"), "config.json is damaged", f"{NAME}.damaged-1", True),
     "a bit in run.json": (
-        lambda runs: flip(runs / NAME / "model" / "run.json"), "run.json is damaged", f"{NAME}.damaged-1", True),
+        lambda runs: flip(runs / NAME / "model" / "run.json"), "run.json is damaged", f"{NAME}/model.damaged-1", True),
     "run.json is gone": (
-        lambda runs: (runs / NAME / "model" / "run.json").unlink(), "lacks its run.json", f"{NAME}.damaged-1", True),
+        lambda runs: (runs / NAME / "model" / "run.json").unlink(), "lacks its run.json", f"{NAME}/model.damaged-1", True),
     "model is gone": (
         lambda runs: shutil.rmtree(runs / NAME / "model"), "rows are of a network that is gone",
         f"{NAME}/rows.parquet.replaced-1", True),
@@ -82,7 +82,7 @@ FINISHED = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", FINISHED)
 def test_a_finished_study_is_healed(once, tmp_path, capsys, case):
-    damage, said, aside, trains = FINISHED[case]
+    damage, said, aside, new = FINISHED[case]
     runs = shutil.copytree(once / "runs", tmp_path / "runs")
     model = runs / NAME / "model" / "saved_model.pb"
     before = model.stat().st_mtime_ns
@@ -90,11 +90,11 @@ def test_a_finished_study_is_healed(once, tmp_path, capsys, case):
     rows = again(tmp_path)
     assert said in capsys.readouterr().out
     assert aside is None or (runs / aside).exists()
-    assert (model.stat().st_mtime_ns != before) == trains
+    assert (model.stat().st_mtime_ns != before) == new
     assert RunsFolder(runs).status(STUDY)[0]["state"] == "done"
     kept = read_results(once / "results.csv")
     assert [(r["measure"], r["layer"]) for r in rows] == [(r["measure"], r["layer"]) for r in kept]
-    assert trains or rows == kept
+    assert new or rows == kept
     assert again(tmp_path) == rows  # and is left alone from then on
 
 
