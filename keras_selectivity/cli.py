@@ -23,6 +23,7 @@ from keras_selectivity.studies._config import ALPHA
 from keras_selectivity.studies._config import SEED
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._evaluation import Evaluation
+from keras_selectivity.studies._evaluation import check_folders
 
 
 def main(arguments=None):
@@ -360,9 +361,11 @@ def _evaluate(options):
     from keras_selectivity.reports import write_page
     from keras_selectivity.studies import evaluate_files
 
+    evaluation = Evaluation(**_given(options, Evaluation))
+    check_folders(evaluation)
     rows = evaluate_files(
         options.models,
-        Evaluation(**_given(options, Evaluation)),
+        evaluation,
         options.csv,
         overwrite=options.overwrite,
         pixel_range=options.pixel_range,
@@ -491,6 +494,8 @@ def _study_run(options):
     from keras_selectivity.studies import run_study
 
     study, folder = read_study(options.study), RunsFolder(options.runs)
+    if options.together is None and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+        check_folders(study.evaluation)  # JAX trains only
     if options.dry_run:
         print(_status_table(folder.status(study)))
         return 0

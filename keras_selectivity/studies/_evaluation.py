@@ -1,5 +1,6 @@
 """The settings of an evaluation."""
 
+import os
 from dataclasses import dataclass
 
 from keras_selectivity._settings import Choice
@@ -131,3 +132,16 @@ def check(evaluation):
                 raise SettingError(
                     name, f"A balanced subset of {classes} classes cannot have {name} = {samples} samples."
                 )
+
+
+def check_folders(evaluation):
+    """Refuses folders that are not there, on the machine that is to measure.
+
+    Raises:
+        SettingError: Naming the first.
+    """
+    for name in ("corrupted_data", "clean_data", "frost"):
+        folder = getattr(evaluation, name)
+        if folder is not None and (name, folder) != ("corrupted_data", "tfds") and not os.path.isdir(folder):
+            also = ", or 'tfds'" if name == "corrupted_data" else ""
+            raise SettingError(name, f"{name}: {folder} is no folder. Name one that is there{also}.")

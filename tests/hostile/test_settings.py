@@ -235,3 +235,17 @@ def test_declared_names_and_widths_are_those_that_there_are():
         assert max(tap.units for tap in model.report.found) == WIDEST[network]
         assert layer_names(network) == tuple(tap.name for tap in model.report.found)
     assert set(WIDEST) == set(ks.networks.NETWORKS)
+
+
+@pytest.mark.parametrize("name", ["corrupted_data", "clean_data", "frost"])
+def test_a_folder_that_is_not_there_is_refused_before_the_training(name, tmp_path, capsys, monkeypatch):
+    data = {"dataset": '"tiny_imagenet_subset"', "network": '"resnet8"'}
+    entries = {"corrupted_data": '"tfds"', name: f'"{tmp_path / "nowhere"}"'}
+    (tmp_path / "study.toml").write_text(written({**GOOD, "run": data, "evaluation": entries}))
+    arguments = ["study", "run", str(tmp_path / "study.toml"), "--runs", str(tmp_path / "runs")]
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    assert main(arguments) == main([*arguments, "--dry-run"]) == 2
+    assert capsys.readouterr().err.count(f"{name}: {tmp_path / 'nowhere'} is no folder") == 2
+    assert not (tmp_path / "runs").exists()
+    monkeypatch.setenv("KERAS_BACKEND", "jax")  # trains only, and on another machine perhaps
+    assert main([*arguments, "--dry-run"]) == 0
