@@ -6,11 +6,14 @@ import keras
 
 from keras_selectivity._errors import InputError
 from keras_selectivity.training._batch_normalization import BatchNormalization
-from keras_selectivity.training._rebuild import children
+from keras_selectivity.training._checks import check_built
+from keras_selectivity.training._checks import check_classifier
+from keras_selectivity.training._checks import check_equal
+from keras_selectivity.training._coverage import nonlinearities
+from keras_selectivity.training._layers import walk
+from keras_selectivity.training._observe import observe
 from keras_selectivity.training._rebuild import example_inputs
-from keras_selectivity.training._rebuild import is_container
-from keras_selectivity.training._rebuild import is_graph
-from keras_selectivity.training._rebuild import join
+from keras_selectivity.training._rebuild import random_inputs
 from keras_selectivity.training._rebuild import rebuild
 from keras_selectivity.training._unit_means import UnitMeans
 from keras_selectivity.training._unit_means import collecting
@@ -57,7 +60,7 @@ class Report:
         return "\n".join(lines)
 
 
-def instrument(model, named=(), fused_batch_norm=False):
+def instrument(model, named=(), fused_batch_norm=False, state=True):
     """Copies a classifier with every hidden non-linearity wrapped in `UnitMeans`.
 
     Found are `ReLU`, `LeakyReLU` and `PReLU` layers, `Activation` layers and activations fused
@@ -67,42 +70,60 @@ def instrument(model, named=(), fused_batch_norm=False):
 
     Args:
         model: A built `keras.Model`. Not changed.
-        named: Names of further layers to wrap, whatever they compute.
+        named: Names of further layers to wrap, whatever they compute; or a dict, path -> key of its tap.
         fused_batch_norm: Whether the copy has `BatchNormalization` of this package in place of Keras's.
+        state: Whether the copy gets the model's weights, and is compared with it; else they follow later.
 
     Returns:
         `(copy, report)`.
 
     Raises:
-        InputError: A name is unknown, or the model cannot be copied.
+        InputError: A name is unknown, or this is no classifier, or one that cannot be copied.
     """
-    layers = dict(_walk(model, ""))
-    named = {_resolve(name, layers) for name in named}
+    check_built(model)
+    layers = dict(walk(model))
+    keys = dict(named) if isinstance(named, dict) else {_resolve(name, layers): None for name in named}
+    inputs = random_inputs(model)
+    seen = observe(model, layers.values(), inputs)
+    check_classifier(model, seen.outputs)
     skipped = {}
 
     def swap(path, original, copy):
         if isinstance(original, UnitMeans):
-            return copy if isinstance(copy, UnitMeans) else _wrap(copy, original.key, original.shift)
+            return (
+                copy
+                if isinstance(copy, UnitMeans)
+                else _wrap(copy, original.key, original.shift, original.data_format)
+            )
         if fused_batch_norm and type(original) is keras.layers.BatchNormalization:
             copy = BatchNormalization.from_config(copy.get_config())
         kind = activation_name(original)
-        if path in named or kind in _RECTIFIERS:
-            return _wrap(_as_layer(copy), path, _RECTIFIERS.get(kind, True))
-        if kind is not None and kind not in _IGNORED:
-            skipped[path] = f"{kind} is not a rectifier; name it in layers= to include it"
-        return copy
+        if path not in keys and kind not in _RECTIFIERS:
+            if kind is not None and kind not in _IGNORED:
+                skipped[path] = f"{kind} is not a rectifier; name it in layers= to include it"
+            return copy
+        if id(original) in seen.final and seen.calls[id(original)] == 1:
+            if path in keys:
+                raise InputError(
+                    f"{path!r} is the network's output layer, which is never regularised. Leave it out of layers=."
+                )
+            skipped[path] = "the network's output"
+            return copy
+        return _wrap(
+            _as_layer(copy),
+            keys.get(path) or path,
+            _RECTIFIERS.get(kind, True),
+            seen.data_formats.get(id(original)),
+        )
 
-    copy = rebuild(model, swap)
-    taps, output, _ = probe(copy)
-    if output is not None:
-        if output in named:
-            raise InputError(
-                f"{output!r} is the network's output layer, which is never regularised. "
-                "Leave it out of layers=."
-            )
-        copy = rebuild(copy, lambda path, _, fresh: _inner(fresh) if _key(fresh) == output else fresh)
+    copy = rebuild(model, swap, state)
+    taps, output, _ = _called(copy, inputs)
+    if state:
+        check_equal(model, copy, inputs)
+    if output is not None:  # one of several calls of its layer
         skipped[output] = "the network's output"
         taps = tuple(tap for tap in taps if tap.name != output)
+    skipped.update(_hidden(copy, inputs, skipped))
     return copy, Report(taps, skipped)
 
 
@@ -111,18 +132,29 @@ def strip(network):
 
     The copy holds Keras's own layers, without `UnitMeans` and with Keras's batch normalization.
     """
-    return rebuild(network, lambda path, original, fresh: _plain(_inner(fresh)))
+    plain = rebuild(network, lambda path, original, fresh: _plain(_inner(fresh)))
+    check_equal(network, plain, random_inputs(network))
+    return plain
 
 
 def probe(network):
-    """Calls a built network once on zeros to see what its `UnitMeans` layers hand over.
+    """Traces a built network to see what its `UnitMeans` layers hand over.
 
     Returns:
         `(taps, output, width)`: a tuple of `Tapped` in the order of the calls, the name of the
         layer whose output is the network's own, or `None`, and the number of network outputs.
+
+    Raises:
+        InputError: It is no classifier.
     """
+    taps, output, outputs = _called(network, example_inputs(network))
+    check_classifier(network, outputs)
+    return taps, output, int(outputs.shape[-1])
+
+
+def _called(network, inputs):
     with collecting(read=full_output) as found:
-        outputs = network(example_inputs(network), training=False)
+        outputs = observe(network, (), inputs).outputs
     wrappers = {w.key: w for w in _wrappers(network)}
     taps, output = [], None
     for name, value in found.items():
@@ -131,25 +163,22 @@ def probe(network):
         taps.append(Tapped(name, int(value.shape[axis]), wrapper.shift))
         if value is outputs:
             output = name
-    return tuple(taps), output, int(outputs.shape[-1])
+    return tuple(taps), output, outputs
 
 
-def _walk(layer, path):
-    """All layers and operations without sublayers, by path."""
-    if is_graph(layer):
-        items = layer.layers if isinstance(layer, keras.Sequential) else layer.operations
-        items = [(item.name, item) for item in items]
-    elif is_container(layer):
-        items = [(name, child) for name, (child, _) in children(layer).items()]
-    else:
-        yield path, layer
-        return
-    for name, item in items:
-        yield from _walk(item, join(path, name))
+def _hidden(network, inputs, skipped):
+    """Why the non-linearities are skipped that are neither in a tapped layer nor in one skipped already."""
+    layers = dict(walk(network))
+    return {
+        path or network.name: f"{', '.join(f'{n} {kind}' for kind, n in kinds.items())} inside its call; "
+        "put a keras.layers.ReLU there, or ks.UnitMeans, to include it"
+        for path, kinds in nonlinearities(network, inputs).items()
+        if path not in skipped and not isinstance(layers.get(path), UnitMeans)
+    }
 
 
 def _wrappers(network):
-    return [layer for _, layer in _walk(network, "") if isinstance(layer, UnitMeans)]
+    return [layer for _, layer in walk(network) if isinstance(layer, UnitMeans)]
 
 
 def _resolve(name, layers):
@@ -169,6 +198,8 @@ def activation_name(layer):
         return "leaky_relu" if layer.negative_slope else "relu"
     if isinstance(layer, keras.layers.LeakyReLU):
         return "leaky_relu"
+    if isinstance(layer, (keras.layers.SpectralNormalization, keras.layers.TimeDistributed)):
+        return activation_name(layer.layer)
     if isinstance(layer, (keras.layers.PReLU, keras.layers.ELU, keras.layers.Softmax)):
         return type(layer).__name__.lower()
     activation = getattr(layer, "activation", None)
@@ -178,6 +209,8 @@ def activation_name(layer):
         return getattr(activation, "__name__", type(activation).__name__)
     if not isinstance(layer, keras.layers.Layer):  # an operation such as keras.ops.relu
         name = {"Relu": "relu", "Relu6": "relu6", "LeakyRelu": "leaky_relu"}
+        if type(layer).__name__ == "ReLU":  # of keras.activations.relu
+            return "leaky_relu" if layer.negative_slope else "relu"
         smooth = {"Elu", "Selu", "Gelu", "Silu", "Softplus", "Tanh", "Sigmoid", "HardSilu"}
         kind = type(layer).__name__
         return name.get(kind) or (kind.lower() if kind in smooth else None)
@@ -190,6 +223,9 @@ def _as_layer(operation):
         return operation
     options = {"name": operation.name, "autocast": False}
     kind = type(operation).__name__
+    if kind == "ReLU":
+        slope, most, least = operation.negative_slope, operation.max_value, operation.threshold
+        return keras.layers.ReLU(negative_slope=slope, max_value=most, threshold=least, **options)
     if kind == "Relu":
         return keras.layers.ReLU(**options)
     if kind == "Relu6":
@@ -202,12 +238,8 @@ def _as_layer(operation):
     )
 
 
-def _wrap(layer, key, shift):
-    return UnitMeans(layer, key=key, shift=shift, dtype=layer.dtype_policy)
-
-
-def _key(layer):
-    return layer.key if isinstance(layer, UnitMeans) else None
+def _wrap(layer, key, shift, data_format=None):
+    return UnitMeans(layer, key=key, shift=shift, data_format=data_format, dtype=layer.dtype_policy)
 
 
 def _plain(layer):

@@ -13,6 +13,7 @@ from keras_selectivity.selectivity import class_weights
 from keras_selectivity.training._instrument import instrument
 from keras_selectivity.training._instrument import probe
 from keras_selectivity.training._instrument import strip
+from keras_selectivity.training._layers import walk
 from keras_selectivity.training._replicas import check_fit
 from keras_selectivity.training._replicas import check_parts
 from keras_selectivity.training._replicas import local_batch
@@ -20,6 +21,7 @@ from keras_selectivity.training._replicas import several_workers
 from keras_selectivity.training._schedules import AlphaSchedule
 from keras_selectivity.training._schedules import ApplySchedule
 from keras_selectivity.training._schedules import checked_alpha
+from keras_selectivity.training._unit_means import UnitMeans
 from keras_selectivity.training._unit_means import collecting
 from keras_selectivity.training._unit_means import spatial_mean_in_training
 
@@ -76,7 +78,8 @@ class SelectivityModel(keras.Model):
         micro_batch=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        # TensorFlow orders operations by name: under another one, sums are rounded otherwise than in the network.
+        super().__init__(**{"name": getattr(network, "name", None), **kwargs})
         if metric not in METRICS:
             raise InputError(f"metric must be one of {', '.join(METRICS)}. Received: metric={metric!r}.")
         if not network.built:
@@ -228,8 +231,13 @@ class SelectivityModel(keras.Model):
             "metric": self.metric,
             "layers": self.regularized,
             "micro_batch": self.micro_batch,
-            # A subclassed network is rebuilt by its own constructor, without the wrappers.
-            "tapped": [t.name.partition("#")[0] for t in self.taps],
+            # A subclassed network is rebuilt by its own constructor, without the wrappers, and may give its
+            # layers other names; their order is the same.
+            "tapped": {
+                layer.key: place
+                for place, (_, layer) in enumerate(walk(self.network))
+                if isinstance(layer, UnitMeans)
+            },
         }
 
     @classmethod
@@ -237,8 +245,11 @@ class SelectivityModel(keras.Model):
         config = dict(config)
         for key in ("network", "alpha", "method"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
-        tapped = config.pop("tapped")
-        network, report = instrument(config.pop("network"), tapped)
+        network, tapped = config.pop("network"), config.pop("tapped")
+        if isinstance(tapped, dict):  # older files have a list of names
+            paths = [path for path, _ in walk(network)]
+            tapped = {paths[place]: key for key, place in tapped.items()}
+        network, report = instrument(network, tapped, state=False)  # weights come later
         return cls(network, report=report, **config)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
@@ -262,7 +273,9 @@ class SelectivityModel(keras.Model):
 
     def forward(self, x, training):
         """Outputs, and the unit means of the regularised layers as a dict."""
-        read = spatial_mean_in_training if training and keras.backend.backend() == "tensorflow" else None
+        # Without a term there is no gradient of the means to save on, and none may be in the step's way.
+        split = training and self._alpha != 0 and keras.backend.backend() == "tensorflow"
+        read = spatial_mean_in_training if split else None
         with collecting(only=self._collected(), read=read) as means:
             outputs = self(x, training=training)
         return outputs, means

@@ -105,18 +105,21 @@ class UnitMeans(keras.layers.Wrapper):
         key: Name under which the units are reported. Defaults to the layer's name.
         shift: Whether the output can be negative, so that each unit's minimum is subtracted
             before its selectivity is computed. Defaults to False.
+        data_format: `"channels_last"` or `"channels_first"`: where the units are. Defaults to the layer's
+            own, or Keras's.
 
     Example:
 
         self.act = ks.UnitMeans(keras.layers.ReLU(name="act"))
     """
 
-    def __init__(self, layer, *, key=None, shift=False, **kwargs):
+    def __init__(self, layer, *, key=None, shift=False, data_format=None, **kwargs):
         kwargs.setdefault("name", layer.name)
         super().__init__(layer, **kwargs)
         self.key = key or layer.name
         self.shift = bool(shift)
-        self.data_format = getattr(layer, "data_format", None) or keras.config.image_data_format()
+        own = data_format or getattr(layer, "data_format", None)
+        self.data_format = own or keras.config.image_data_format()
         self.supports_masking = layer.supports_masking
         if layer.built:
             self.built = True
@@ -137,4 +140,5 @@ class UnitMeans(keras.layers.Wrapper):
         return self.layer.compute_output_shape(input_shape)
 
     def get_config(self):
-        return {**super().get_config(), "key": self.key, "shift": self.shift}
+        own = {"key": self.key, "shift": self.shift, "data_format": self.data_format}
+        return {**super().get_config(), **own}

@@ -1,0 +1,45 @@
+"""What must be true of a model, and of its copy."""
+
+import keras
+import numpy as np
+
+from keras_selectivity._errors import InputError
+
+
+def check_built(model):
+    """Refuses what is no Keras model, or has no weights yet."""
+    if not isinstance(model, keras.Model):
+        raise InputError(f"Expected a Keras model. Received: {type(model).__name__} {model!r:.100}.")
+    if not model.built:
+        raise InputError(
+            f"The model {model.name!r} has no weights yet. "
+            "Give it an Input layer, or call it on a batch, before regularising it."
+        )
+
+
+def check_classifier(model, outputs):
+    """Refuses a model whose outputs are not those of a classifier."""
+    shape = getattr(outputs, "shape", None)
+    if shape is None or len(shape) != 2:
+        found = f"{type(outputs).__name__} of {len(outputs)}" if shape is None else f"shape {tuple(shape)}"
+        raise InputError(
+            f"{model.name!r} is no classifier: it returns a {found}, not one output of shape (batch, classes). "
+            "Make a keras.Model of its inputs and the class scores alone."
+        )
+
+
+def check_equal(model, copy, inputs):
+    """Refuses a copy that computes something else than its model does, in inference mode."""
+    with keras.StatelessScope():  # seeds stay where they are
+        results = [keras.ops.cast(each(inputs, training=False), "float32") for each in (model, copy)]
+    expected, found = (keras.ops.convert_to_numpy(result) for result in results)
+    scale = np.nanmax(np.abs(expected), initial=1e-3, where=np.isfinite(expected))
+    if found.shape != expected.shape or not np.allclose(
+        found, expected, rtol=1e-4, atol=1e-5 * scale, equal_nan=True
+    ):
+        raise InputError(
+            f"A copy of {model.name!r} computes other outputs than the model itself (difference "
+            f"{np.nanmax(np.abs(found - expected)):.2g}), so some layer keeps state that is neither in its "
+            "weights nor in its get_config. Add it there, or wrap the activations in ks.UnitMeans yourself and "
+            "use ks.SelectivityModel(model, alpha)."
+        )

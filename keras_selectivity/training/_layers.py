@@ -1,0 +1,83 @@
+"""The layers that a model is made of, where they are held, and how one takes another's place."""
+
+import keras
+
+
+def is_graph(layer):
+    """Whether the layer is a Functional or Sequential model, whose layers Keras itself can swap."""
+    return isinstance(layer, keras.Sequential) or hasattr(layer, "operations")
+
+
+def is_container(layer):
+    """Whether sublayers are to be looked for in the attributes of this layer.
+
+    True for models and layers of users' own classes. Wrappers count as one layer, and Keras's own
+    composite layers (RNNs, attention) call their sublayers in loops, where nothing can be collected.
+    """
+    own = type(layer).__module__.startswith("keras.") or isinstance(layer, keras.layers.Wrapper)
+    return not own and not is_graph(layer) and bool(children(layer))
+
+
+def children(layer):
+    """Sublayers held in attributes, and in lists, tuples and dicts of attributes.
+
+    Returns:
+        A dict, path such as `"blocks.0"` -> `(sublayer, setter)`; `setter(new)` replaces it and is
+        `None` inside a tuple.
+    """
+    reserved = vars(keras.Model())
+    found = {}
+
+    def visit(path, value, setter):
+        if isinstance(value, keras.layers.Layer):
+            found[path] = (value, setter)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                visit(f"{path}.{key}", item, lambda new, key=key: _set_item(value, key, new))
+        elif isinstance(value, (list, tuple)):
+            for index, item in enumerate(value):
+                setter = (lambda new, i=index: _set_item(value, i, new)) if isinstance(value, list) else None
+                visit(f"{path}.{index}", item, setter)
+
+    for name, value in list(vars(layer).items()):
+        if name not in reserved and not name.startswith("_self_"):  # TensorFlow keeps such copies
+            visit(name, value, lambda new, name=name: _set_attribute(layer, name, new))
+    return found
+
+
+# Keras tracks sublayers in the order of their weights. The new one takes the old one's place there, before
+# it is assigned, so that assigning it changes nothing of the order.
+def _set_attribute(layer, name, new):
+    _track_instead(layer._tracker, getattr(layer, name), new)
+    setattr(layer, name, new)
+
+
+def _set_item(items, index, new):
+    _track_instead(items.tracker, items[index], new)  # Keras makes such lists and dicts of all attributes
+    items[index] = new
+
+
+def _track_instead(tracker, old, new):
+    if tracker.is_in_store("layers", old):
+        tracker.replace_tracked_value("layers", old, new)
+
+
+def walk(layer, path="", whole=False):
+    """All layers and operations without sublayers, as `(path, layer)`; the others before theirs if `whole`."""
+    if is_graph(layer):
+        items = layer.layers if isinstance(layer, keras.Sequential) else layer.operations
+        items = [(item.name, item) for item in items]
+    elif is_container(layer):
+        items = [(name, child) for name, (child, _) in children(layer).items()]
+    else:
+        yield path, layer
+        return
+    if whole:
+        yield path, layer
+    for name, item in items:
+        yield from walk(item, join(path, name), whole)
+
+
+def join(path, name):
+    """Path of a layer inside a nested model: `"backbone/relu_1"`."""
+    return f"{path}/{name}" if path else name
