@@ -20,27 +20,33 @@ def run(script, contestants, pairs, rounds, arguments=()):
         arguments: Further arguments of the script.
     """
     command = [sys.executable, script, *arguments, "--work"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL, "text": True}
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    workers, remarks = {}, {}
-    for name in contestants:
-        worker = workers[name] = subprocess.Popen([*command, name], env=environment, **pipes)
-        word, _, remarks[name] = worker.stdout.readline().strip().partition(" ")
-        if word != "ready":
-            sys.exit(f"{contestants[name]} did not start")
-        worker.send_signal(signal.SIGSTOP)
-    times = {name: [] for name in contestants}
-    for number in range(rounds):
-        for name, worker in workers.items():
-            with _awake(worker):
-                worker.stdin.write("\n")
-                worker.stdin.flush()
-                times[name].append(float(worker.stdout.readline()))
-        print(f"\rround {number + 1}/{rounds}", end="", file=sys.stderr, flush=True)
-    print(file=sys.stderr)
-    for worker in workers.values():
-        worker.stdin.close()
-        worker.send_signal(signal.SIGCONT)
+    options = {
+        "stdin": subprocess.PIPE,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.DEVNULL,
+        "text": True,
+    }
+    options |= {"env": {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}}
+    options |= {"start_new_session": True}  # a contestant and its children stand still together
+    workers, remarks, times = {}, {}, {name: [] for name in contestants}
+    try:
+        for name in contestants:
+            worker = workers[name] = subprocess.Popen([*command, name], **options)
+            word, _, remarks[name] = worker.stdout.readline().strip().partition(" ")
+            if word != "ready":
+                sys.exit(f"{contestants[name]} did not start")
+            _signal(worker, signal.SIGSTOP)
+        for number in range(rounds):
+            for name, worker in workers.items():
+                with _awake(worker):
+                    worker.stdin.write("\n")
+                    worker.stdin.flush()
+                    times[name].append(float(worker.stdout.readline()))
+            print(f"\rround {number + 1}/{rounds}", end="", file=sys.stderr, flush=True)
+        print(file=sys.stderr)
+    finally:
+        for worker in workers.values():
+            _signal(worker, signal.SIGKILL)
     for name, title in contestants.items():
         print(f"{name:14} {title:48} {remarks[name]}")
     for ours, other in pairs:
@@ -53,11 +59,15 @@ def run(script, contestants, pairs, rounds, arguments=()):
 @contextlib.contextmanager
 def _awake(worker):
     """Lets a contestant run: threads that spin between its turns would slow everybody else's."""
-    worker.send_signal(signal.SIGCONT)
+    _signal(worker, signal.SIGCONT)
     try:
         yield
     finally:
-        worker.send_signal(signal.SIGSTOP)
+        _signal(worker, signal.SIGSTOP)
+
+
+def _signal(worker, number):
+    os.killpg(worker.pid, number)
 
 
 def answer(step, warm_up=3):
