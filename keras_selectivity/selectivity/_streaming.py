@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_selectivity._errors import InputError
 from keras_selectivity.selectivity._index import class_discriminability
 from keras_selectivity.selectivity._index import selectivity_index
 
@@ -32,8 +33,8 @@ class ClassStatistics:
             labels: `(batch,)` integers in [0, classes).
 
         Raises:
-            ValueError: Shapes do not match, a label lies outside the range, or an activation is
-                not finite.
+            ValueError: Shapes do not match, or a label lies outside the range.
+            InputError: An activation is not finite.
         """
         unit_means = np.asarray(unit_means, np.float64)
         labels = np.asarray(labels)
@@ -50,7 +51,10 @@ class ClassStatistics:
                 f"Received: labels from {labels.min()} to {labels.max()}."
             )
         if not np.isfinite(unit_means).all():
-            raise ValueError("The network's activations are not finite (NaN or infinity).")
+            raise InputError(
+                "The network's activations are not finite (NaN or infinity): its training has diverged. Take an "
+                "alpha nearer to 0, or a lower learning rate."
+            )
         one_hot = (labels[:, None] == np.arange(classes)).astype(np.float64)
         self.counts += one_hot.sum(axis=0)
         self.sums += one_hot.T @ unit_means

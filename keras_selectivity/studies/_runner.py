@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import traceback
 from pathlib import Path
 
 import filelock
@@ -10,7 +9,6 @@ import filelock
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
-from keras_selectivity._system_errors import explain
 from keras_selectivity.studies._networks import adopt_networks
 from keras_selectivity.studies._pairs import compare_runs
 from keras_selectivity.studies._pairs import read_pairs
@@ -21,6 +19,7 @@ from keras_selectivity.studies._runs_folder import ROWS
 from keras_selectivity.studies._runs_folder import RunsFolder
 from keras_selectivity.studies._runs_folder import time_left
 from keras_selectivity.studies._worker import finish
+from keras_selectivity.studies._worker import reason_of
 
 
 def run_study(
@@ -163,15 +162,7 @@ def attempt(study, name, folder, options, wait=False):
         try:
             finish(study, name, folder, **options)
         except Exception as error:
-            known = explain(error)
-            if isinstance(error, InputError):
-                reason = str(error)
-            elif known is not None:
-                reason = known[0]
-            else:
-                reason = f"{type(error).__name__}: {error}"
-                traceback.print_exc()
-            folder.fail(name, reason)
+            folder.fail(name, reason_of(error))
     return True
 
 

@@ -3,8 +3,6 @@
 import shutil
 from dataclasses import replace
 
-import numpy as np
-
 from keras_selectivity._errors import InputError
 from keras_selectivity._random import stream
 from keras_selectivity._run_file import export_run
@@ -114,11 +112,13 @@ def save(model, folder, config, history, best_epoch, trained_on, validated_on):
     Raises:
         InputError: The training diverged.
     """
-    if not all(np.isfinite(weights).all() for weights in model.get_weights()):
+    lost = [
+        epoch for log in ("loss", "val_loss") for epoch, v in enumerate(history.get(log, ())) if v is None
+    ]
+    if lost:
         raise InputError(
-            f"The training diverged: even the network of its best epoch, {best_epoch + 1}, has weights that are no "
-            f"finite numbers. Take an alpha nearer to 0 than {config.alpha:g}, or a lower learning rate than "
-            f"{config.learning_rate:g}."
+            f"The training diverged in epoch {min(lost) + 1}. Take an alpha nearer to 0 than {config.alpha:g}, or a "
+            f"lower learning rate than {config.learning_rate:g}."
         )
     recipe = recipe_of(config)
     if config.precision != "float32":

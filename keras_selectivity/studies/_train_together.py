@@ -164,9 +164,11 @@ class _Group:
         logs["learning_rate"] = np.full(len(self.names), self.recipe.learning_rate_at(epoch))
         means = program.unit_means(self.validation)
         for number, preferred in enumerate(progress["preferred"]):
+            if not np.isfinite(means[number]).all():
+                continue  # it has diverged, and fails in the end; the others go on
             measured = [(means[number], labels[self.validation[number]])]
             for name, value in monitored(self.taps, self.data.classes, measured, preferred).items():
-                logs.setdefault(f"val_selectivity/{name}", np.empty(len(self.names)))[number] = value
+                logs.setdefault(f"val_selectivity/{name}", np.full(len(self.names), np.nan))[number] = value
             preferred[-1] = [int(k) for k in preferred[-1]]
         test = self.data.test
         logs["test_accuracy"] = program.evaluate(images=test.images, labels=test.labels)["accuracy"]
@@ -243,9 +245,15 @@ class _Group:
                 log: [values[number] for values in epochs] for log, epochs in progress["history"].items()
             }
             counts = (len(self.train_positions[number]), self.validation.shape[1])
-            save(model, run, config, history, int(progress["best_epoch"][number]), *counts)
+            try:
+                save(model, run, config, history, int(progress["best_epoch"][number]), *counts)
+            except InputError as error:  # it diverged, alone
+                self.folder.fail(name, str(error))
+                continue
+            self.folder.forget_failure(name)
             self.folder.note(name, state="trained")
-        self.path.unlink()
+        if all(_trained(self.folder.path / name) for name in self.names):
+            self.path.unlink()
 
 
 def _packed(kind, parts):

@@ -1,7 +1,9 @@
 """A search for the alpha that serves best, through Keras Tuner."""
 
 import json
+import os
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +15,13 @@ from keras_selectivity import robustness
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_directory
 from keras_selectivity.saved_model import is_export
-from keras_selectivity.saved_model import load
+from keras_selectivity.studies._config import check_config
 from keras_selectivity.studies._results import write_results
-from keras_selectivity.studies._run import execute
 from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._session import about
+from keras_selectivity.studies._setup import on_tensorflow
+from keras_selectivity.studies._worker import reason_of
+from keras_selectivity.studies._worker import trained
 
 try:
     import keras_tuner
@@ -93,10 +97,16 @@ class _RunTuner(keras_tuner.Tuner):
 
     def __init__(self, oracle, run, directory):
         self._run = run
+        self.failures = {}
         super().__init__(oracle, directory=directory, project_name=_TUNER)
 
     def run_trial(self, trial, *args, **kwargs):
-        return {"score": self._run(trial.hyperparameters)}
+        try:
+            return {"score": self._run(trial.hyperparameters)}
+        except Exception as error:
+            values = ", ".join(f"{name} {value}" for name, value in trial.hyperparameters.values.items())
+            reason = self.failures[values] = reason_of(error)
+            raise keras_tuner.errors.FailedTrialError(reason) from error
 
 
 def tune(
@@ -141,7 +151,7 @@ def tune(
         Rows of all trials, the best first.
 
     Raises:
-        InputError: A value is not among the allowed.
+        InputError: A value is not among the allowed, or no trial was completed, with the reason.
     """
     for name, value, allowed in (("objective", objective, OBJECTIVES), ("search", search, SEARCHES)):
         if value not in allowed:
@@ -151,7 +161,13 @@ def tune(
     if not 0 <= weight <= 1:
         raise InputError(f"The weight must lie in [0, 1]. Received: {weight}.")
     output = Path(output)
-    _set_aside_damaged(output / _TUNER)
+    check_config(config)
+    if not on_tensorflow():
+        raise InputError(
+            "A search measures the networks that it trains, for which it needs the TensorFlow backend."
+        )
+    if "KERASTUNER_TUNER_ID" not in os.environ:  # else others may be working on it
+        _set_aside_unfit(output / _TUNER)
     judge = _Judge(config, objective, weight, samples, data_dir)
     rows = {}
 
@@ -161,25 +177,29 @@ def tune(
         name = f"alpha{alpha:+.6g}_seed{seed}" + (f"_{epochs}epochs" if search == "hyperband" else "")
         if name in rows:
             return rows[name]["value"]
-        trained = replace(config, alpha=alpha, seed=seed, epochs=epochs)
+        configured = replace(config, alpha=alpha, seed=seed, epochs=epochs)
         if epochs != config.epochs:
-            trained = replace(trained, milestones=None)
-        exported = load(
-            execute(trained, output / _RUNS / name, data_dir=data_dir, resume=True, verbose=verbose)
-        )
-        row = judge(name, exported)
-        rows[name] = row
-        return row["value"]
+            configured = replace(configured, milestones=None)
+        exported = trained(name, configured, output / _RUNS / name, data_dir=data_dir, verbose=verbose)
+        rows[name] = judge(name, exported)
+        return rows[name]["value"]
 
     hyperparameters = keras_tuner.HyperParameters()
     choose(hyperparameters, alphas, seeds)
     tuner = _RunTuner(_oracle(search, hyperparameters, trials, config.epochs), run, output)
-    tuner.search(verbose=0)
+    try:
+        tuner.search(verbose=0)
+    except RuntimeError:  # several trials in a row have failed
+        if not tuner.failures:
+            raise
     for trial in tuner.oracle.trials.values():  # those of earlier sessions: their runs are there
         if trial.status == "COMPLETED":
             run(trial.hyperparameters)
+    failed = [f"{values}: {reason}" for values, reason in tuner.failures.items()]
     if not rows:
-        raise InputError(f"No trial was completed. See {output / _TUNER}.")
+        raise InputError(f"No trial was completed. {failed[0] if failed else f'See {output / _TUNER}.'}")
+    for line in failed:
+        print(f"A trial failed, and is tried again with the next search. {line}", file=sys.stderr)
     ordered = sorted(rows.values(), key=lambda row: -row["value"])
     write_results(output / "results.csv", ordered)
     with whole_directory(output / _BEST, overwrite=True, ours=is_export) as folder:
@@ -251,14 +271,16 @@ def _oracle(search, hyperparameters, trials, epochs):
     return kind(max_trials=trials or 10, seed=0, **options)
 
 
-def _set_aside_damaged(folder):
-    """Keras Tuner cannot start from a damaged state; its trials are found again, since their runs are there."""
+def _set_aside_unfit(folder):
+    """Keras Tuner cannot start from a damaged state, nor does it try again what failed; runs that are done stay."""
     for path in sorted(folder.rglob("*.json")):
         try:
-            json.loads(path.read_text())
+            state = json.loads(path.read_text())
         except ValueError:
-            aside = set_aside(folder)
-            print(
-                f"{path} is damaged. The state of the search is set aside as {aside}; finished runs are kept."
-            )
-            return
+            why = f"{path} is damaged."
+        else:
+            if not isinstance(state, dict) or state.get("status") not in ("FAILED", "INVALID"):
+                continue
+            why = f"{path.parent.name} has failed before and is tried again."
+        print(f"{why} The state of the search is set aside as {set_aside(folder)}; finished runs are kept.")
+        return

@@ -1,9 +1,12 @@
 """One run of a study, from training to its rows, however often it was interrupted before."""
 
 import time
+import traceback
 from dataclasses import replace
 
 from keras_selectivity._errors import DamagedError
+from keras_selectivity._errors import InputError
+from keras_selectivity._system_errors import explain
 from keras_selectivity.studies._results import Results
 from keras_selectivity.studies._run import execute
 from keras_selectivity.studies._runs_folder import ROWS
@@ -17,6 +20,50 @@ _HISTORY = (
     "val_selectivity/preferred_changed", "val_selectivity/preferred_changed_once", "test_accuracy",
 )  # fmt: skip
 _SPLITS = {"val": "validation", "test": "test"}
+
+
+def trained(name, config, run, damaged=None, **options):
+    """Executes a run and loads its network, and begins with less of what is there if that is damaged.
+
+    Args:
+        name: What to call it.
+        config: Its `RunConfig`.
+        run: Its folder, a `Path`.
+        damaged: Function without arguments that is called if something was damaged.
+        options: Keywords of `execute`.
+
+    Returns:
+        An `Exported`; `None` on JAX, which trains only.
+    """
+    from keras_selectivity.saved_model import load
+
+    for part, again in ((run / MODEL, "exporting it again"), (run, "the run is done again"), (None, "")):
+        try:
+            path = execute(config, run, resume=True, **options)
+            if path.suffix == ".keras":
+                return None
+            exported = load(path)
+            if not exported.run:
+                raise DamagedError(f"{path} lacks its run.json.")
+            return exported
+        except DamagedError as error:
+            if part is None:
+                raise
+            if part.exists():
+                print(f"{name}: {error} Set aside as {set_aside(part).name}; {again}.", flush=True)
+                if damaged is not None:
+                    damaged()
+
+
+def reason_of(error):
+    """Why a run failed, for its note; what is a defect of ours is printed in full, too."""
+    if isinstance(error, InputError):
+        return str(error)
+    known = explain(error)
+    if known is not None:
+        return known[0]
+    traceback.print_exception(error)
+    return f"{type(error).__name__}: {error}"
 
 
 def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=None, verbose=2):
@@ -37,7 +84,6 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
     Returns:
         The run's rows; none on JAX, which trains only.
     """
-    from keras_selectivity.saved_model import load
     from keras_selectivity.studies._evaluate import evaluate
 
     start, run, config = time.monotonic(), folder.path / name, study.runs[name]
@@ -46,25 +92,7 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
     folder.forget_failure(name)
     before = folder.noted(name)
 
-    def trained():
-        path = execute(config, run, resume=True, **options)
-        if path.suffix == ".keras":
-            return None
-        exported = load(path)
-        if not exported.run:
-            raise DamagedError(f"{path} lacks its run.json.")
-        return exported
-
-    for part, again in ((run / MODEL, "exporting it again"), (run, "the run is done again"), (None, "")):
-        try:
-            exported = trained()
-            break
-        except DamagedError as error:
-            if part is None:
-                raise
-            if part.exists():
-                print(f"{name}: {error} Set aside as {set_aside(part).name}; {again}.", flush=True)
-                folder.forget_pairs()
+    exported = trained(name, config, run, damaged=folder.forget_pairs, **options)
     if exported is None:  # to be exported and measured where TensorFlow is
         folder.note(name, state="trained", seconds=time.monotonic() - start)
         return []

@@ -18,6 +18,7 @@ from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import _run
 from keras_selectivity.studies import _runner
 from keras_selectivity.studies import _runs_folder
+from keras_selectivity.studies import _setup
 from keras_selectivity.studies import read_study
 
 STUDY = """
@@ -259,3 +260,28 @@ def test_overwrite_of_what_is_no_folder(tmp_path, kind):
     else:
         ks.export(tiny_network(), path, overwrite=True)
         assert saved_model.is_export(path)
+
+
+@pytest.mark.slow
+def test_a_training_that_diverges_is_told_in_one_line(tmp_path, capsys):
+    command = [
+        *TRAIN,
+        "--epochs=2",
+        "--learning-rate=1e6",
+        "--batch-size=50",
+        "--train-samples=100",
+        "--pad=0",
+    ]
+    for again in ([], ["--resume"]):
+        assert main([*command, *again, "--output", str(tmp_path / "run")]) == 2
+        assert "its training has diverged" in capsys.readouterr().err
+    assert not (tmp_path / "run" / "model").exists()
+
+
+@pytest.mark.parametrize(("log", "epoch"), [("loss", 0), ("loss", 2), ("val_loss", 1)])
+def test_a_loss_that_was_not_finite_is_not_kept(tmp_path, log, epoch):
+    history = {name: [0.5] * 3 for name in ("loss", "val_loss")}
+    history[log][epoch] = None
+    config = RunConfig("shapes", "resnet8", -1.0)
+    with pytest.raises(ks.InputError, match=f"diverged in epoch {epoch + 1}"):
+        _setup.save(None, tmp_path, config, history, 0, 1, 1)

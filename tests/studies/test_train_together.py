@@ -127,3 +127,15 @@ def test_what_cannot_be_trained_together_is_refused(tmp_path):
         run_study(read_study(study), tmp_path / "runs", tmp_path, together=2)
     with pytest.raises(ks.InputError, match="minutes is for runs"):
         run_study(read_study(study), tmp_path / "runs", tmp_path, minutes=2)
+
+
+@pytest.mark.slow
+def test_a_run_that_diverges_fails_with_the_epoch(tmp_path):
+    study = tmp_path / "study.toml"
+    study.write_text(STUDY.replace("0.003", "1e6").replace("seeds = [0, 5]", "seeds = [0]"))
+    for _ in range(2):  # the second start trains nothing again
+        done = on_jax(study, tmp_path / "runs", "--together", 2)
+        assert done.returncode == 1, done.stderr
+        lines = [line for line in done.stderr.splitlines() if line.startswith("alpha")]
+        assert len(lines) == 2 and all("failed" in line and "diverged in epoch" in line for line in lines)
+        assert "Traceback" not in done.stderr

@@ -12,6 +12,7 @@ from keras_selectivity import datasets
 from keras_selectivity import robustness
 from keras_selectivity.studies import RunConfig
 from keras_selectivity.studies import SelectivityHyperModel
+from keras_selectivity.studies import _tune
 from keras_selectivity.studies import read_results
 from keras_selectivity.studies import tune
 
@@ -46,6 +47,24 @@ def test_a_damaged_state_is_named_and_set_aside(searched, capsys):
     assert "oracle.json is damaged" in capsys.readouterr().out and (folder / "tuner.damaged-1").exists()
     assert [row["value"] for row in again] == [row["value"] for row in rows]
     assert {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/model/run.json")} == stamps
+
+
+def test_a_trial_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, capsys):
+    def fail(name, config, run, **options):
+        if config.alpha == -1:
+            raise ks.InputError("bad luck")
+        return original(name, config, run, **options)
+
+    original = _tune.trained
+    monkeypatch.setattr(_tune, "trained", fail)
+    with pytest.raises(ks.InputError, match=r"No trial was completed. alpha -1.0, seed 0: bad luck"):
+        tune(CONFIG, tmp_path, alphas=[-1], seeds=[0, 1, 2, 3], verbose=0)
+    (row,) = tune(CONFIG, tmp_path, alphas=[-1, 0], verbose=0)
+    assert row["alpha"] == 0 and "alpha -1.0, seed 0: bad luck" in capsys.readouterr().err
+    monkeypatch.setattr(_tune, "trained", original)
+    assert {row["alpha"] for row in tune(CONFIG, tmp_path, alphas=[-1, 0], verbose=0)} == {-1, 0}
+    assert "has failed before and is tried again" in capsys.readouterr().out
+    assert ks.load(tmp_path / "best").run["alpha"] in (-1, 0)
 
 
 def test_corruption_and_attack_on_validation_images(searched, tmp_path):
