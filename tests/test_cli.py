@@ -144,6 +144,8 @@ def test_evaluate_prints_a_table(model, capsys):
         (["evaluate", "{model}", "--dataset", "shapes", "--only-corruptions", "fog,rain"], "Unknown value[1] 'rain'. Choose one of"),
         (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--corruptions", "--corrupted-data", "{new}"],
          "is no folder"),
+        (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--off-axis", "--layers", "x"],
+         "Unknown layers x. There are stem_relu"),
         (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--attacks", "--transfer-from", "x"],
          "x is none of the models"),
         (["train", "--alpha", "nan", "--dataset", "shapes", "--network", "resnet8", "--validation-per-class", "9",

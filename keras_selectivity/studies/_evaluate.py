@@ -46,6 +46,8 @@ def evaluate(models, evaluation, results=None, *, data_dir=None, verbose=1):
             raise InputError(
                 f"{name} tells {exported.classes} classes apart, {evaluation.dataset} has {data.classes}."
             )
+        if evaluation.layers is not None:
+            exported.layers(evaluation.layers)  # refused now rather than after hours
     session = Session(models, evaluation, results, data, verbose)
     session.measure("clean", {}, pieces.clean_rows)
     if evaluation.units:

@@ -144,4 +144,4 @@ def check_folders(evaluation):
         folder = getattr(evaluation, name)
         if folder is not None and (name, folder) != ("corrupted_data", "tfds") and not os.path.isdir(folder):
             also = ", or 'tfds'" if name == "corrupted_data" else ""
-            raise SettingError(name, f"{name}: {folder} is no folder. Name one that is there{also}.")
+            raise SettingError(name, f"{name}: {folder!r} is no folder. Name one that is there{also}.")

@@ -185,5 +185,9 @@ def _check_keys(title, place, table, allowed, required):
         if found:
             raise _EntryError(
                 (*place, min(found)) if problem == "unknown" else place,
-                f"{title}: {problem} {', '.join(sorted(found))}. Allowed are {', '.join(sorted(allowed))}.",
+                f"{title}: {problem} {', '.join(map(_shown, sorted(found)))}. Allowed are {', '.join(sorted(allowed))}.",
             )
+
+
+def _shown(name):
+    return name if name.isprintable() else repr(name)

@@ -1,6 +1,7 @@
 """Where an entry stands in the text of a TOML file, which its parser does not tell."""
 
 import re
+import tomllib
 
 _PART = r"""(?:[\w-]+|"[^"]*"|'[^']*')"""
 _PATH = rf"{_PART}(?:\s*\.\s*{_PART})*"
@@ -42,7 +43,11 @@ def line_of(text, place):
 
 
 def _parts(path):
-    return tuple(part.strip("\"'") for part in re.findall(_PART, path))
+    parts, rest = [], tomllib.loads(f"{path} = 0")
+    while isinstance(rest, dict):
+        ((name, rest),) = rest.items()
+        parts.append(name)
+    return tuple(parts)
 
 
 def _open_quotes(line, quote):

@@ -37,7 +37,7 @@ RUN = """
     precision = "float16" | precision = 32 | metric = "d" | metric = true | dataset = "mnist" | dataset = 5
     dataset = "" | dataset = ["shapes"] | network = "vgg7" | network = ["resnet8"] | network = 1979-05-27
     negative_slope = 1.0 | negative_slope = -0.1 | negative_slope = nan | negative_slope = "0.1"
-    classes = 10 | Epochs = 3 | "" = 3 | "a b" = 1
+    classes = 10 | Epochs = 3 | "" = 3 | "a b" = 1 | "\\n" = 1
 """
 EVALUATION = """
     limit = 10.5 | limit = 0 | limit = -10 | limit = 15 | limit = true | limit = "all" | limit = [10] | units = 1
@@ -245,7 +245,7 @@ def test_a_folder_that_is_not_there_is_refused_before_the_training(name, tmp_pat
     arguments = ["study", "run", str(tmp_path / "study.toml"), "--runs", str(tmp_path / "runs")]
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     assert main(arguments) == main([*arguments, "--dry-run"]) == 2
-    assert capsys.readouterr().err.count(f"{name}: {tmp_path / 'nowhere'} is no folder") == 2
+    assert capsys.readouterr().err.count(f"{name}: '{tmp_path / 'nowhere'}' is no folder") == 2
     assert not (tmp_path / "runs").exists()
     monkeypatch.setenv("KERAS_BACKEND", "jax")  # trains only, and on another machine perhaps
     assert main([*arguments, "--dry-run"]) == 0
