@@ -124,7 +124,7 @@ def load(path, *, pixel_range=None, outputs=None):
         pixel_range: What a foreign network or that of a `.keras` file expects for pixels 0 and 1, for
             example `(0, 255)`. Defaults to `(0, 1)`. What `export` wrote knows its own.
         outputs: What a foreign SavedModel returns: `"logits"`, or `"probabilities"`, whose logarithm is
-            then taken. Defaults to what it turns out to return for varied inputs.
+            then taken. Defaults to what it turns out to return for varied inputs. Only for these.
 
     Returns:
         An `Exported`.
@@ -139,6 +139,8 @@ def load(path, *, pixel_range=None, outputs=None):
     pixel_range = None if pixel_range is None else checked_range(pixel_range)
     if not path.exists():
         raise InputError(f"{path} does not exist. Name a SavedModel directory or a .keras file.")
+    if outputs is not None and (path.is_file() or (path / _RUN).exists()):
+        raise InputError(f"outputs= is for SavedModels of others. Leave it out for {path}: it tells by itself.")
     if path.is_file():
         return _load_keras(path, pixel_range or _UNIT)
     if not (path / "saved_model.pb").exists():

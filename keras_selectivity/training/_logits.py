@@ -92,15 +92,16 @@ def warn_of_logarithm():
 
 
 def as_logits(outputs, kind):
-    """`(batch, classes)` logits from the outputs of a network of this kind.
+    """`(batch, classes)` float32 logits from the outputs of a network of this kind.
 
     To be called where a `tf.function` is traced. A single output, the second class's, gets a zero
     beside it.
     """
     if kind == BEFORE:
         outputs = ops.reshape(_squashing(outputs).inputs[0], ops.shape(outputs))
-    elif kind == LOGARITHM:
-        outputs = _logarithm(ops.cast(outputs, "float32"))
+    outputs = ops.cast(outputs, "float32")
+    if kind == LOGARITHM:
+        outputs = _logarithm(outputs)
     return ops.concatenate([ops.zeros_like(outputs), outputs], axis=-1) if outputs.shape[-1] == 1 else outputs
 
 
