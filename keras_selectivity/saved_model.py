@@ -140,7 +140,9 @@ def load(path, *, pixel_range=None, outputs=None):
     if not path.exists():
         raise InputError(f"{path} does not exist. Name a SavedModel directory or a .keras file.")
     if outputs is not None and (path.is_file() or (path / _RUN).exists()):
-        raise InputError(f"outputs= is for SavedModels of others. Leave it out for {path}: it tells by itself.")
+        raise InputError(
+            f"outputs= is for SavedModels of others. Leave it out for {path}: it tells by itself."
+        )
     if path.is_file():
         return _load_keras(path, pixel_range or _UNIT)
     if not (path / "saved_model.pb").exists():

@@ -205,6 +205,25 @@ def test_foreign_saved_models_offer_logits(save, tiny_data, tmp_path):
         ks.measure_selectivity(loaded, tiny_data, verbose=0)
 
 
+@pytest.mark.parametrize("classes", [1, 4])
+def test_a_foreign_saved_model_tells_what_it_returns(classes, tiny_data, tmp_path):
+    network = tiny_network(classes=classes)
+    squash = layers.Activation("sigmoid" if classes == 1 else "softmax")
+    keras.Model(network.input, squash(network.output)).export(tmp_path / "squashed", verbose=False)
+    network.export(tmp_path / "plain", verbose=False)
+    expected = network(tiny_data[0]).numpy()
+    if classes == 1:
+        expected = np.hstack([np.zeros_like(expected), expected])
+    with pytest.warns(UserWarning, match="their logarithm is taken"):
+        squashed = ks.load(tmp_path / "squashed")
+    for found in (squashed, ks.load(tmp_path / "plain")):
+        logits = found.logits(tiny_data[0])
+        np.testing.assert_allclose(tf.nn.softmax(logits), tf.nn.softmax(expected), atol=1e-5)
+        assert found.classes == max(classes, 2)
+    with pytest.raises(ks.InputError, match="values that are no probabilities"):
+        ks.load(tmp_path / "plain", outputs="probabilities")
+
+
 @pytest.mark.data
 @pytest.mark.slow
 def test_somebody_else_s_classifier(cifar10, tmp_path):
@@ -272,3 +291,5 @@ def test_missing_half_written_and_damaged_directories(copy, tmp_path):
 def test_bad_output_kind(exported_path):
     with pytest.raises(ks.InputError, match="'logits' or 'probabilities'"):
         ks.load(exported_path, outputs="classes")
+    with pytest.raises(ks.InputError, match="outputs= is for SavedModels of others"):
+        ks.load(exported_path, outputs="probabilities")

@@ -481,11 +481,19 @@ def _two_inputs():
     return keras.Model([a, b], layers.Dense(3)(layers.Flatten()(layers.ReLU()(layers.Add()([a, b])))))
 
 
+def _of(function, inputs=None):
+    inputs = _pixels() if inputs is None else inputs
+    return keras.Model(inputs, function(layers.ReLU()(inputs)))
+
+
 MODELS = {
     "two inputs": _two_inputs,
     "integers": lambda: keras.Model(
         i := keras.Input((5,), dtype="int32"), layers.Dense(2)(layers.Flatten()(layers.ReLU()(layers.Embedding(9, 4)(i))))
     ),
+    "a list of outputs": lambda: _of(lambda x: [layers.Flatten()(x), layers.Flatten()(x)]),
+    "a dict of outputs": lambda: _of(lambda x: {"a": layers.Flatten()(x), "b": layers.Flatten()(x)}),
+    "segmentation": lambda: _of(lambda x: layers.Conv2D(3, 1)(x)),
     "not built": lambda: keras.Sequential([layers.ReLU(), layers.Dense(3)]),
 }  # fmt: skip
 
