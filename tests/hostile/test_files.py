@@ -5,6 +5,8 @@ import json
 import os
 import random
 import re
+import subprocess
+import sys
 import zipfile
 from html.parser import HTMLParser
 
@@ -460,11 +462,11 @@ def test_names_of_writers_with_one_process_id_differ(tmp_path):
 
 
 def test_leftovers_of_the_killed_go_and_those_of_the_living_stay(tmp_path):
-    child = os.fork()
-    if not child:  # ends in the middle of writing
-        with whole_file(tmp_path / "rows.csv"), whole_directory(tmp_path / "model"):
-            os._exit(0)
-    os.waitpid(child, 0)
+    code = (
+        "import os, sys; from keras_selectivity._files import whole_directory, whole_file\n"
+        "with whole_file(sys.argv[1] + '/rows.csv'), whole_directory(sys.argv[1] + '/model'): os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)  # ends in the middle of writing
     assert len(list(tmp_path.iterdir())) == 2
     (tmp_path / f".gone.{TOKEN}.old").mkdir()
     (tmp_path / f".gone.{TOKEN}.old" / "mine").touch()
