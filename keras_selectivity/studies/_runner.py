@@ -200,7 +200,9 @@ def _report(study, folder, name):
     said = mine["state"]
     if said == "done":
         rows = {r["measure"]: r["value"] for r in _rows(study, folder, name) if _is_clean(r)}
-        said += f", accuracy {rows['accuracy']:.2%}, mean selectivity {rows['mean_selectivity']:.4f}"
+        for measure, form in (("accuracy", ".2%"), ("mean_selectivity", ".4f")):
+            if rows.get(measure) is not None:
+                said += f", {measure.replace('_', ' ')} {rows[measure]:{form}}"
     elif mine["reason"]:
         said += f": {mine['reason']}"
     left = time_left(status)

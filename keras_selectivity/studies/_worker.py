@@ -85,12 +85,15 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
         The run's rows; none on JAX, which trains only.
     """
     from keras_selectivity.studies._evaluate import evaluate
+    from keras_selectivity.studies._pairs import read_pairs
 
     start, run, config = time.monotonic(), folder.path / name, study.runs[name]
     options = {"data_dir": data_dir, "strategy": strategy, "tensorboard": tensorboard, "verbose": verbose}
 
     folder.forget_failure(name)
     before = folder.noted(name)
+    if not (run / MODEL).exists() and any(name in (row["model"], row["other"]) for row in read_pairs(folder)):
+        folder.forget_pairs()  # they are of a network that is gone
 
     exported = trained(name, config, run, damaged=folder.forget_pairs, **options)
     if exported is None:  # to be exported and measured where TensorFlow is
