@@ -3,6 +3,24 @@
 import keras
 from keras import ops
 
+from keras_selectivity._checks import number
+from keras_selectivity._checks import whole_number
+from keras_selectivity._errors import InputError
+
+
+def checked_method(method):
+    """The method, or `None`.
+
+    Raises:
+        InputError: It is neither.
+    """
+    if method is not None and not isinstance(method, _Method):
+        raise InputError(
+            "method must be None, keras_selectivity.training.Adversarial(8 / 255) or "
+            f"keras_selectivity.training.AugMixConsistency(). Received: {method!r}."
+        )
+    return method
+
 
 class _Method:
     """What a training step does besides; subclasses store their constructor's arguments by name."""
@@ -41,12 +59,16 @@ class Adversarial(_Method):
         epsilon: Radius of the ball, in pixels of [0, 1].
         step_size: Length of a step. Defaults to a quarter of `epsilon`, or 1.25 of it if there is one step.
         steps: Number of steps. Defaults to 7.
+
+    Raises:
+        InputError: `epsilon` or `step_size` lies outside [0, 1], or there is no step.
     """
 
     def __init__(self, epsilon, step_size=None, steps=7):
-        self.epsilon = epsilon
-        self.step_size = step_size if step_size is not None else epsilon * (1.25 if steps == 1 else 0.25)
-        self.steps = steps
+        self.epsilon = number("epsilon", epsilon, 0, 1)
+        self.steps = whole_number("steps", steps, 1)
+        default = self.epsilon * (1.25 if steps == 1 else 0.25)
+        self.step_size = default if step_size is None else number("step_size", step_size, 0, 1)
 
     def prepare(self, model, x, y):
         """Adversarial images of the batch."""
@@ -94,7 +116,7 @@ class AugMixConsistency(_Method):
     """
 
     def __init__(self, weight=12.0):
-        self.weight = weight
+        self.weight = number("weight", weight, 0)
 
     def prepare(self, model, x, y):
         """All views as one batch, the clean images first."""

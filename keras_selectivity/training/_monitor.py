@@ -7,7 +7,10 @@ import numpy as np
 
 from keras_selectivity._errors import InputError
 from keras_selectivity.selectivity import ClassStatistics
+from keras_selectivity.training._data_checks import check_data
 from keras_selectivity.training._selectivity_model import SelectivityModel
+
+_BATCH = 256
 
 
 class SelectivityMonitor(keras.callbacks.Callback):
@@ -24,8 +27,9 @@ class SelectivityMonitor(keras.callbacks.Callback):
     as well.
 
     Args:
-        dataset: Iterable of batches `(inputs, integer labels)`, such as a `tf.data.Dataset`, gone
-            through once an epoch.
+        dataset: What `keras.Model.evaluate` takes: `(inputs, labels)` as a tuple of two arrays, a
+            `tf.data.Dataset` or another iterable of such batches, gone through once an epoch. Labels are
+            integers or one-hot rows; sample weights do not count.
         prefix: Start of the names. Defaults to `"val_selectivity"`.
         preferred_classes: What an interrupted training that goes on had recorded. Defaults to nothing.
 
@@ -35,6 +39,7 @@ class SelectivityMonitor(keras.callbacks.Callback):
 
     Raises:
         TypeError: The model being trained is no `SelectivityModel`.
+        InputError: The data set is empty, or its labels are none of the network's classes.
     """
 
     def __init__(self, dataset, prefix="val_selectivity", preferred_classes=()):
@@ -55,18 +60,43 @@ class SelectivityMonitor(keras.callbacks.Callback):
         self._unit_means = self.model.compiled_unit_means()
 
     def on_epoch_end(self, epoch, logs=None):
-        # By index, since a keras.utils.PyDataset does not end when it is iterated over.
-        indexed = isinstance(self.dataset, keras.utils.PyDataset)
-        batches = (self.dataset[i] for i in range(len(self.dataset))) if indexed else self.dataset
         names = [tap.name for tap in self.model.taps]
 
         def means(inputs):
             found = self._unit_means(inputs)
             return np.concatenate([np.asarray(found[name]) for name in names], axis=1)
 
-        measured = ((means(inputs), labels) for inputs, labels in batches)
+        measured = ((means(inputs), self._integers(labels)) for inputs, labels in self._batches())
         found = monitored(self.model.taps, self.model.classes, measured, self.preferred_classes)
         logs.update({f"{self.prefix}/{name}": value for name, value in found.items()})
+
+    def _batches(self):
+        data = self.dataset
+        if isinstance(data, tuple) and len(data) == 2 and not isinstance(data[0], (tuple, list)):
+            count = len(data[1])
+            data = [tuple(part[i : i + _BATCH] for part in data) for i in range(0, count, _BATCH)]
+        # By index, since a keras.utils.PyDataset does not end when it is iterated over.
+        indexed = isinstance(data, keras.utils.PyDataset)
+        empty = True
+        for batch in (data[i] for i in range(len(data))) if indexed else data:
+            inputs, labels, _ = keras.utils.unpack_x_y_sample_weight(batch)
+            if labels is None:
+                raise InputError(
+                    "SelectivityMonitor needs batches of inputs and labels; there are no labels."
+                )
+            empty = False
+            yield inputs, labels
+        if empty:
+            raise InputError(
+                "The data set given to SelectivityMonitor is empty. It is gone through after each epoch, so a "
+                "generator, which ends once, does not do: pass arrays, a list of batches or a tf.data.Dataset."
+            )
+
+    def _integers(self, labels):
+        labels = np.asarray(labels)
+        check_data(self.model, None, labels)
+        one_hot = labels.ndim == 2 and labels.shape[1] == self.model.classes
+        return labels.argmax(axis=1) if one_hot else labels.reshape(-1)
 
 
 def monitored(taps, classes, batches, preferred_classes):

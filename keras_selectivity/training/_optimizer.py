@@ -24,8 +24,8 @@ class CoupledSGD(keras.optimizers.Optimizer):
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1). Received: momentum={momentum}.")
-        if l2 < 0:
-            raise ValueError(f"l2 must not be negative. Received: l2={l2}.")
+        if not 0 <= l2 < float("inf"):
+            raise ValueError(f"l2 must be finite and not negative. Received: l2={l2}.")
         self.momentum = momentum
         self.l2 = l2
 

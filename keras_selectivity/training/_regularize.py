@@ -53,8 +53,8 @@ def regularize(
         A `SelectivityModel`. Its `report` says which layers were found and which were skipped.
 
     Raises:
-        InputError: alpha is not finite, nothing is there to regularise, `layers` matches nothing,
-            or a part of the model cannot be copied.
+        InputError: alpha is not finite, the model is no classifier or regularised already, nothing is there to
+            regularise, `layers` matches nothing, or a part of the model cannot be copied.
 
     Example:
 
@@ -62,20 +62,25 @@ def regularize(
         model.compile(optimizer, loss)
         model.fit(images, labels)
     """
+    if isinstance(model, SelectivityModel):
+        raise InputError(
+            f"{model.name!r} is regularised already. Change its alpha with model.alpha = {alpha!r}; for other "
+            "layers, another metric or method, regularise model.strip(), the plain classifier with its weights."
+        )
     if warmup_epochs:
         if isinstance(alpha, AlphaSchedule):
             raise InputError("Pass either an alpha schedule or warmup_epochs, not both.")
         alpha = LinearWarmup(alpha, warmup_epochs)
     elif not isinstance(alpha, AlphaSchedule):
         alpha = checked_alpha(alpha)
-    if isinstance(layers, str) and _span(layers) is None:
-        layers = [layers]
-    named = layers if isinstance(layers, (list, tuple)) else ()
+    layers = _checked_layers(layers)
+    named = layers if isinstance(layers, list) else ()
     network, report = instrument(model, [name.partition("#")[0] for name in named], fused_batch_norm)
     if not report.found:
+        skipped = "".join(f" {name}: {reason}." for name, reason in report.skipped.items())
         raise InputError(
-            f"The model {model.name!r} has no non-linearity to regularise: no ReLU, leaky ReLU or "
-            "PReLU was found. Name the layers to regularise with layers=[...]."
+            f"The model {model.name!r} has no non-linearity to regularise: no layer with a ReLU, leaky ReLU or "
+            f"PReLU was found. Name the layers to regularise with layers=[...].{skipped}"
         )
     selected = _select([tap.name for tap in report.found], layers)
     return SelectivityModel(
@@ -83,12 +88,29 @@ def regularize(
     )
 
 
+def _checked_layers(layers):
+    """`None`, a slice, a function or a list of names."""
+    if isinstance(layers, str):
+        return _span(layers) or [layers]
+    if isinstance(layers, slice):
+        bounds = (layers.start, layers.stop, layers.step)
+        known = all(bound is None or isinstance(bound, int) for bound in bounds) and layers.step != 0
+    elif isinstance(layers, (list, tuple)):
+        known, layers = all(isinstance(name, str) for name in layers), list(layers)
+    else:
+        known = layers is None or callable(layers)
+    if not known:
+        raise InputError(
+            "layers must be None, a list of layer names, 'first 3' or 'last 3', a slice, or a function of a layer's "
+            f"name. Received: {layers!r}."
+        )
+    return layers
+
+
 def _select(names, layers):
     """The wanted names, in the order of the calls."""
     if layers is None:
         return names
-    if isinstance(layers, str):
-        layers = _span(layers)
     if isinstance(layers, slice):
         selected = names[layers]
     elif callable(layers):

@@ -5,6 +5,7 @@ import numbers
 
 import keras
 
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 
 
@@ -52,9 +53,7 @@ class LinearWarmup(AlphaSchedule):
 
     def __init__(self, alpha, epochs):
         self.alpha = checked_alpha(alpha)
-        if not isinstance(epochs, numbers.Integral) or epochs < 1:
-            raise InputError(f"A warm-up lasts a whole number of epochs >= 1. Received: {epochs!r}.")
-        self.epochs = int(epochs)
+        self.epochs = whole_number("epochs of the warm-up", epochs, 1)
 
     def __call__(self, epoch):
         return self.alpha * min(1.0, epoch / self.epochs)
@@ -72,10 +71,8 @@ class EpochWindow(AlphaSchedule):
 
     def __init__(self, alpha, start=0, stop=None):
         self.alpha = checked_alpha(alpha)
-        if start < 0 or (stop is not None and stop <= start):
-            raise InputError(f"The window [{start}, {stop}) of epochs is empty.")
-        self.start = start
-        self.stop = stop
+        self.start = whole_number("start", start, 0)
+        self.stop = None if stop is None else whole_number("stop", stop, self.start + 1)
 
     def __call__(self, epoch):
         inside = epoch >= self.start and (self.stop is None or epoch < self.stop)
@@ -90,4 +87,4 @@ class ApplySchedule(keras.callbacks.Callback):
         self.schedule = schedule
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.model.alpha_variable.assign(self.schedule(epoch))
+        self.model.alpha_variable.assign(checked_alpha(self.schedule(epoch)))

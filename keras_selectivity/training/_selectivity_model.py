@@ -1,7 +1,6 @@
 """`SelectivityModel`: a Keras model whose loss is cross-entropy - alpha * mean class selectivity."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from keras_selectivity._checks import whole_number
@@ -10,10 +9,14 @@ from keras_selectivity.selectivity import METRICS
 from keras_selectivity.selectivity import Reduction
 from keras_selectivity.selectivity import batch_selectivity
 from keras_selectivity.selectivity import class_weights
+from keras_selectivity.training._checks import check_built
+from keras_selectivity.training._data_checks import check_data
+from keras_selectivity.training._data_checks import check_optimizer
 from keras_selectivity.training._instrument import instrument
 from keras_selectivity.training._instrument import probe
 from keras_selectivity.training._instrument import strip
 from keras_selectivity.training._layers import walk
+from keras_selectivity.training._methods import checked_method
 from keras_selectivity.training._replicas import check_fit
 from keras_selectivity.training._replicas import check_parts
 from keras_selectivity.training._replicas import local_batch
@@ -80,17 +83,16 @@ class SelectivityModel(keras.Model):
     ):
         # TensorFlow orders operations by name: under another one, sums are rounded otherwise than in the network.
         super().__init__(**{"name": getattr(network, "name", None), **kwargs})
-        if metric not in METRICS:
+        if not isinstance(metric, str) or metric not in METRICS:
             raise InputError(f"metric must be one of {', '.join(METRICS)}. Received: metric={metric!r}.")
-        if not network.built:
-            raise InputError(f"The network {network.name!r} is not built. Call it on a batch first.")
+        check_built(network)
         self.network = network
         self.metric = metric
         self.taps, _, outputs = probe(network)
         # A single output is the probability of the second of two classes.
         self.classes = max(outputs, 2)
         self.report = report
-        self.method = method
+        self.method = checked_method(method)
         self.micro_batch = None if micro_batch is None else whole_number("micro_batch", micro_batch, 1)
         if method is not None and micro_batch is not None:
             raise InputError(f"micro_batch does not go together with {type(method).__name__}.")
@@ -123,7 +125,7 @@ class SelectivityModel(keras.Model):
     def alpha(self, alpha):
         scheduled = isinstance(alpha, AlphaSchedule)
         self._alpha = alpha if scheduled else checked_alpha(alpha)
-        self.alpha_variable.assign(alpha(0) if scheduled else self._alpha)
+        self.alpha_variable.assign(checked_alpha(alpha(0)) if scheduled else self._alpha)
         self.train_function = None
 
     def call(self, inputs, training=None):
@@ -135,6 +137,47 @@ class SelectivityModel(keras.Model):
         Batch normalization is Keras's too: trained further, its running variance is biased.
         """
         return strip(self.network)
+
+    # What Keras offers of a model with a graph, for whoever makes other models of it.
+
+    @property
+    def inputs(self):
+        """As `keras.Model.inputs` of the network."""
+        return self.network.inputs
+
+    @property
+    def outputs(self):
+        """As `keras.Model.outputs` of the network."""
+        return self.network.outputs
+
+    @property
+    def input(self):
+        """As `keras.Model.input` of the network."""
+        return self.network.input
+
+    @property
+    def output(self):
+        """As `keras.Model.output` of the network."""
+        return self.network.output
+
+    @property
+    def input_shape(self):
+        """As `keras.Model.input_shape` of the network."""
+        return self.network.input_shape
+
+    @property
+    def output_shape(self):
+        """As `keras.Model.output_shape` of the network."""
+        return self.network.output_shape
+
+    def get_layer(self, name=None, index=None):
+        """As `keras.Model.get_layer`; a name may be that of a layer of the network."""
+        inside = name is not None and name in {layer.name for layer in self.network.layers}
+        return self.network.get_layer(name) if inside else super().get_layer(name, index)
+
+    def export(self, filepath, *args, **kwargs):
+        """As `keras.Model.export`: the classifier for serving. `keras_selectivity.export` keeps its units too."""
+        return self.network.export(filepath, *args, **kwargs)
 
     def train_step(self, *state_and_data):
         return self._steps.train_step(self, *state_and_data)
@@ -182,9 +225,10 @@ class SelectivityModel(keras.Model):
         """As `keras.Model.fit`; follows alpha's schedule and checks labels and replicas first.
 
         Raises:
-            InputError: Labels outside [0, classes) or of the wrong rank, a batch that does not
-                divide among the replicas, or a combination of compile options that Keras itself
-                does not support on replicas. With `jit_compile=True` and on JAX, labels are checked only
+            InputError: Labels outside [0, classes) or of the wrong rank, weights or a learning rate that are
+                negative or no numbers, inputs of text or complex numbers, a batch that does not divide among
+                the replicas, or a combination of compile options that Keras itself does not support on
+                replicas. With `jit_compile=True` and on JAX, labels are checked only
                 if they come as an array.
         """
         backend = keras.backend.backend()
@@ -196,14 +240,17 @@ class SelectivityModel(keras.Model):
             raise InputError("micro_batch needs the TensorFlow backend; Keras runs on jax.")
         check_fit(self, x, y, batch_size)
         check_parts(self, x, y, batch_size)
-        self._check_label_array(y)
+        check_optimizer(self)
+        check_data(self, x, y, kwargs.get("sample_weight"), kwargs.get("class_weight"))
+        if isinstance(kwargs.get("validation_data"), tuple):
+            check_data(self, *kwargs["validation_data"][:3])
         if isinstance(self._alpha, AlphaSchedule):
             callbacks = [ApplySchedule(self._alpha), *keras.tree.flatten(callbacks or [])]
         return self._with_label_errors(super().fit, x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """As `keras.Model.evaluate`; checks labels as `fit` does."""
-        self._check_label_array(y)
+        check_data(self, x, y, args[2] if len(args) > 2 else kwargs.get("sample_weight"))
         return self._with_label_errors(super().evaluate, x, y, *args, **kwargs)
 
     def unit_means(self, x):
@@ -280,25 +327,16 @@ class SelectivityModel(keras.Model):
             outputs = self(x, training=training)
         return outputs, means
 
-    def _check_label_array(self, y):
-        """Refuses an array of labels outside the range before anything is compiled."""
-        if not isinstance(y, (np.ndarray, list)) or not len(y):
-            return
-        y = np.asarray(y)
-        sparse = y.ndim == 1 or y.shape[-1] == 1
-        if sparse and (y.min() < 0 or y.max() >= self.classes):
-            raise self.label_error()
-
     def _with_label_errors(self, function, *args, **kwargs):
         if keras.backend.backend() != "tensorflow":
             return function(*args, **kwargs)
         return self._steps.with_label_errors(self, function, *args, **kwargs)
 
-    def label_error(self):
+    def label_error(self, found="others"):
         """The error for labels that name no class."""
         return InputError(
             f"Labels must be integers in [0, {self.classes - 1}], since the network tells {self.classes} "
-            "classes apart; the data hold others. Renumber them from 0."
+            f"classes apart; the data hold {found}. Renumber them from 0."
         )
 
     def _collected(self):
