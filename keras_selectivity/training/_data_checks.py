@@ -23,12 +23,9 @@ def check_data(model, x, y=None, sample_weight=None, class_weight=None):
     """
     spec = getattr(x, "element_spec", x)
     for part in keras.tree.flatten(spec[0] if spec is not x and isinstance(spec, tuple) else _parts(x)):
-        dtype = getattr(part, "dtype", None)
-        if (
-            dtype is not None
-            and not keras.backend.is_float_dtype(kind := _name(dtype))
-            and not _is_whole(kind)
-        ):
+        kind = getattr(part, "dtype", "float32")
+        kind = str(getattr(kind, "name", kind))
+        if not kind.startswith(("float", "bfloat", "int", "uint", "bool")):
             raise InputError(f"{model.name!r} takes numbers. Received: inputs of dtype {kind}.")
     if _is_array(y):
         _check_labels(model, real_array("Labels", y))
@@ -72,11 +69,3 @@ def _parts(x):
 
 def _is_array(values):
     return values is not None and (isinstance(values, (list, tuple)) or hasattr(values, "__array__"))
-
-
-def _name(dtype):
-    return str(getattr(dtype, "name", dtype))
-
-
-def _is_whole(kind):
-    return kind == "bool" or keras.backend.is_int_dtype(kind)
