@@ -23,11 +23,11 @@ test-all: test test-slow
 
 # The oldest versions that setup.cfg allows: wheels of all of them exist for Python 3.11.
 test-min: .venv-min/.ready
-	.venv-min/bin/$(PYTEST)
+	.venv-min/bin/$(PYTEST) -W default
 
 # The newest Keras, not yet released.
 test-pre: .venv-pre/.ready
-	.venv-pre/bin/$(PYTEST)
+	.venv-pre/bin/$(PYTEST) -W default
 
 lint: $(DEV)
 	$(BIN)/ruff check .

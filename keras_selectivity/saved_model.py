@@ -166,7 +166,8 @@ def versions():
     return {
         "python": platform.python_version(),
         "keras_selectivity": __version__,
-        **{name: version(name) for name in ("keras", "tensorflow", "numpy")},
+        "keras": keras.__version__,  # its package may be called keras-nightly
+        **{name: version(name) for name in ("tensorflow", "numpy")},
         "backend": keras.backend.backend(),
     }
 

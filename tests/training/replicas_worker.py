@@ -1,7 +1,8 @@
-"""Trains the tiny network on N logical CPU devices and saves what came out. Run by test_replicas."""
+"""Trains the tiny network on N logical CPU devices, in each variant, and saves what came out. Run by test_replicas."""
 
 import os
 import sys
+from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 
@@ -9,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 
-def main(replicas, variant, path):
+def main(replicas, folder, variants):
     cpu = tf.config.list_physical_devices("CPU")[0]
     tf.config.set_logical_device_configuration(
         cpu, [tf.config.LogicalDeviceConfiguration()] * max(replicas, 1)
@@ -18,7 +19,11 @@ def main(replicas, variant, path):
     strategy = tf.distribute.MirroredStrategy(devices) if replicas else tf.distribute.get_strategy()
     if "TF_CONFIG" in os.environ:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
+    for variant in variants:
+        np.savez(Path(folder) / f"{variant}.npz", **train(strategy, variant))
 
+
+def train(strategy, variant):
     import keras
     from conftest import compiled
     from conftest import tiny_network
@@ -49,9 +54,8 @@ def main(replicas, variant, path):
     evaluated = model.evaluate(data, verbose=0, return_dict=True)
     arrays = {f"w{i}": w.numpy() for i, w in enumerate(model.weights)}
     arrays |= {f"log_{k}": np.array(v) for k, v in history.items()}
-    arrays |= {f"evaluated_{k}": np.array(v) for k, v in evaluated.items()}
-    np.savez(path, **arrays)
+    return arrays | {f"evaluated_{k}": np.array(v) for k, v in evaluated.items()}
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(int(sys.argv[1]), sys.argv[2], sys.argv[3:])

@@ -20,42 +20,63 @@ from keras_selectivity.training._replicas import check_fit
 WORKER = Path(__file__).with_name("replicas_worker.py")
 
 
-def train(replicas, variant, folder):
-    # A process each: logical devices are fixed at start, and two strategies in one process collide.
-    path = folder / f"{variant}{replicas}.npz"
-    environment = {"PYTHONPATH": str(WORKER.parents[1]), "PATH": "", "CUDA_VISIBLE_DEVICES": ""}
-    command = [sys.executable, WORKER, str(replicas), variant, path]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-3000:]
-    with np.load(path) as arrays:
-        return dict(arrays)
+VARIANTS = ("plain", "weighted", "leaky", "discriminability", "parts")
+NORMS = ("keras norm", "fused norm")
+
+
+def start(replicas, folder, *variants, **environment):
+    # A process for each number of replicas: logical devices are fixed at start, and two strategies in one
+    # process collide.
+    folder.mkdir()
+    environment = {
+        "PYTHONPATH": str(WORKER.parents[1]),
+        "PATH": "",
+        "CUDA_VISIBLE_DEVICES": "",
+        **environment,
+    }
+    command = [sys.executable, WORKER, str(replicas), folder, *variants]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def finish(process):
+    error = process.communicate(timeout=500)[1]
+    assert process.returncode == 0, error[-3000:]
+
+
+def assert_equal(one, many, variant):
+    with np.load(one / f"{variant}.npz") as expected, np.load(many / f"{variant}.npz") as found:
+        for name in expected:
+            if variant == "weighted" and not name.startswith("w"):
+                continue  # Keras averages weighted losses replica by replica
+            atol = 1e-6 if name.startswith("w") else 1e-5
+            np.testing.assert_allclose(found[name], expected[name], atol=atol, err_msg=name)
+
+
+@pytest.fixture(scope="module", name="trained")
+def _trained(tmp_path_factory):
+    """A folder with what came out by number of replicas: of one device, of two, of four."""
+    folder = tmp_path_factory.mktemp("replicas")
+    for replicas, variants in ((0, VARIANTS), (2, VARIANTS + NORMS), (4, ["plain"])):
+        finish(start(replicas, folder / str(replicas), *variants))
+    return folder
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("variant", "replicas"),
-    [("plain", 2), ("plain", 4), ("weighted", 2), ("leaky", 2), ("discriminability", 2), ("parts", 2)],
-)
-def test_replicas_take_the_step_of_one_device(variant, replicas, tmp_path):
-    one, many = train(0, variant, tmp_path), train(replicas, variant, tmp_path)
-    for name in one:
-        if variant == "weighted" and not name.startswith("w"):
-            continue  # Keras averages weighted losses replica by replica
-        np.testing.assert_allclose(
-            many[name], one[name], atol=1e-6 if name.startswith("w") else 1e-5, err_msg=name
-        )
+@pytest.mark.parametrize(("variant", "replicas"), [*((v, 2) for v in VARIANTS), ("plain", 4)])
+def test_replicas_take_the_step_of_one_device(trained, variant, replicas):
+    assert_equal(trained / "0", trained / str(replicas), variant)
 
 
 @pytest.mark.slow
-def test_fused_batch_norm_on_replicas_is_that_of_keras(tmp_path):
+def test_fused_batch_norm_on_replicas_is_that_of_keras(trained):
     """Each replica normalises its own part; weights and running statistics are Keras's."""
-    theirs, ours = train(2, "keras norm", tmp_path), train(2, "fused norm", tmp_path)
-    for name in theirs:
-        np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5, err_msg=name)
+    with np.load(trained / "2" / "keras norm.npz") as theirs, np.load(trained / "2" / "fused norm.npz") as ours:
+        for name in theirs:
+            np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
 
 @pytest.mark.slow
-def test_two_processes_take_the_step_of_one(tmp_path):
+def test_two_processes_take_the_step_of_one(trained, tmp_path):
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
     addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
     for opened in sockets:
@@ -63,20 +84,10 @@ def test_two_processes_take_the_step_of_one(tmp_path):
     workers = []
     for index in range(2):
         task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        environment = {"PYTHONPATH": str(WORKER.parents[1]), "PATH": "", "CUDA_VISIBLE_DEVICES": "",
-                       "TF_CONFIG": json.dumps(task)}  # fmt: skip
-        command = [sys.executable, WORKER, "0", "plain", tmp_path / f"worker{index}.npz"]
-        workers.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
-    for worker in workers:
-        _, error = worker.communicate(timeout=300)
-        assert worker.returncode == 0, error[-3000:]
-    one = train(0, "plain", tmp_path)
-    for index in range(2):
-        with np.load(tmp_path / f"worker{index}.npz") as found:
-            for name in one:
-                np.testing.assert_allclose(
-                    found[name], one[name], atol=1e-6 if name.startswith("w") else 1e-5, err_msg=name
-                )
+        workers.append(start(0, tmp_path / str(index), "plain", TF_CONFIG=json.dumps(task)))
+    for index, worker in enumerate(workers):
+        finish(worker)
+        assert_equal(trained / "0", tmp_path / str(index), "plain")
 
 
 def test_strategies_by_name(monkeypatch):
