@@ -78,6 +78,7 @@ def test_the_loss_of_augmix(tiny_data):
 
 
 @pytest.mark.parametrize("method", [Adversarial(0.1, 0.02, 3), AugMixConsistency(6.0)])
+@pytest.mark.filterwarnings("ignore:Skipping variable loading for optimizer")  # it has not trained yet
 def test_a_saved_model_keeps_its_method(method, tmp_path):
     model = compiled(ks.regularize(tiny_network(), 1.0, method=method))
     model.save(tmp_path / "model.keras")

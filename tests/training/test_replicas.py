@@ -70,7 +70,10 @@ def test_replicas_take_the_step_of_one_device(trained, variant, replicas):
 @pytest.mark.slow
 def test_fused_batch_norm_on_replicas_is_that_of_keras(trained):
     """Each replica normalises its own part; weights and running statistics are Keras's."""
-    with np.load(trained / "2" / "keras norm.npz") as theirs, np.load(trained / "2" / "fused norm.npz") as ours:
+    with (
+        np.load(trained / "2" / "keras norm.npz") as theirs,
+        np.load(trained / "2" / "fused norm.npz") as ours,
+    ):
         for name in theirs:
             np.testing.assert_allclose(ours[name], theirs[name], rtol=1e-4, atol=1e-5, err_msg=name)
 
