@@ -275,9 +275,10 @@ def test_workers_end_with_the_process_that_started_them(tmp_path, how):
         time.sleep(0.05)
     parent.send_signal(how)
     assert parent.wait(timeout=300) in (-how, 130)
-    watched = [os.pidfd_open(child) for child in children if Path(f"/proc/{child}").exists()]
-    for descriptor in watched:
-        assert select.select([descriptor], [], [], 120)[0], "a worker goes on"
+    for child in children:
+        with contextlib.suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(child)
+            assert select.select([descriptor], [], [], 120)[0], "a worker goes on"
 
 
 @pytest.mark.slow
@@ -337,3 +338,34 @@ def test_a_ray_cluster_finishes_a_study_though_a_node_dies(tmp_path, monkeypatch
     assert {row["state"] for row in folder.status(study)} == {"done"}
     models = [row["model"] for row in rows if row["measure"] == "accuracy" and row["epoch"] is None]
     assert sorted(models) == sorted(study.runs), "no run is lost or done twice"
+
+
+def listening(pid):
+    """Addresses of the TCP sockets on which a process listens."""
+    own = set()
+    with contextlib.suppress(OSError):
+        own = {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()}
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            words = line.split()
+            if words[3] == "0A" and f"socket:[{words[9]}]" in own:
+                # In words of four bytes, each backwards; IPv4 is the last word of an address of IPv6.
+                yield ".".join(map(str, bytes.fromhex(words[1].partition(":")[0])[-4:][::-1]))
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_of_this_machine_alone_listens_to_nobody_else(tmp_path):
+    arguments = command(tmp_path, changed("run", epochs=1), "--ray")
+    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    said = []
+    for line in process.stdout:
+        said.append(line)
+        if "runs on 1 Ray nodes" in line:
+            break
+    family = [process.pid]
+    for pid in family:
+        family += children_of(pid)
+    addresses = {address for pid in family for address in listening(pid)}
+    said.append(process.communicate(timeout=500)[0])
+    assert process.returncode == 0, said
+    assert addresses == {"127.0.0.1"}

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 import keras_selectivity as ks
 from keras_selectivity import _run_file
 from keras_selectivity.studies import RunsFolder
+from keras_selectivity.studies import read_results
 from keras_selectivity.studies import read_study
 from keras_selectivity.studies import run_study
 from keras_selectivity.studies._train_together import _Group
@@ -92,6 +94,28 @@ def test_a_replicate_learns_what_it_learns_alone(trained, run):
         tolerance = 0.021 if "accuracy" in log or "preferred" in log else 5e-4
         np.testing.assert_allclose(together["history"][log], values, atol=tolerance, err_msg=log)
     assert models[0].get_config()["alpha"] == models[1].get_config()["alpha"]
+
+
+@pytest.mark.slow
+def test_what_jax_has_trained_a_fresh_process_exports_and_measures(trained, tmp_path):
+    def keras_selectivity(*command):
+        command = [sys.executable, "-m", "keras_selectivity.cli", *map(str, command)]
+        return subprocess.run(
+            command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
+        )
+
+    study, runs = trained[0] / "study.toml", tmp_path / "runs"
+    shutil.copytree(trained[0] / "together", runs)
+    found = keras_selectivity("export", runs / RUNS[0] / "run.keras", "--output", tmp_path / "model")
+    assert found.returncode == 0, found.stderr
+    found = keras_selectivity(
+        "evaluate", tmp_path / "model", runs / RUNS[1] / "run.keras", "--dataset", "shapes", "--limit", "50"
+    )
+    assert found.returncode == 0 and found.stdout.count("run.keras"), found.stderr
+    found = keras_selectivity("study", "run", study, "--runs", runs, "--output", tmp_path / "results.csv")
+    assert found.returncode == 0, found.stderr
+    assert {row["model"] for row in read_results(tmp_path / "results.csv")} == set(read_study(study).runs)
+    assert {row["state"] for row in RunsFolder(runs).status(read_study(study))} == {"done"}
 
 
 def test_a_damaged_checkpoint_is_set_aside(tmp_path, capsys):
