@@ -3,6 +3,7 @@
 import errno
 import numbers
 import os
+import reprlib
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,11 +35,27 @@ def number(name, value, least=-np.inf, most=np.inf, *, unit=""):
         InputError: It is no finite number between `least` and `most`, both included.
     """
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not real or not np.isfinite(value) or not least <= value <= most:
+    if not real or not abs(value) < np.inf or not least <= value <= most:
         limits = [f"of at least {least:g}"] * (least > -np.inf) + [f"at most {most:g}"] * (most < np.inf)
         wanted = " ".join(["a finite number", " and ".join(limits)]).strip()
         raise InputError(f"{name} must be {wanted}{unit}; got {value!r}.")
     return float(value)
+
+
+def path_of(value):
+    """The value as a path, whether or not there is something.
+
+    Raises:
+        InputError: It is none.
+    """
+    try:
+        path = Path(value)
+        path.exists()
+    except (TypeError, ValueError, OSError) as error:
+        raise InputError(
+            f"{reprlib.repr(value)} is no path: {getattr(error, 'strerror', None) or error}."
+        ) from error
+    return path
 
 
 def each(name, values):

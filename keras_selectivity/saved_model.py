@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from keras_selectivity import __version__
+from keras_selectivity._checks import path_of
 from keras_selectivity._endpoints import endpoints
 from keras_selectivity._endpoints import instrumented
 from keras_selectivity._errors import DamagedError
@@ -133,7 +134,7 @@ def load(path, *, pixel_range=None, outputs=None):
         InputError: The path is missing, half-written or damaged (`DamagedError`), or nothing of the above;
             its weights are not finite; or the pixel range is none, or another than that of the export.
     """
-    path = Path(path)
+    path = path_of(path)
     if outputs not in (None, "logits", "probabilities"):
         raise InputError(f"outputs must be 'logits' or 'probabilities'. Received: {outputs!r}.")
     pixel_range = None if pixel_range is None else checked_range(pixel_range)

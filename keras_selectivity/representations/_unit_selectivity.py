@@ -189,7 +189,7 @@ def _parts(exported, dataset, batch_size, verbose):
         for part in batches(len(images), batch_size, verbose):
             yield exported.pixels(images[part]), labels[part]
         return
-    if not isinstance(dataset, Iterable):
+    if not isinstance(dataset, Iterable) or isinstance(dataset, np.ndarray):
         raise InputError(
             f"The data set must be (images, labels), or an iterable of such batches; got {type(dataset).__name__}."
         )

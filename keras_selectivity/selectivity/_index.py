@@ -121,8 +121,13 @@ def _present(xp, class_means, class_counts):
         )
     if class_counts is None:
         return xp.ones_like(class_means) > 0
-    counts = xp.reshape(_as_float(xp, class_counts), (-1, 1))
-    return xp.logical_and(counts > 0, xp.ones_like(class_means) > 0)
+    counts = _as_float(xp, class_counts)
+    if tuple(counts.shape) != (class_means.shape[0],):
+        raise ValueError(
+            f"class_counts must hold one number per class, {class_means.shape[0]} in all. "
+            f"Received: shape {tuple(counts.shape)}."
+        )
+    return xp.logical_and(xp.reshape(counts, (-1, 1)) > 0, xp.ones_like(class_means) > 0)
 
 
 def _count_present(xp, present, like):

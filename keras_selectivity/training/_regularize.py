@@ -2,6 +2,9 @@
 
 import re
 
+import keras
+
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity.training._instrument import instrument
 from keras_selectivity.training._schedules import AlphaSchedule
@@ -67,7 +70,7 @@ def regularize(
             f"{model.name!r} is regularised already. Change its alpha with model.alpha = {alpha!r}; for other "
             "layers, another metric or method, regularise model.strip(), the plain classifier with its weights."
         )
-    if warmup_epochs:
+    if whole_number("warmup_epochs", warmup_epochs, 0):
         if isinstance(alpha, AlphaSchedule):
             raise InputError("Pass either an alpha schedule or warmup_epochs, not both.")
         alpha = LinearWarmup(alpha, warmup_epochs)
@@ -98,7 +101,7 @@ def _checked_layers(layers):
     elif isinstance(layers, (list, tuple)):
         known, layers = all(isinstance(name, str) for name in layers), list(layers)
     else:
-        known = layers is None or callable(layers)
+        known = layers is None or (callable(layers) and not isinstance(layers, keras.layers.Layer))
     if not known:
         raise InputError(
             "layers must be None, a list of layer names, 'first 3' or 'last 3', a slice, or a function of a layer's "

@@ -1,5 +1,7 @@
 """Whatever is handed to the functions that measure: refused in one sentence, never measured as something else."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -514,3 +516,35 @@ def test_a_classifier_of_features_is_wrapped_but_not_measured():
     assert found.logits(np.zeros((2, 5))).shape == (2, 3)
     with pytest.raises(ks.InputError, match="Only classifiers of images"):
         ks.measure_selectivity(found, (np.zeros((6, 5)), np.arange(6) % 3), verbose=0)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [None, 0, 1.5, [], b"x", "\0", 5000 * "a", np.zeros(3), object(), range(2)],
+    ids=lambda value: re.sub(r" at 0x\w+", "", repr(value))[:30],
+)
+def test_paths_of_models(path):
+    with pytest.raises(ks.InputError):
+        ks.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"severity": s} for s in (np.arange(3), None, "1", 2.5, NAN)]
+    + [{"corruption": c} for c in (np.zeros(3), None, 3, ["fog"])],
+    ids=lambda value: re.sub(r" at 0x\w+", "", repr(value))[:30],
+)
+def test_what_corrupts(change):
+    images = np.zeros((1, 32, 32, 3), np.uint8)
+    with pytest.raises(ks.InputError):
+        ks.corrupt(images, **{"corruption": "fog", "severity": 1, "seed": 0, **change})
+
+
+@pytest.mark.parametrize(
+    "counts",
+    [NAN, 3, [1, 2], np.ones((4, 1)), np.ones(5), np.zeros((0, 4))],
+    ids=lambda value: re.sub(r" at 0x\w+", "", repr(value))[:30],
+)
+def test_counts_of_classes(counts):
+    with pytest.raises(ValueError, match="one number per class, 4 in all"):
+        ks.selectivity_index(np.ones((4, 3)), counts)

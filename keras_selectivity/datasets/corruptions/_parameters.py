@@ -4,6 +4,7 @@ The constants are those of the released CIFAR-10-C and Tiny ImageNet-C (Hendryck
 2019, "Benchmarking neural network robustness to common corruptions and perturbations").
 """
 
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 
 BENCHMARK = (
@@ -118,10 +119,9 @@ def check_corruption(corruption, severity):
     Raises:
         InputError: With the names there are.
     """
-    if corruption not in CORRUPTIONS:
+    if not isinstance(corruption, str) or corruption not in CORRUPTIONS:
         raise InputError(f"Unknown corruption {corruption!r}. Choose one of {', '.join(CORRUPTIONS)}.")
-    if severity not in SEVERITIES or isinstance(severity, bool):
-        raise InputError(f"severity must be 1, 2, 3, 4 or 5. Received: {severity!r}.")
+    whole_number("severity", severity, SEVERITIES[0], SEVERITIES[-1])
 
 
 def parameters_for(corruption, severity, size):
