@@ -413,7 +413,7 @@ def _add_study(commands):
     engine = command.add_mutually_exclusive_group()
     engine.add_argument("--workers", type=_of(Whole(1)), metavar="N", help="N processes on this machine, one a run, one GPU "
         "each; 1 saves memory when there are many runs (default: in this process)")  # fmt: skip
-    engine.add_argument("--ray", nargs="?", const="", metavar="ADDRESS", help="a Ray cluster; without an address, one "
+    engine.add_argument("--ray", nargs="?", const="", type=str, metavar="ADDRESS", help="a Ray cluster; without an address, one "
         "is started on this machine")  # fmt: skip
     add("--together", type=_of(Whole(1)), metavar="N", help="on JAX: train N runs that differ in seed and alpha in one program, and "
         "measure nothing; start the study again on TensorFlow for that")  # fmt: skip
