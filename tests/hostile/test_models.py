@@ -183,7 +183,7 @@ def test_what_keras_offers_of_a_model_with_a_graph(model, tiny_data, tmp_path):
     images, labels = tiny_data
     assert model.input_shape == (None, 8, 8, 3) and model.output_shape == (None, 4)
     inside = keras.Model(model.inputs, [model.get_layer("relu_a").output, model.output])
-    maps, logits = inside(images)
+    maps, logits = inside([images])
     assert maps.shape == (48, 8, 8, 4)
     np.testing.assert_allclose(logits, model(images), atol=1e-6)
     model.export(tmp_path / "served", verbose=False)
