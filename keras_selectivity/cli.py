@@ -9,9 +9,9 @@ import os
 import sys
 
 from keras_selectivity import __version__
-from keras_selectivity._checks import check_file
-from keras_selectivity._checks import check_folder
 from keras_selectivity._errors import InputError
+from keras_selectivity._paths import check_file
+from keras_selectivity._paths import check_folder
 from keras_selectivity._settings import Fields
 from keras_selectivity._settings import Flag
 from keras_selectivity._settings import Items

@@ -13,7 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 from keras_selectivity import __version__
-from keras_selectivity._checks import path_of
 from keras_selectivity._endpoints import endpoints
 from keras_selectivity._endpoints import instrumented
 from keras_selectivity._errors import DamagedError
@@ -25,6 +24,7 @@ from keras_selectivity._foreign import read_foreign
 from keras_selectivity._json_file import mismatch
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
+from keras_selectivity._paths import path_of
 from keras_selectivity._replacement import is_ours
 from keras_selectivity._run_file import TRAINING
 from keras_selectivity._run_file import load_model

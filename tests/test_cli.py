@@ -54,6 +54,7 @@ def _model(tmp_path_factory):
     return path
 
 
+@pytest.mark.filterwarnings("ignore:The network is right for")  # it is hardly trained
 def test_evaluate_writes_rows_and_continues_them(model, tmp_path, capsys):
     table = tmp_path / "rows.csv"
     arguments = [
@@ -177,6 +178,7 @@ def test_data_list(tmp_path, capsys):
     assert "absent" in capsys.readouterr().out
 
 
+@pytest.mark.filterwarnings("ignore:The network is right for")  # it is hardly trained
 def test_a_random_network_measures_near_chance(model):
     test = ks.datasets.load("shapes").test
     measured = ks.measure_selectivity(ks.load(model), tuple(test), verbose=0)

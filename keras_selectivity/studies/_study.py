@@ -5,9 +5,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from keras_selectivity._checks import read_text
 from keras_selectivity._errors import InputError
 from keras_selectivity._json_file import read_json
+from keras_selectivity._paths import read_text
 from keras_selectivity._settings import Items
 from keras_selectivity._settings import SettingError
 from keras_selectivity._settings import Text

@@ -73,7 +73,8 @@ def _data_format(layer, outputs, given):
     """Where a layer leaves the channels: it says so, or they stay where the layers before it had them."""
     layer = getattr(layer, "layer", layer) if isinstance(layer, keras.layers.Wrapper) else layer
     rank = len(getattr(outputs, "shape", ()))
-    if getattr(layer, "data_format", None):
+    # Padding may go along other axes than its data format is meant for, as ResNet20's shortcuts do.
+    if getattr(layer, "data_format", None) and not (given and isinstance(layer, _PADDING)):
         return layer.data_format
     if isinstance(layer, keras.layers.BatchNormalization) and rank > 2:
         return "channels_first" if layer.axis == 1 else "channels_last"
@@ -85,6 +86,12 @@ def _data_format(layer, outputs, given):
     return given
 
 
+_PADDING = (
+    keras.layers.ZeroPadding2D,
+    keras.layers.ZeroPadding3D,
+    keras.layers.Cropping2D,
+    keras.layers.Cropping3D,
+)
 _FEATURES_LAST = (
     keras.layers.Dense,
     keras.layers.EinsumDense,

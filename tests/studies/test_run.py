@@ -45,7 +45,7 @@ def _finished(tmp_path_factory):
 
 def test_a_run_leaves_its_model_configuration_and_protocol(finished):
     run = json.loads((finished / "run.json").read_text())
-    assert sorted(p.name for p in finished.parent.iterdir()) == ["config.json", "model"]
+    assert sorted(p.name for p in finished.parent.iterdir()) == ["config.json", "model", "run.keras"]
     protocol = run["protocol"]
     assert (protocol["samples_trained_on"], protocol["samples_validated_on"], protocol["epochs"]) == (
         100,

@@ -92,6 +92,7 @@ def inputs_of(model):
     return np.round(X * 7).astype("int64") if model.inputs[0].dtype == "int64" else X
 
 
+@pytest.mark.filterwarnings("ignore:`build\\(\\)` was called on layer")  # a layer without one
 def test_the_copy_the_loaded_and_the_stripped_compute_the_same(model, tmp_path):
     x = inputs_of(model)
     regularized = ks.regularize(model, -1.0)
