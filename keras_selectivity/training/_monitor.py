@@ -96,7 +96,7 @@ class SelectivityMonitor(keras.callbacks.Callback):
         labels = np.asarray(labels)
         check_data(self.model, None, labels)
         one_hot = labels.ndim == 2 and labels.shape[1] == self.model.classes
-        return labels.argmax(axis=1) if one_hot else labels.reshape(-1)
+        return labels.argmax(axis=1) if one_hot else labels.reshape(-1).astype(int)
 
 
 def monitored(taps, classes, batches, preferred_classes):

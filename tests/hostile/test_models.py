@@ -202,3 +202,76 @@ def test_what_keras_offers_of_a_model_with_a_graph(model, tiny_data, tmp_path):
         monitor.on_epoch_end(0, logs)
         found.append(logs["val_selectivity/mean"])
     np.testing.assert_allclose(found, found[0], rtol=1e-5)
+
+
+def text():
+    inputs = keras.Input((), dtype="string")
+    vectors = layers.TextVectorization(output_mode="multi_hot", vocabulary=["a", "b"])(inputs)
+    return keras.Model(inputs, layers.Dense(3)(layers.Dense(4, activation="relu")(vectors)))
+
+
+def ending_in(outputs):
+    inputs = keras.Input((6,))
+    return keras.Model(inputs, outputs(layers.Dense(4, activation="relu")(inputs)))
+
+
+@pytest.mark.parametrize(
+    ("build", "match"),
+    [
+        (text, "takes text"),
+        (lambda: ending_in(lambda x: {"a": layers.Dense(3)(x)}), "it returns a dict of 1"),
+        (lambda: ending_in(lambda x: layers.Reshape((2, 2))(x)), r"it returns a shape \(1, 2, 2\)"),
+        (lambda: ending_in(lambda x: layers.Reshape(())(layers.Dense(1)(x))), r"it returns a shape \(1,\)"),
+    ],
+    ids=["text", "dict of one", "sequence", "scalar"],
+)
+def test_outputs_and_inputs_of_other_kinds(build, match):
+    with pytest.raises(ks.InputError, match=match):
+        ks.regularize(build(), -1.0)
+
+
+@pytest.mark.parametrize(
+    ("validation", "match"),
+    [
+        ({"y": LABELS + 1}, "the data hold 4"),
+        ({"sample_weight": -np.ones(48)}, "sample_weight must be finite"),
+        ({"x": np.zeros((48, 8, 8, 3), object)}, "takes numbers"),
+    ],
+    ids=["labels", "weights", "images"],
+)
+def test_what_is_validated_on(model, tiny_data, validation, match):
+    data = {"x": tiny_data[0], "y": LABELS, "sample_weight": np.ones(48), **validation}
+    with pytest.raises(ks.InputError, match=match):
+        model.fit(*tiny_data, validation_data=tuple(data.values()), verbose=0)
+
+
+def test_a_data_set_of_text(model):
+    images = tf.data.Dataset.from_tensors((np.full((2, 8, 8, 3), "1"), np.arange(2)))
+    with pytest.raises(ks.InputError, match="takes numbers"):
+        model.fit(images, verbose=0)
+
+
+class Late(ks.training.AlphaSchedule):
+    """Fails after the first epoch."""
+
+    def __init__(self, value):
+        self.value = value
+
+    def __call__(self, epoch):
+        return self.value if epoch else 0.0
+
+
+@pytest.mark.parametrize("value", [NAN, "1", None], ids=name_of)
+def test_a_schedule_that_returns_no_number(network, tiny_data, value):
+    model = compiled(ks.regularize(network, Late(value)))
+    with pytest.raises(ks.InputError, match="alpha must be a finite number"):
+        model.fit(*tiny_data, epochs=2, verbose=0)
+
+
+def test_a_generator_that_has_ended(model, tiny_data):
+    monitor = ks.SelectivityMonitor(batch for batch in [tiny_data])
+    monitor.set_model(model)
+    monitor.on_train_begin()
+    monitor.on_epoch_end(0, {})
+    with pytest.raises(ks.InputError, match="a generator, which ends once"):
+        monitor.on_epoch_end(1, {})
