@@ -175,6 +175,19 @@ class SelectivityModel(keras.Model):
         inside = name is not None and name in {layer.name for layer in self.network.layers}
         return self.network.get_layer(name) if inside else super().get_layer(name, index)
 
+    def save(self, filepath, *args, **kwargs):
+        """As `keras.Model.save`, to a `.keras` file.
+
+        Raises:
+            InputError: A legacy HDF5 file, which Keras would write but not load again.
+        """
+        if str(filepath).endswith((".h5", ".hdf5")):
+            raise InputError(
+                f"Save to a .keras file instead of {filepath}: the legacy format does not load models of "
+                "registered classes. Plain networks it does: model.strip().save(...)."
+            )
+        super().save(filepath, *args, **kwargs)
+
     def export(self, filepath, *args, **kwargs):
         """As `keras.Model.export`: the classifier for serving. `keras_selectivity.export` keeps its units too."""
         return self.network.export(filepath, *args, **kwargs)

@@ -275,3 +275,9 @@ def test_a_generator_that_has_ended(model, tiny_data):
     monitor.on_epoch_end(0, {})
     with pytest.raises(ks.InputError, match="a generator, which ends once"):
         monitor.on_epoch_end(1, {})
+
+
+def test_a_legacy_file(model, tmp_path):
+    with pytest.raises(ks.InputError, match=r"Save to a \.keras file"):
+        model.save(tmp_path / "model.h5")
+    assert not list(tmp_path.iterdir())
