@@ -70,7 +70,7 @@ def test_reference_weights_give_the_reference_logits(count, cifar10):
     images, labels = cifar10.test.take(slice(0, count))
     logits = network.predict(images / np.float32(255), batch_size=200, verbose=0)
     np.testing.assert_allclose(logits, expected[:count], atol=1e-4)
-    assert (logits.argmax(axis=1) == labels).mean() == {200: 0.915, 10_000: 0.9173}[count]
+    assert (logits.argmax(axis=1) == labels).mean() == {200: 0.91, 10_000: 0.9173}[count]
 
 
 def test_foreign_weights_are_refused(tmp_path):

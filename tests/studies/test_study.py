@@ -44,6 +44,7 @@ def _done(tmp_path_factory):
     return study, results, folder
 
 
+@pytest.mark.filterwarnings("ignore:The network is right for")  # it is hardly trained
 def test_results_are_those_of_measuring_each_model_again(done):
     _, results, folder = done
     rows = read_results(results)
@@ -86,7 +87,7 @@ def test_page_and_table_show_the_numbers_of_the_rows(done):
                 pictures.append(dict(attributes)["src"])
 
     Pictures().feed(text)
-    assert len(pictures) == len(list(folder.glob("*.png"))) >= 7
+    assert len(pictures) == len(list(folder.glob("*.png"))) >= 6
     for source in pictures:
         picture = base64.b64decode(source.removeprefix("data:image/png;base64,"))
         assert np.asarray(Image.open(io.BytesIO(picture)).convert("L")).std() > 5, "an empty picture"
