@@ -39,7 +39,7 @@ def check_data(model, x, y=None, sample_weight=None, class_weight=None):
 def check_optimizer(model):
     """Refuses a learning rate that is negative or no number."""
     if getattr(model, "optimizer", None) is not None:
-        number("The learning rate", float(model.optimizer.learning_rate), 0)
+        number("The learning rate", float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)), 0)
 
 
 def _check_labels(model, labels):
