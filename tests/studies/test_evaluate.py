@@ -205,7 +205,7 @@ def test_a_killed_evaluation_leaves_a_whole_table(tmp_path):
     with stopped(command, Pause(tmp_path / "pause", "rows.csv", passing=20), signal.SIGKILL) as process:
         assert process.wait() == -signal.SIGKILL
     before = read_results(path)
-    assert len(before) == 31 + 19  # the clean images, and nineteen corruptions
+    assert len(before) == 4 + 4 * 7 + 19  # the network, its seven layers, nineteen corruptions
     assert subprocess.run(command, capture_output=True).returncode == 0
     rows = read_results(path)
     assert rows[: len(before)] == before
