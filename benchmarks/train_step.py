@@ -119,7 +119,7 @@ def work(name, network, batch, size):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", default="resnet20", help="name of a network (default: %(default)s)")
-    parser.add_argument("--batch", type=int, default=256, help="samples a step (default: %(default)s)")
+    parser.add_argument("--batch", type=int, default=256, help="samples per step (default: %(default)s)")
     parser.add_argument("--size", type=int, default=32, help="pixels a side (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--work", help=argparse.SUPPRESS)

@@ -223,7 +223,7 @@ def _add_training(command):
         warmup_epochs="let alpha grow from 0 over N epochs",
         epochs="number of epochs",
         milestones="epochs at which the learning rate drops to a tenth (default: at a half and three quarters)",
-        batch_size="samples a batch",
+        batch_size="samples per batch",
         micro_batch="samples at a time, for batches too large for the memory; the selectivity is that of the whole batch",
         learning_rate="initial learning rate",
         pad="flip-and-crop padding; 0: no augmentation",

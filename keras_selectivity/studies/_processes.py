@@ -13,7 +13,7 @@ from keras_selectivity._checks import whole_number
 
 
 def run_in_processes(study, folder, names, options, *, workers, retries, report):
-    """One process a run, `workers` at a time, each with its share of the cores and one GPU if there are any.
+    """One process per run, `workers` at a time, each with its share of the cores and one GPU if there are any.
 
     Args:
         study: A `Study`.

@@ -52,7 +52,7 @@ def execute(
         overwrite: Start again. The new run is trained in `FOLDER.new` and takes the place of the old one, which
             must be a run and nothing besides, when it is complete.
         strategy: `None`; `"mirrored"`, replicas on all GPUs of this machine; or `"multiworker"`, one
-            process a worker as `TF_CONFIG` says, all of which call this with the same arguments. Each
+            process per worker as `TF_CONFIG` says, all of which call this with the same arguments. Each
             step is that of one device on the same batch, however many replicas share it.
         tensorboard: Folder for TensorBoard logs, in which the run gets a folder of its own.
         verbose: As in `keras.Model.fit`.

@@ -15,7 +15,7 @@ def check_data(model, x, y=None, sample_weight=None, class_weight=None):
         model: A `SelectivityModel`.
         x: Inputs, or a data set, of which the types are checked.
         y: Labels.
-        sample_weight: A weight a sample.
+        sample_weight: One weight per sample.
         class_weight: Dict, class -> weight.
 
     Raises:
