@@ -226,6 +226,7 @@ def test_a_foreign_saved_model_tells_what_it_returns(classes, tiny_data, tmp_pat
 
 @pytest.mark.data
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The structure of `inputs`")  # the old file lists its only input
 def test_somebody_else_s_classifier(cifar10, tmp_path):
     """The MLPerf Tiny ResNet8 takes pixels 0-255 and has seven ReLU layers; 87.19 % is its known accuracy."""
     foreign = keras.models.load_model(real_data("reference/mlperf_tiny_resnet8.h5"), compile=False)

@@ -66,6 +66,7 @@ def test_perturbed_images_are_not_warned_of(data):
 
 @pytest.mark.slow
 @pytest.mark.data
+@pytest.mark.filterwarnings("ignore:The structure of `inputs`")  # the old file lists its only input
 def test_a_foreign_network_at_the_wrong_range_is_warned_of():
     """The MLPerf Tiny ResNet8 takes pixels from 0 to 255."""
     foreign = keras.models.load_model(real_data("reference/mlperf_tiny_resnet8.h5"), compile=False)
