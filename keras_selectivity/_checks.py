@@ -2,28 +2,30 @@
 
 import numbers
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
 
 LARGEST_INT32 = 2**31 - 1  # the largest count that TensorFlow takes
 
 
-def whole_number(name, value, least, most=None):
+def whole_number(name: str, value: Any, least: int, most: int | None = None) -> int:
     """The value as int.
 
     Raises:
         InputError: It is no whole number of at least `least`, and at most `most`.
     """
-    fits = not isinstance(value, bool) and isinstance(value, numbers.Integral) and value >= least
-    if not fits or (most is not None and value > most):
+    fits = isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= least
+    if not fits or (most is not None and int(value) > most):
         upper = "" if most is None else f" and at most {most}"
         raise InputError(f"{name} must be a whole number of at least {least}{upper}; got {value!r}.")
     return int(value)
 
 
-def number(name, value, least=-np.inf, most=np.inf, *, unit=""):
+def number(name: str, value: Any, least: float = -np.inf, most: float = np.inf, *, unit: str = "") -> float:
     """The value as float.
 
     Raises:
@@ -37,7 +39,7 @@ def number(name, value, least=-np.inf, most=np.inf, *, unit=""):
     return float(value)
 
 
-def each(name, values):
+def each(name: str, values: Any) -> list[Any]:
     """One value, or those of a list, a tuple, a range or an array, as a list.
 
     Raises:
@@ -50,7 +52,7 @@ def each(name, values):
     return [values[()]] if isinstance(values, np.ndarray) and values.ndim == 0 else list(values)
 
 
-def array(name, values, *axes):
+def array(name: str, values: Any, *axes: str) -> Array:
     """The values as a float64 array with one axis for each of `axes`, which are their names.
 
     Raises:
@@ -64,7 +66,7 @@ def array(name, values, *axes):
     return values.astype(np.float64)
 
 
-def real_array(name, values):
+def real_array(name: str, values: Any) -> Array:
     """The values as an array of integers or floats, of any shape and precision.
 
     Raises:
@@ -76,7 +78,7 @@ def real_array(name, values):
     return values
 
 
-def any_array(name, values):
+def any_array(name: str, values: Any) -> Array:
     """The values as an array.
 
     Raises:
@@ -88,6 +90,6 @@ def any_array(name, values):
         raise InputError(f"{name} must be an array; got {type(values).__name__} ({error}).") from error
 
 
-def is_float(values):
+def is_float(values: Array) -> bool:
     """Whether an array holds floats, bfloat16 included, which NumPy knows only as raw bytes."""
     return values.dtype.kind == "f" or values.dtype.name == "bfloat16"

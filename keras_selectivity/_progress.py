@@ -1,15 +1,32 @@
-"""Going through samples in batches, with a progress bar."""
+"""Progress bars, and going through samples in batches under one."""
 
-import keras
+from collections.abc import Iterator
+from typing import Any
 
 from keras_selectivity._checks import whole_number
 
 
-def batches(samples, batch_size, verbose):
+def bar(steps: int | None, unit: str, verbose: int | str = 1) -> Any:
+    """The progress bar of everything that takes more than a second or two.
+
+    Args:
+        steps: Number of steps, or `None` if it is not known.
+        unit: What a step is called.
+        verbose: 0 shows nothing.
+
+    Returns:
+        A `keras.utils.Progbar`, with `add(steps)` and `update(steps_done)`.
+    """
+    import keras  # takes seconds, and data sets are described without
+
+    return keras.utils.Progbar(steps, verbose=verbose, unit_name=unit)
+
+
+def batches(samples: int, batch_size: int, verbose: int) -> Iterator[slice]:
     """Slices of at most `batch_size` samples, with a progress bar unless `verbose` is 0."""
     whole_number("batch_size", batch_size, 1)
     starts = range(0, samples, batch_size)
-    bar = keras.utils.Progbar(len(starts), verbose=verbose, unit_name="batch")
+    progress = bar(len(starts), "batch", verbose)
     for start in starts:
         yield slice(start, min(start + batch_size, samples))
-        bar.add(1)
+        progress.add(1)

@@ -10,6 +10,7 @@ import sys
 
 from keras_selectivity import __version__
 from keras_selectivity._errors import InputError
+from keras_selectivity._log import show_log
 from keras_selectivity._paths import check_file
 from keras_selectivity._paths import check_folder
 from keras_selectivity._settings import Fields
@@ -35,6 +36,7 @@ def main(arguments=None):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     # It warns of repeated tracing, which is what several networks in one process look like.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    show_log()
     options = None
     try:
         options = _parser().parse_args(arguments)

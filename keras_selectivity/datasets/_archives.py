@@ -10,13 +10,15 @@ import numpy as np
 from PIL import Image
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
+from keras_selectivity._types import StrPath
 
 LARGEST_PICTURE = 1 << 20  # bytes of one of 64x64 pixels; they have some 2,000
 _MOST_BYTES, _MOST_PIXELS = 1 << 28, 1 << 26  # of a picture of any size
 _PLAIN = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 
-def check_digest(path, md5):
+def check_digest(path: StrPath, md5: str) -> None:
     """Refuses a file with another MD5.
 
     Raises:
@@ -28,7 +30,7 @@ def check_digest(path, md5):
         raise InputError(f"{path} has MD5 {found} instead of {md5}. Get the archive again.")
 
 
-def check_name(path, name):
+def check_name(path: StrPath, name: str) -> None:
     """Refuses a name in an archive that leads out of its folder.
 
     Raises:
@@ -40,7 +42,7 @@ def check_name(path, name):
         )
 
 
-def check_size(path, name, size, most):
+def check_size(path: StrPath | None, name: str, size: int, most: int) -> None:
     """Refuses a part of an archive that claims to be larger than may be.
 
     Raises:
@@ -52,7 +54,7 @@ def check_size(path, name, size, most):
         )
 
 
-def open_zip(path):
+def open_zip(path: StrPath) -> zipfile.ZipFile:
     """Opens a zip archive in which no name is there twice or leads out of its folder.
 
     Raises:
@@ -62,7 +64,7 @@ def open_zip(path):
         archive = zipfile.ZipFile(path)
     except Exception as error:  # a damaged zip file raises of all kinds
         raise InputError(f"{path} is no whole zip archive ({error}). Get it again.") from error
-    names = set()
+    names: set[str] = set()
     for name in archive.namelist():
         check_name(path, name)
         if name in names:
@@ -71,7 +73,7 @@ def open_zip(path):
     return archive
 
 
-def read_member(archive, name, most):
+def read_member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     """A file of a zip archive.
 
     Args:
@@ -93,7 +95,7 @@ def read_member(archive, name, most):
         raise InputError(f"{archive.filename}: {name} cannot be read ({error}). Get it again.") from error
 
 
-def check_members(archive, most):
+def check_members(archive: zipfile.ZipFile, most: int) -> None:
     """Compares all files of a zip archive with their checksums, and their names with those beside them.
 
     Raises:
@@ -109,7 +111,7 @@ def check_members(archive, most):
         raise InputError(f"{archive.filename} is no whole zip archive: {broken} is damaged. Get it again.")
 
 
-def _check_member(archive, info, most):
+def _check_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> None:
     check_size(archive.filename, info.filename, info.file_size, most)
     if info.flag_bits & 1 or info.compress_type not in _PLAIN:
         kind = "encrypted" if info.flag_bits & 1 else f"compressed by method {info.compress_type}"
@@ -121,7 +123,7 @@ def _check_member(archive, info, most):
 class BoundedFile(io.FileIO):
     """A file of which little is read at a time, whatever its own description claims."""
 
-    def read(self, size=-1):
+    def read(self, size: int | None = -1) -> bytes:
         """At most `LARGEST_PICTURE` bytes.
 
         Raises:
@@ -135,7 +137,7 @@ class BoundedFile(io.FileIO):
         return super().read(size)
 
 
-def decode_jpeg(content, size=64):
+def decode_jpeg(content: bytes, size: int | None = 64) -> Array | None:
     """A picture as RGB.
 
     Args:
@@ -163,7 +165,7 @@ def decode_jpeg(content, size=64):
     return picture[..., ::-1]
 
 
-def read_picture(path):
+def read_picture(path: StrPath) -> Array | None:
     """The picture of a file as `decode_jpeg` returns it, of any size, or `None` if it cannot be decoded."""
     path = Path(path)
     if not path.is_file() or path.stat().st_size > _MOST_BYTES:

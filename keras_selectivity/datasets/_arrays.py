@@ -1,16 +1,20 @@
 """Arrays in files of others: shape and type are compared with what is expected before anything is allocated."""
 
 import io
+import zipfile
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
+from keras_selectivity._types import StrPath
 from keras_selectivity.datasets._archives import read_member
 
 _HEADER = 10_000  # bytes that the description of an array may take
 
 
-def open_array(path):
+def open_array(path: StrPath) -> Array:
     """A `.npy` file, mapped into memory: what it claims beyond its size is refused.
 
     Raises:
@@ -22,7 +26,7 @@ def open_array(path):
         raise InputError(f"{path} cannot be read as an array ({error}). Get it again.") from error
 
 
-def member_array(archive, name, shape, dtype):
+def member_array(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...], dtype: DTypeLike) -> Array:
     """An array of a `.npz` file.
 
     Args:

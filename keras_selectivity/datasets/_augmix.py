@@ -4,12 +4,24 @@ import numpy as np
 from PIL import Image
 from PIL import ImageOps
 
+from keras_selectivity._types import Array
+
 OPERATIONS = (
-    "autocontrast", "equalize", "posterize", "rotate", "solarize", "shear_x", "shear_y", "translate_x", "translate_y"
-)  # fmt: skip
+    "autocontrast",
+    "equalize",
+    "posterize",
+    "rotate",
+    "solarize",
+    "shear_x",
+    "shear_y",
+    "translate_x",
+    "translate_y",
+)
 
 
-def augmix(images, rng, *, severity=3, width=3, depth=3):
+def augmix(
+    images: Array, rng: np.random.Generator, *, severity: float = 3, width: int = 3, depth: int = 3
+) -> Array:
     """One mixture of every image.
 
     (Hendrycks et al. 2020, AugMix, algorithm 1, with the nine operations of its default set.)
@@ -38,7 +50,7 @@ def augmix(images, rng, *, severity=3, width=3, depth=3):
     return mixed / 255
 
 
-def operate(picture, operation, severity, rng):
+def operate(picture: Image.Image, operation: str, severity: float, rng: np.random.Generator) -> Image.Image:
     """An operation at a level drawn from 0.1 to the severity, of 10.
 
     Args:

@@ -1,13 +1,17 @@
 """Batches for `model.fit` whose content depends only on seed, epoch and position."""
 
+from concurrent.futures import Future
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._random import stream
+from keras_selectivity._types import Array
 from keras_selectivity.datasets._augmix import augmix
+from keras_selectivity.datasets._image_data import Split
 
 
 class Batches(keras.utils.PyDataset):
@@ -39,8 +43,17 @@ class Batches(keras.utils.PyDataset):
     """
 
     def __init__(
-        self, split, batch_size, *, seed=None, pad=4, epochs=1, first_epoch=0, augmix=False, ahead=0
-    ):
+        self,
+        split: Split,
+        batch_size: int,
+        *,
+        seed: int | None = None,
+        pad: int = 4,
+        epochs: int = 1,
+        first_epoch: int = 0,
+        augmix: bool = False,
+        ahead: int = 0,
+    ) -> None:
         super().__init__()
         if seed is not None and len(split.labels) < batch_size:
             raise InputError(f"{len(split.labels)} training samples do not fill one batch of {batch_size}.")
@@ -52,39 +65,40 @@ class Batches(keras.utils.PyDataset):
         self._augmix = augmix
         self._ahead = ahead
         self._pool = ThreadPoolExecutor(ahead) if ahead else None
-        self._begun = {}
+        self._begun: dict[int, Future[tuple[Array, Array]]] = {}
 
     @property
-    def steps(self):
+    def steps(self) -> int:
         """Batches an epoch."""
         return -(-len(self._split.labels) // self._batch_size)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return self.steps * len(self._epochs)
 
     @property
-    def dtype(self):
+    def dtype(self) -> np.dtype[Any]:
         """Dtype of what `draw` returns."""
         return np.dtype(np.float32 if self._augmix else np.uint8)
 
     @property
-    def image_shape(self):
+    def image_shape(self) -> tuple[int, ...]:
         """Shape of a sample of a batch."""
         shape = tuple(self._split.images.shape[1:])
         return (3, *shape) if self._augmix else shape
 
-    def __getitem__(self, index):
-        if self._pool is None:
+    def __getitem__(self, index: int) -> tuple[Array, Array]:
+        pool = self._pool
+        if pool is None:
             return self._make(index)
         wanted = range(index, min(index + 1 + self._ahead, len(self)))
-        self._begun = {i: self._begun.get(i) or self._pool.submit(self._make, i) for i in wanted}
+        self._begun = {i: self._begun.get(i) or pool.submit(self._make, i) for i in wanted}
         return self._begun[index].result()
 
-    def _make(self, index):
+    def _make(self, index: int) -> tuple[Array, Array]:
         images, labels = self.draw(index)
         return (images if self._augmix else images.astype(np.float32) / 255), labels
 
-    def draw(self, index):
+    def draw(self, index: int) -> tuple[Array, Array]:
         """A batch before it becomes float pixels: uint8, or what AugMix makes of it."""
         epoch, step = self._epochs[index // self.steps], index % self.steps
         # The order is drawn anew for each batch: a millisecond, and no state that threads would share.
@@ -99,7 +113,7 @@ class Batches(keras.utils.PyDataset):
             images = np.stack([pixels, augmix(images, rng), augmix(images, rng)], axis=1)
         return images, labels
 
-    def plans(self, epoch):
+    def plans(self, epoch: int) -> list[tuple[Array, ...]]:
         """What the batches of an epoch are made of.
 
         Args:
@@ -112,7 +126,7 @@ class Batches(keras.utils.PyDataset):
         order = self._order(epoch)
         return [self._plan(epoch, step, order) for step in range(self.steps)]
 
-    def _plan(self, epoch, step, order):
+    def _plan(self, epoch: int, step: int, order: Array) -> tuple[Array, ...]:
         positions = order[step * self._batch_size : (step + 1) * self._batch_size]
         if self._seed is None or not self._pad:
             return (positions,)
@@ -121,14 +135,14 @@ class Batches(keras.utils.PyDataset):
             *crops(len(positions), self._pad, stream("crops", self._seed, epoch, step)),
         )
 
-    def _order(self, epoch):
+    def _order(self, epoch: int) -> Array:
         count = len(self._split.labels)
         return (
             np.arange(count) if self._seed is None else stream("order", self._seed, epoch).permutation(count)
         )
 
 
-def crops(count, pad, rng):
+def crops(count: int, pad: int, rng: np.random.Generator) -> tuple[Array, Array, Array]:
     """Random positions of crops of padded images, and which of them are flipped.
 
     Args:
@@ -143,7 +157,7 @@ def crops(count, pad, rng):
     return top, left, rng.random(count) < 0.5
 
 
-def flip_and_crop(images, pad, top, left, flipped):
+def flip_and_crop(images: Array, pad: int, top: Array, left: Array, flipped: Array) -> Array:
     """Crops of zero-padded images, flipped left-right after that where it is asked for.
 
     Args:

@@ -3,17 +3,23 @@
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
+from keras_selectivity._types import Array
+from keras_selectivity._types import StrPath
 from keras_selectivity.datasets._archives import open_zip
 from keras_selectivity.datasets._arrays import member_array
+from keras_selectivity.datasets._cifar10_c import RELEASE
+from keras_selectivity.datasets._cifar10_c import cifar10_corrupted
 from keras_selectivity.datasets._image_data import ImageData
 from keras_selectivity.datasets._image_data import Split
 from keras_selectivity.datasets._prepared import prepare
 from keras_selectivity.datasets._prepared import reading
+from keras_selectivity.datasets._spec import DatasetSpec
 
 _SIZES = {"train": 50_000, "test": 10_000}
 _ARRAYS = "cifar10.npz"
@@ -25,7 +31,7 @@ _SHA256 = {
 }
 
 
-def load_cifar10(data_dir=None):
+def load_cifar10(data_dir: StrPath | None = None) -> ImageData:
     """CIFAR-10 in its official order.
 
     Args:
@@ -53,7 +59,7 @@ def load_cifar10(data_dir=None):
     return ImageData("cifar10", names, _read(builder, "train"), _read(builder, "test"))
 
 
-def pack_cifar10(path, data_dir=None):
+def pack_cifar10(path: StrPath, data_dir: StrPath | None = None) -> None:
     """Writes CIFAR-10 as a plain array file for machines without tensorflow-datasets.
 
     Args:
@@ -68,14 +74,17 @@ def pack_cifar10(path, data_dir=None):
     if path.name != _ARRAYS:
         raise InputError(f"The file must be called {_ARRAYS}, by which it is found. Received: {path}.")
     data = load_cifar10(data_dir)
-    arrays = {}
+    arrays: dict[str, Array] = {}
     for name, split in (("train", data.train), ("test", data.test)):
-        arrays |= {f"{name}_images": split.images, f"{name}_labels": split.labels.astype(np.uint8)}
+        arrays |= {
+            f"{name}_images": np.asarray(split.images),
+            f"{name}_labels": split.labels.astype(np.uint8),
+        }
     with whole_file(path) as temporary:
-        np.savez_compressed(temporary, **arrays)
+        np.savez_compressed(temporary, **arrays)  # type: ignore[arg-type]  # its stub's last keyword
 
 
-def prepare_cifar10(data_dir=None):
+def prepare_cifar10(data_dir: StrPath | None = None) -> Path:
     """Downloads CIFAR-10 (170 MB, checksum verified) and prepares it, unless it is there.
 
     Returns:
@@ -85,38 +94,38 @@ def prepare_cifar10(data_dir=None):
     if not builder.is_prepared():
         prepare(builder, "copy a prepared directory there")
     load_cifar10(data_dir)
-    return builder.data_dir
+    return Path(builder.data_dir)
 
 
-def has_cifar10(data_dir=None):
+def has_cifar10(data_dir: StrPath | None = None) -> tuple[bool, Path]:
     """Whether a prepared directory is there, and which."""
     if _packed(data_dir).is_file():
         return True, _packed(data_dir)
     builder = _builder(data_dir)
-    return builder.is_prepared(), builder.data_dir
+    return builder.is_prepared(), Path(builder.data_dir)
 
 
-def _packed(data_dir):
+def _packed(data_dir: StrPath | None) -> Path:
     home = os.environ.get("TFDS_DATA_DIR") or Path.home() / "tensorflow_datasets"
     return Path(data_dir or home) / _ARRAYS
 
 
-def _unpack(path):
+def _unpack(path: Path) -> list[Split]:
     """Both splits of an array file, compared with the checksums of the data set."""
     splits = []
     with open_zip(path) as archive:
         for name, size in _SIZES.items():
             images = member_array(archive, f"{name}_images", (size, 32, 32, 3), np.uint8)
             labels = member_array(archive, f"{name}_labels", (size,), np.uint8)
-            digest = hashlib.sha256(images)
-            digest.update(labels)
+            digest = hashlib.sha256(images.data)
+            digest.update(labels.data)
             if digest.hexdigest() != _SHA256[name]:
                 raise InputError(f"{path}: the {name} split is not CIFAR-10's. Copy or pack the file again.")
             splits.append(Split(images, labels.astype(np.int64)))
     return splits
 
 
-def _builder(data_dir):
+def _builder(data_dir: StrPath | None) -> Any:
     try:
         import tensorflow_datasets as tfds
     except ModuleNotFoundError:
@@ -135,7 +144,7 @@ def _builder(data_dir):
         logging.set_verbosity(level)
 
 
-def _read(builder, name):
+def _read(builder: Any, name: str) -> Split:
     """A split, sorted by its official index (the files hold it shuffled)."""
     size = _SIZES[name]
     images = np.empty((size, 32, 32, 3), np.uint8)
@@ -151,3 +160,19 @@ def _read(builder, name):
             "directory and prepare it again: `keras-selectivity data prepare cifar10`."
         )
     return Split(images, labels)
+
+
+CIFAR10 = DatasetSpec(
+    name="cifar10",
+    contents="50,000 + 10,000 images of 32x32, 10 classes",
+    image_shape=(32, 32, 3),
+    classes=10,
+    train_per_class=5000,
+    test_per_class=1000,
+    epsilon=8 / 255,
+    load=load_cifar10,
+    find=has_cifar10,
+    prepare=prepare_cifar10,
+    releases=(RELEASE,),
+    open_prepared=lambda data, data_dir, clean: cifar10_corrupted(data.test, data_dir),
+)

@@ -1,18 +1,23 @@
 """CIFAR-10-C: the released arrays in a folder, or through tensorflow-datasets."""
 
 import hashlib
+import logging
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
+from keras_selectivity._types import StrPath
 from keras_selectivity.datasets._arrays import open_array
 from keras_selectivity.datasets._corrupted_images import CorruptedImages
 from keras_selectivity.datasets._corrupted_images import same_order
 from keras_selectivity.datasets._image_data import Split
 from keras_selectivity.datasets._prepared import prepare
 from keras_selectivity.datasets._prepared import reading
-from keras_selectivity.datasets.corruptions import CORRUPTIONS
+from keras_selectivity.datasets._released import RELEASED
+from keras_selectivity.datasets._spec import Release
 from keras_selectivity.datasets.corruptions import SEVERITIES
 from keras_selectivity.datasets.corruptions import check_corruption
 
@@ -39,10 +44,11 @@ _CIFAR10_C_MD5 = {
     "speckle_noise": "ef00b87611792b00df09c0b0237a1e30",
     "zoom_blur": "6ea8e63f1c5cdee1517533840641641b",
 }
+_LOG = logging.getLogger(__name__)
 _TFDS_NAMES = {"glass_blur": "frosted_glass_blur", "elastic_transform": "elastic"}
 
 
-def cifar10_c(directory, clean, *, verify=True):
+def cifar10_c(directory: StrPath, clean: Split, *, verify: bool = True) -> CorruptedImages:
     """The released CIFAR-10-C from its extracted archive.
 
     Args:
@@ -60,16 +66,16 @@ def cifar10_c(directory, clean, *, verify=True):
             labels do not come in the clean test set's order.
     """
     folder = Path(directory)
-    missing = [name for name in (*CORRUPTIONS, "labels") if not (folder / f"{name}.npy").is_file()]
+    missing = [name for name in (*RELEASED, "labels") if not (folder / f"{name}.npy").is_file()]
     if missing:
         raise InputError(
             f"{folder} lacks {', '.join(f'{name}.npy' for name in missing)}. Extract the whole CIFAR-10-C.tar "
             "(Zenodo record 2535967) there."
         )
     count = len(clean.labels)
-    verified = set()
+    verified: set[str] = set()
 
-    def array(name, shape):
+    def array(name: str, shape: tuple[int, ...]) -> Array:
         path = folder / f"{name}.npy"
         if verify and name not in verified:
             with open(path, "rb") as file:
@@ -98,16 +104,16 @@ def cifar10_c(directory, clean, *, verify=True):
             "could not be compared with their clean versions."
         )
 
-    def read(corruption, severity):
-        check_corruption(corruption, severity)
+    def read(corruption: str, severity: int) -> Split:
+        check_corruption(corruption, severity, RELEASED)
         images = array(corruption, (5 * count, *clean.images.shape[1:]))
         return Split(np.array(images[(severity - 1) * count : severity * count]), clean.labels)
 
     source = "CIFAR-10-C, released files" if verify else "CIFAR-10-C directory, unverified"
-    return CorruptedImages(source, CORRUPTIONS, read, same_order(clean))
+    return CorruptedImages(source, RELEASED, read, same_order(clean))
 
 
-def cifar10_corrupted(clean, data_dir=None):
+def cifar10_corrupted(clean: Split, data_dir: StrPath | None = None) -> CorruptedImages:
     """The released CIFAR-10-C through tensorflow-datasets (`cifar10_corrupted`).
 
     tensorflow-datasets stores the images shuffled by a hash of their index; the hash is computed
@@ -127,7 +133,7 @@ def cifar10_corrupted(clean, data_dir=None):
     keys = [hashlib.md5(f"test{index}".encode(), usedforsecurity=False).digest() for index in range(count)]
     stored = sorted(range(count), key=keys.__getitem__)
 
-    def read(corruption, severity):
+    def read(corruption: str, severity: int) -> Split:
         builder = tfds_builder(corruption, severity, data_dir)
         if not builder.is_prepared():
             raise InputError(
@@ -148,28 +154,31 @@ def cifar10_corrupted(clean, data_dir=None):
             )
         return Split(images, clean.labels)
 
-    return CorruptedImages("CIFAR-10-C, tensorflow-datasets", CORRUPTIONS, read, same_order(clean))
+    return CorruptedImages("CIFAR-10-C, tensorflow-datasets", RELEASED, read, same_order(clean))
 
 
-def tfds_builder(corruption, severity, data_dir=None):
+def tfds_builder(corruption: str, severity: int, data_dir: StrPath | None = None) -> Any:
     """The tensorflow-datasets builder of one version; its default configuration is never used."""
     import tensorflow_datasets as tfds
 
-    check_corruption(corruption, severity)
+    check_corruption(corruption, severity, RELEASED)
     name = f"cifar10_corrupted/{_TFDS_NAMES.get(corruption, corruption)}_{severity}"
     return tfds.builder(name, data_dir=data_dir)
 
 
-def prepare_cifar10_corrupted(data_dir=None):
+def prepare_cifar10_corrupted(data_dir: StrPath | None = None) -> Path:
     """Downloads CIFAR-10-C (2.7 GB, checksum verified) and prepares its 95 versions.
 
     Returns:
         The directory that now holds them.
     """
-    for corruption in CORRUPTIONS:
+    for corruption in RELEASED:
         for severity in SEVERITIES:
             builder = tfds_builder(corruption, severity, data_dir)
             if not builder.is_prepared():
-                print(f"Preparing {builder.info.full_name}", flush=True)
+                _LOG.info("Preparing %s", builder.info.full_name)
                 prepare(builder, "name a folder with its .npy files instead")
     return Path(builder.data_dir).parents[1]
+
+
+RELEASE = Release(name="cifar10_corrupted", corruptions=RELEASED, prepare=prepare_cifar10_corrupted)

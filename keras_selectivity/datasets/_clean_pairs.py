@@ -1,11 +1,16 @@
 """Which clean image a corrupted one was made from: known, by file name, or found by content."""
 
+from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
+from keras_selectivity._types import StrPath
+from keras_selectivity.datasets._images_on_disk import ImagesOnDisk
 
 _SIDE = 16  # Pixels a side of the thumbnails that are compared
 _LARGEST_RATIO = 0.5  # Of the squared errors of the best and the second-best match
@@ -22,15 +27,15 @@ class CleanPairs(NamedTuple):
     """
 
     source: str
-    positions: np.ndarray
-    images: np.ndarray
+    positions: Array
+    images: Array
 
 
 class NoPairsError(InputError):
     """Corrupted images have no clean counterparts at hand."""
 
 
-def pairs_by_name(folder, names, read):
+def pairs_by_name(folder: StrPath, names: Sequence[str], read: Callable[[StrPath], Array]) -> CleanPairs:
     """Clean images from a folder, by the corrupted images' class folders and file names.
 
     Args:
@@ -55,7 +60,7 @@ def pairs_by_name(folder, names, read):
     )
 
 
-def pairs_by_content(corrupted, candidates):
+def pairs_by_content(corrupted: Array | ImagesOnDisk, candidates: Array) -> CleanPairs:
     """Clean images among candidates, each the nearest to a slightly corrupted one.
 
     Thumbnails of 16x16 pixels are compared by mean squared error. A match counts if its error is at
@@ -104,7 +109,7 @@ def pairs_by_content(corrupted, candidates):
     return CleanPairs(f"matched by content, {told}", positions, candidates[best[positions]])
 
 
-def _thumbnails(images):
+def _thumbnails(images: Array) -> Array:
     count, height, width, channels = images.shape
     blocks = images.reshape(count, _SIDE, height // _SIDE, _SIDE, width // _SIDE, channels)
     return blocks.mean((2, 4), dtype=np.float32).reshape(count, -1)

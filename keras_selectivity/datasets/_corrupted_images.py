@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_selectivity._types import StrPath
 from keras_selectivity.datasets._clean_pairs import CleanPairs
 from keras_selectivity.datasets._image_data import Split
 from keras_selectivity.datasets.corruptions import CORRUPTIONS
@@ -24,12 +25,12 @@ class CorruptedImages:
     """
 
     source: str
-    corruptions: tuple
-    read: Callable
-    pairs: Callable
+    corruptions: tuple[str, ...]
+    read: Callable[[str, int], Split]
+    pairs: Callable[[], CleanPairs]
 
 
-def generated_corruptions(clean, *, seed=0, textures=None):
+def generated_corruptions(clean: Split, *, seed: int = 0, textures: StrPath | None = None) -> CorruptedImages:
     """All 19 corruptions of a split, made by `corrupt` when they are read.
 
     Args:
@@ -43,13 +44,13 @@ def generated_corruptions(clean, *, seed=0, textures=None):
 
     from keras_selectivity.datasets.corruptions import corrupt
 
-    def read(corruption, severity):
+    def read(corruption: str, severity: int) -> Split:
         return Split(corrupt(clean.images, corruption, severity, seed=seed, textures=textures), clean.labels)
 
     frost = "generated textures" if textures is None else f"textures of {Path(textures).name}"
     return CorruptedImages(f"generated, seed {seed}, frost of {frost}", CORRUPTIONS, read, same_order(clean))
 
 
-def same_order(clean):
+def same_order(clean: Split) -> Callable[[], CleanPairs]:
     """The `pairs` of versions that hold the images of a clean test `Split` in its order."""
-    return lambda: CleanPairs("the clean test set", np.arange(len(clean.labels)), clean.images)
+    return lambda: CleanPairs("the clean test set", np.arange(len(clean.labels)), np.asarray(clean.images))

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from typing import NamedTuple
+from typing import TypeAlias
 
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
 from keras_selectivity.datasets._images_on_disk import ImagesOnDisk
+
+Seed: TypeAlias = int | np.random.Generator
 
 
 class Split(NamedTuple):
@@ -17,14 +21,14 @@ class Split(NamedTuple):
         labels: `(n,)` int64.
     """
 
-    images: np.ndarray | ImagesOnDisk
-    labels: np.ndarray
+    images: Array | ImagesOnDisk
+    labels: Array
 
-    def take(self, indices):
+    def take(self, indices: Array | slice) -> "Split":
         """The samples at these positions (integers or a mask), as a new split; what is on disk stays there."""
-        on_disk = isinstance(self.images, ImagesOnDisk)
-        images = self.images.take(indices) if on_disk else self.images[indices]
-        return Split(images, self.labels[indices])
+        images = self.images
+        taken = images.take(indices) if isinstance(images, ImagesOnDisk) else images[indices]
+        return Split(taken, self.labels[indices])
 
 
 @dataclass(frozen=True)
@@ -39,17 +43,17 @@ class ImageData:
     """
 
     name: str
-    class_names: tuple
+    class_names: tuple[str, ...]
     train: Split
     test: Split
 
     @property
-    def classes(self):
+    def classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
 
 
-def hold_out(split, per_class, seed):
+def hold_out(split: Split, per_class: int, seed: Seed) -> tuple[Split, Split]:
     """Splits off a stratified validation set.
 
     ("Selectivity considered harmful", appendix A.1: 45,000 + 5,000 of CIFAR-10's training images;
@@ -71,7 +75,7 @@ def hold_out(split, per_class, seed):
     return split.take(~held), split.take(held)
 
 
-def subset(split, samples, seed):
+def subset(split: Split, samples: int, seed: Seed) -> Split:
     """A class-balanced subset of `samples` samples, in the order of `split`.
 
     Args:
@@ -88,7 +92,7 @@ def subset(split, samples, seed):
     return split.take(np.sort(_draw(split.labels, samples // classes, seed, leave=0)))
 
 
-def _draw(labels, per_class, seed, leave):
+def _draw(labels: Array, per_class: int, seed: Seed, leave: int) -> Array:
     rng = np.random.default_rng(seed)
     drawn = []
     for label in np.unique(labels):

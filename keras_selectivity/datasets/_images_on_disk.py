@@ -2,13 +2,17 @@
 
 import zipfile
 import zlib
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._seal import check_zip
 from keras_selectivity._seal import seal_zip
+from keras_selectivity._types import Array
+from keras_selectivity._types import StrPath
 from keras_selectivity.datasets._arrays import member_array
 from keras_selectivity.datasets._arrays import open_array
 
@@ -24,57 +28,57 @@ class ImagesOnDisk:
 
     dtype = np.dtype(np.uint8)
 
-    def __init__(self, array, positions=None, checksums=None):
+    def __init__(self, array: Array, positions: Array | None = None, checksums: Array | None = None) -> None:
         self._array = array
         self._positions = np.arange(len(array)) if positions is None else positions
         self._checksums = checksums
         # Shared by all selections; threads may compare an image twice.
-        self._unread = None if checksums is None else np.ones(len(array), bool)
+        self._unread = np.ones(0 if checksums is None else len(array), bool)
 
     @property
-    def shape(self):
+    def shape(self) -> tuple[int, ...]:
         """Shape of the array that `np.asarray` would make."""
         return (len(self._positions), *self._array.shape[1:])
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self._positions)
 
-    def __getitem__(self, index):
+    def __getitem__(self, index: Any) -> Array:
         rows = self._positions[index]
         images = np.ascontiguousarray(self._array[rows])
         if self._checksums is not None:
-            self._compare(np.atleast_1d(rows), images.reshape(-1, *self._array.shape[1:]))
+            self._compare(self._checksums, np.atleast_1d(rows), images.reshape(-1, *self._array.shape[1:]))
         return images
 
-    def _compare(self, rows, images):
+    def _compare(self, checksums: Array, rows: Array, images: Array) -> None:
         for position in np.flatnonzero(self._unread[rows]):
-            if zlib.crc32(images[position]) != self._checksums[rows[position]]:
+            if zlib.crc32(images[position]) != checksums[rows[position]]:
                 name = getattr(self._array, "filename", "the array")
                 raise InputError(
                     f"Image {rows[position]} in {name} is damaged. Delete the file; it is made anew."
                 )
         self._unread[rows] = False
 
-    def __array__(self, dtype=None, copy=None):
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
         images = self[:]
         return images if dtype is None else images.astype(dtype, copy=False)
 
-    def take(self, indices):
+    def take(self, indices: Array | slice) -> "ImagesOnDisk":
         """The images at these positions (integers or a mask), still on disk."""
         taken = ImagesOnDisk(self._array, self._positions[indices])
         taken._checksums, taken._unread = self._checksums, self._unread
         return taken
 
 
-def write_checksums(images, path, labels):
+def write_checksums(images: StrPath, path: StrPath, labels: Array) -> None:
     """Writes the labels and the CRC-32 of every image of a `.npy` file."""
     array = np.lib.format.open_memmap(images, mode="r")
-    checksums = np.array([zlib.crc32(np.ascontiguousarray(image)) for image in array], np.uint32)
+    checksums = np.array([zlib.crc32(np.ascontiguousarray(image).data) for image in array], np.uint32)
     np.savez(path, labels=labels, checksums=checksums)
     seal_zip(path)
 
 
-def open_images(images, path, shape):
+def open_images(images: StrPath, path: StrPath, shape: tuple[int, ...]) -> tuple[ImagesOnDisk, Array]:
     """Decoded images and their labels.
 
     Args:

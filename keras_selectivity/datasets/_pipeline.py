@@ -1,9 +1,14 @@
 """Batches as a `tf.data` pipeline that works ahead of the training."""
 
+from typing import Any
+
 import numpy as np
 
+from keras_selectivity._types import Tensor
+from keras_selectivity.datasets._batches import Batches
 
-def pipeline(batches):
+
+def pipeline(batches: Batches) -> Any:
     """A `tf.data.Dataset` of the same batches in the same order, made ahead of their use.
 
     Images are drawn, flipped and cropped as uint8 in several threads, several batches at a time, and become
@@ -17,7 +22,7 @@ def pipeline(batches):
     """
     import tensorflow as tf
 
-    def draw(index):
+    def draw(index: Tensor) -> tuple[Tensor, Tensor]:
         # Batches need nothing but their number: any thread may make any of them.
         images, labels = tf.numpy_function(batches.draw, [index], (batches.dtype, np.int64), stateful=False)
         images.set_shape([None, *batches.image_shape])

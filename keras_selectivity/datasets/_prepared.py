@@ -1,12 +1,16 @@
 """What tensorflow-datasets prepares and reads, which raises of all kinds: one boundary for both."""
 
 import contextlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from typing import Any
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._system_errors import explain
+from keras_selectivity._types import StrPath
 
 
-def prepare(builder, otherwise):
+def prepare(builder: Any, otherwise: str) -> None:
     """Downloads and prepares a data set.
 
     Args:
@@ -22,7 +26,7 @@ def prepare(builder, otherwise):
         builder.download_and_prepare()
 
 
-def reading(place, name):
+def reading(place: StrPath, name: str) -> AbstractContextManager[None]:
     """A block that reads from a prepared directory.
 
     Args:
@@ -37,7 +41,7 @@ def reading(place, name):
 
 
 @contextlib.contextmanager
-def _named(what, advice):
+def _named(what: str, advice: str) -> Iterator[None]:
     try:
         yield
     except InputError:

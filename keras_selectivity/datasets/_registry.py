@@ -1,53 +1,86 @@
-"""The data sets by name."""
+"""The data sets by name. A new one is a file with a `DatasetSpec`, and its line here."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+from typing import TypeVar
+
+import numpy as np
 
 from keras_selectivity._errors import InputError
-from keras_selectivity.datasets._cifar10 import has_cifar10
-from keras_selectivity.datasets._cifar10 import load_cifar10
-from keras_selectivity.datasets._cifar10 import prepare_cifar10
+from keras_selectivity._types import StrPath
+from keras_selectivity.datasets._cifar10 import CIFAR10
 from keras_selectivity.datasets._cifar10_c import cifar10_c
-from keras_selectivity.datasets._cifar10_c import cifar10_corrupted
-from keras_selectivity.datasets._cifar10_c import prepare_cifar10_corrupted
-from keras_selectivity.datasets._embedded import load_shapes
-from keras_selectivity.datasets._tiny_imagenet import has_tiny_imagenet
-from keras_selectivity.datasets._tiny_imagenet import load_tiny_imagenet
-from keras_selectivity.datasets._tiny_imagenet import prepare_tiny_imagenet
-from keras_selectivity.datasets._tiny_imagenet_c import CONFIGS as TINY_IMAGENET_C
-from keras_selectivity.datasets._tiny_imagenet_c import prepare_tiny_imagenet_c
-from keras_selectivity.datasets._tiny_imagenet_c import prepared_tiny_imagenet_c
+from keras_selectivity.datasets._corrupted_images import CorruptedImages
+from keras_selectivity.datasets._embedded import SHAPES
+from keras_selectivity.datasets._image_data import ImageData
+from keras_selectivity.datasets._spec import DatasetSpec
+from keras_selectivity.datasets._spec import Release
+from keras_selectivity.datasets._tiny_imagenet import TINY_IMAGENET
+from keras_selectivity.datasets._tiny_imagenet import TINY_IMAGENET_SUBSET
 from keras_selectivity.datasets._tiny_imagenet_c import tiny_imagenet_c
 
-NAMES = ("shapes", "cifar10", "tiny_imagenet", "tiny_imagenet_subset")
-# Classes, and training and test samples of each, where that is known before the data set is loaded
-SIZES = {"shapes": (10, 400, 100), "cifar10": (10, 5000, 1000), "tiny_imagenet": (200, 500, 50)}
-_PREPARED = {
-    "shapes": lambda data_dir: "the package",
-    "cifar10": prepare_cifar10,
-    "cifar10_corrupted": prepare_cifar10_corrupted,
-}
+_Entry = TypeVar("_Entry")
+_SPECS = {spec.name: spec for spec in (SHAPES, CIFAR10, TINY_IMAGENET, TINY_IMAGENET_SUBSET)}
+# A view: what is registered later is in it, too
+NAMES = _SPECS.keys()
 
 
-def load(name, data_dir=None):
-    """Loads a data set into memory.
+def register(spec: DatasetSpec) -> None:
+    """Makes a data set known to `load`, to studies and to the command line, in this process.
+
+    Raises:
+        InputError: There is one of this name.
+    """
+    if spec.name in _SPECS:
+        raise InputError(f"There is a data set {spec.name} already. Register this one under another name.")
+    _SPECS[spec.name] = spec
+
+
+def spec(name: str) -> DatasetSpec:
+    """What a data set declares.
+
+    Raises:
+        InputError: The name is unknown.
+    """
+    return _entry(name, _SPECS)
+
+
+def load(name: str, data_dir: StrPath | None = None) -> ImageData:
+    """Loads a data set.
 
     Args:
-        name: `"shapes"` (embedded), `"cifar10"`, `"tiny_imagenet"` or `"tiny_imagenet_subset"`.
+        name: One of `NAMES`: `"shapes"` (embedded), `"cifar10"`, `"tiny_imagenet"` or `"tiny_imagenet_subset"`.
         data_dir: Where prepared data sets lie; see `load_cifar10`.
 
     Returns:
         An `ImageData`.
 
     Raises:
-        InputError: The name is unknown, or the data are absent or damaged.
+        InputError: The name is unknown, the data are absent or damaged, or are not what the data set declares.
     """
-    _check(name, NAMES)
-    if name.startswith("tiny_imagenet"):
-        return load_tiny_imagenet(name, data_dir)
-    return load_shapes() if name == "shapes" else load_cifar10(data_dir)
+    wanted = spec(name)
+    data = wanted.load(data_dir)
+    for split in data.train, data.test:
+        if split.images.dtype != np.uint8 or tuple(split.images.shape[1:]) != wanted.image_shape:
+            raise InputError(
+                f"{name} declares uint8 images of {wanted.image_shape}. Its loader returned {split.images.dtype} of "
+                f"{tuple(split.images.shape[1:])}."
+            )
+    if data.name != name or wanted.classes not in (None, data.classes):
+        raise InputError(
+            f"{name} declares {wanted.classes} classes. Its loader returned {data.name} with {data.classes}."
+        )
+    return data
 
 
-def prepare(name, data_dir=None, *, archive=None, skip_damaged=False):
+def prepare(
+    name: str,
+    data_dir: StrPath | None = None,
+    *,
+    archive: StrPath | None = None,
+    skip_damaged: bool = False,
+) -> StrPath:
     """Downloads and prepares a data set unless it is there.
 
     Args:
@@ -63,68 +96,68 @@ def prepare(name, data_dir=None, *, archive=None, skip_damaged=False):
     Raises:
         InputError: The name is unknown, the options do not go with it, or the data cannot be prepared.
     """
-    _check(name, (*_PREPARED, "tiny_imagenet", "tiny_imagenet_subset", *TINY_IMAGENET_C))
-    if name in TINY_IMAGENET_C and not skip_damaged:
-        return prepare_tiny_imagenet_c(name, data_dir, archive=archive)
-    if name in TINY_IMAGENET_C:
-        raise InputError("Images of Tiny ImageNet-C are not left out: its versions must hold the same ones.")
-    if name.startswith("tiny_imagenet"):
-        return prepare_tiny_imagenet(name, data_dir, archive=archive, skip_damaged=skip_damaged)
-    if archive is not None or skip_damaged:
-        raise InputError("Only Tiny ImageNet is prepared from an archive on this machine.")
-    return _PREPARED[name](data_dir)
+    known: dict[str, DatasetSpec | Release] = {}
+    for each in _SPECS.values():
+        known |= {each.name: each, **{release.name: release for release in each.releases}}
+    wanted = _entry(name, known)
+    given: dict[str, Any] = {"archive": archive} if archive is not None else {}
+    given |= {"skip_damaged": True} if skip_damaged else {}
+    for option in given:
+        if option not in wanted.options:
+            others = [entry.name for entry in known.values() if option in entry.options]
+            raise InputError(f"{option} does not go with {name}. It is for {', '.join(others)}.")
+    return wanted.prepare(data_dir, **given)
 
 
-def open_corrupted(where, data, *, data_dir=None, verify=True, clean=None):
+def open_corrupted(
+    where: StrPath,
+    data: ImageData,
+    *,
+    data_dir: StrPath | None = None,
+    verify: bool = True,
+    clean: StrPath | None = None,
+) -> CorruptedImages:
     """Opens the corrupted versions of a data set's test split.
 
     Args:
-        where: `"tfds"` for CIFAR-10-C or Tiny ImageNet-C as `data prepare` makes them, or the folder of an
-            extracted archive of one of them.
+        where: `"tfds"` for what `data prepare` makes of the data set's releases, or a folder in the layout of
+            CIFAR-10-C (arrays) or of Tiny ImageNet-C (a tree of pictures).
         data: The clean `ImageData`.
         data_dir: Where prepared data sets lie; see `load`.
-        verify: Whether to compare checksums.
-        clean: Folder of the clean counterparts of Tiny ImageNet-C, if there is one.
+        verify: Whether to compare the checksums of CIFAR-10-C.
+        clean: Folder of the clean counterparts, for a data set whose releases were made of other images than
+            its test split.
 
     Raises:
         InputError: It is none of these.
     """
-    tiny = data.name.startswith("tiny_imagenet")
-    if clean is not None and not tiny:
-        raise InputError(
-            f"The clean counterparts of {data.name} are known; clean_data is for Tiny ImageNet-C."
-        )
+    wanted = spec(data.name)
+    candidates = wanted.clean_candidates
+    if clean is not None and candidates is None:
+        raise InputError(f"The clean counterparts of {data.name} are known. Leave clean_data out.")
     if where == "tfds":
-        return (
-            prepared_tiny_imagenet_c(data, data_dir, clean)
-            if tiny
-            else cifar10_corrupted(data.test, data_dir)
-        )
+        if wanted.open_prepared is None:
+            raise InputError(f"{data.name} has no release of corrupted versions. Name a folder.")
+        return wanted.open_prepared(data, data_dir, clean)
     folder = Path(where)
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder. Name that of CIFAR-10-C or Tiny ImageNet-C, or 'tfds'.")
     if any(folder.glob("*.npy")):
         return cifar10_c(folder, data.test, verify=verify)
-    return tiny_imagenet_c(folder, data, data_dir, clean)
+    look = None if candidates is None else lambda: candidates(data_dir)
+    return tiny_imagenet_c(folder, data, clean=clean, candidates=look)
 
 
-def status(data_dir=None):
+def status(data_dir: StrPath | None = None) -> list[dict[str, Any]]:
     """Rows for `data list`: name, contents, whether it can be loaded now, and where it lies."""
-    present, where = has_cifar10(data_dir)
-    tiny = [(name, *has_tiny_imagenet(name, data_dir)) for name in NAMES if name.startswith("tiny_imagenet")]
-    contents = {
-        "tiny_imagenet": "100,000 + 10,000 images of 64x64, 200 classes",
-        "tiny_imagenet_subset": "some classes of tiny_imagenet",
-    }
-    return [
-        {"name": "shapes", "contents": "4,000 + 1,000 images of 32x32, 10 classes", "ready": True,
-         "where": "generated"},
-        {"name": "cifar10", "contents": "50,000 + 10,000 images of 32x32, 10 classes", "ready": present,
-         "where": str(where)},
-        *({"name": name, "contents": contents[name], "ready": ready, "where": str(place)} for name, ready, place in tiny),
-    ]  # fmt: skip
+    rows = []
+    for each in _SPECS.values():
+        ready, where = each.find(data_dir)
+        rows.append({"name": each.name, "contents": each.contents, "ready": ready, "where": str(where)})
+    return rows
 
 
-def _check(name, names):
-    if name not in names:
-        raise InputError(f"Unknown data set {name!r}. Choose one of {', '.join(names)}.")
+def _entry(name: str, known: Mapping[str, _Entry]) -> _Entry:
+    if name not in known:
+        raise InputError(f"Unknown data set {name!r}. Choose one of {', '.join(known)}.")
+    return known[name]

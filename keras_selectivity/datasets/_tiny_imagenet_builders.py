@@ -1,19 +1,28 @@
 """The tensorflow-datasets builders of Tiny ImageNet and Tiny ImageNet-C, apart because they import it."""
 
+from collections.abc import Iterator
+from typing import Any
+from typing import TypeAlias
+from zipfile import ZipFile
+
 import numpy as np
 import tensorflow_datasets as tfds
 
 from keras_selectivity._errors import InputError
-from keras_selectivity.datasets import _tiny_imagenet_c
-from keras_selectivity.datasets._tiny_imagenet import CLASSES
-from keras_selectivity.datasets._tiny_imagenet import URL
-from keras_selectivity.datasets._tiny_imagenet import class_folders
-from keras_selectivity.datasets._tiny_imagenet import examples
-from keras_selectivity.datasets._tiny_imagenet import has_unlabelled
-from keras_selectivity.datasets._tiny_imagenet import open_archive
+from keras_selectivity._types import StrPath
+from keras_selectivity.datasets import _tiny_imagenet_c_archive
+from keras_selectivity.datasets._tiny_imagenet_archive import CLASSES
+from keras_selectivity.datasets._tiny_imagenet_archive import URL
+from keras_selectivity.datasets._tiny_imagenet_archive import class_folders
+from keras_selectivity.datasets._tiny_imagenet_archive import examples
+from keras_selectivity.datasets._tiny_imagenet_archive import has_unlabelled
+from keras_selectivity.datasets._tiny_imagenet_archive import open_archive
+from keras_selectivity.datasets._tiny_imagenet_c_archive import Member
+
+_Examples: TypeAlias = Iterator[tuple[int, dict[str, Any]]]
 
 
-def _features():
+def _features() -> Any:
     """A picture of 64x64 pixels, its class, its file, and its position in the official order."""
     return tfds.features.FeaturesDict(
         {
@@ -39,10 +48,10 @@ class TinyImagenet(tfds.core.GeneratorBasedBuilder):
             name="subset", description="Some of the classes, from any archive of the same layout."
         ),
     ]
-    archive = None
+    archive: StrPath | None = None
     skip_damaged = False
 
-    def _info(self):
+    def _info(self) -> Any:
         return tfds.core.DatasetInfo(
             builder=self,
             description=(
@@ -55,7 +64,7 @@ class TinyImagenet(tfds.core.GeneratorBasedBuilder):
             homepage="https://www.kaggle.com/c/tiny-imagenet",
         )
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
         full = self.builder_config.name == "full"
         path = self.archive or dl_manager.download(URL)
         archive = open_archive(path, verify=full)
@@ -66,7 +75,7 @@ class TinyImagenet(tfds.core.GeneratorBasedBuilder):
         splits = ("train", "test", "unlabelled") if has_unlabelled(archive) else ("train", "test")
         return {split: self._generate_examples(archive, split) for split in splits}
 
-    def _generate_examples(self, archive, split):
+    def _generate_examples(self, archive: ZipFile, split: str) -> _Examples:
         found = examples(archive, split, skip_damaged=self.skip_damaged)
         for number, (name, picture, label) in enumerate(found):
             yield number, {"image": picture, "label": label, "file_name": name, "number": number}
@@ -82,9 +91,9 @@ class TinyImagenetC(tfds.core.GeneratorBasedBuilder):
         tfds.core.BuilderConfig(name="extra", description="The four others, verified."),
         tfds.core.BuilderConfig(name="subset", description="Any archive of the same layout."),
     ]
-    archive = None
+    archive: StrPath | None = None
 
-    def _info(self):
+    def _info(self) -> Any:
         return tfds.core.DatasetInfo(
             builder=self,
             description=(
@@ -97,16 +106,16 @@ class TinyImagenetC(tfds.core.GeneratorBasedBuilder):
             homepage="https://github.com/hendrycks/robustness",
         )
 
-    def _split_generators(self, dl_manager):
+    def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
         config = self.builder_config.name
-        path = self.archive or dl_manager.download(_tiny_imagenet_c.ARCHIVES[config][0])
-        versions = _tiny_imagenet_c.open_archive(path, config)
+        path = self.archive or dl_manager.download(_tiny_imagenet_c_archive.ARCHIVES[config][0])
+        versions = _tiny_imagenet_c_archive.open_archive(path, config)
         self.info.features["label"].names = sorted({folder for folder, *_ in next(iter(versions.values()))})
         return {
-            _tiny_imagenet_c.split_name(*version): self._generate_examples(path, files)
+            _tiny_imagenet_c_archive.split_name(*version): self._generate_examples(path, files)
             for version, files in versions.items()
         }
 
-    def _generate_examples(self, path, files):
-        for number, (folder, name, picture) in enumerate(_tiny_imagenet_c.examples(path, files)):
+    def _generate_examples(self, path: StrPath, files: list[Member]) -> _Examples:
+        for number, (folder, name, picture) in enumerate(_tiny_imagenet_c_archive.examples(path, files)):
             yield number, {"image": picture, "label": folder, "file_name": name, "number": number}

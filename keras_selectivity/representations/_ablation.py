@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-import keras
 import numpy as np
 
 from keras_selectivity._checks import array
 from keras_selectivity._checks import each
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._progress import bar
 from keras_selectivity._wrap import measures
 
 FILLS = ("zero", "mean")
@@ -103,7 +103,7 @@ def ablate(
     else:
         counts, sets = np.ones(width, int), [units[i : i + 1] for i in range(width)]
     starts = range(0, len(images), batch_size)
-    bar = keras.utils.Progbar(len(starts) * (len(sets) + 1), verbose=verbose, unit_name="batch")
+    progress = bar(len(starts) * (len(sets) + 1), "batch", verbose)
     names = exported.layer_names
     first = sum(exported.units[name] for name in names[: names.index(layer)])
     total = sum(exported.units.values())
@@ -125,7 +125,7 @@ def ablate(
             part = slice(start, start + batch_size)
             logits = np.asarray(exported.ablated_logits(images[part], keep, values))
             right[part] = logits.argmax(axis=1) == labels[part]
-            bar.add(1)
+            progress.add(1)
         samples = np.bincount(labels, minlength=exported.classes)
         hits = np.bincount(labels, right, minlength=exported.classes)
         by_class = np.divide(hits, samples, out=np.full(len(samples), np.nan), where=samples > 0)

@@ -1,10 +1,10 @@
 """Spectra of all layers of a trained classifier, for images or for what a perturbation changes."""
 
-import keras
 import numpy as np
 
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._progress import bar
 from keras_selectivity._wrap import measures
 from keras_selectivity.representations._dimensionality import RunningCovariance
 from keras_selectivity.representations._dimensionality import spectrum
@@ -47,9 +47,7 @@ def layer_spectra(
     names = exported.layers(layers)
     whole_number("batch_size", batch_size, 1)
     starts = range(0, len(images), batch_size)
-    bar = keras.utils.Progbar(
-        len(starts) * (len(names) if full_maps else 1), verbose=verbose, unit_name="batch"
-    )
+    progress = bar(len(starts) * (len(names) if full_maps else 1), "batch", verbose)
 
     def read(start, function):
         part = slice(start, start + batch_size)
@@ -64,7 +62,7 @@ def layer_spectra(
         for start in starts:
             for name, values in read(start, exported.unit_means).items():
                 _named(name, running[name].update, values)
-            bar.add(1)
+            progress.add(1)
         return {name: running[name].spectrum() for name in names}
     spectra = {}
     for name in names:
@@ -75,7 +73,7 @@ def layer_spectra(
             if collected is None:
                 collected = np.empty([len(images), values.shape[1]], np.float32)
             collected[start : start + len(values)] = values
-            bar.add(1)
+            progress.add(1)
         spectra[name] = _named(name, spectrum, collected)
     return spectra
 

@@ -10,6 +10,7 @@ from scipy import stats
 from keras_selectivity._checks import array
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._progress import bar
 from keras_selectivity._samples import checked_labels
 from keras_selectivity.selectivity import EPSILON
 from keras_selectivity.selectivity import selectivity_index
@@ -83,10 +84,10 @@ def off_axis_selectivity(
     for number in range(random_starts if units > 1 else 0):
         rotation = stats.special_ortho_group.rvs(units, random_state=np.random.default_rng([seed, number]))
         starts.append(("random", rotation))
-    bar = keras.utils.Progbar(len(starts) * steps, verbose=verbose, unit_name="step")
-    found = [(*_fit(fit, fit_labels, base, steps, bar), name) for name, base in starts]
+    progress = bar(len(starts) * steps, "step", verbose)
+    found = [(*_fit(fit, fit_labels, base, steps, progress), name) for name, base in starts]
     _, rotation, taken, start = min(found, key=lambda entry: entry[0])
-    bar.update(len(starts) * steps, finalize=True)
+    progress.update(len(starts) * steps, finalize=True)
     rotated = shifted_selectivity(score @ rotation, score_labels)
     aligned = float(selectivity_index(*_class_means(score, score_labels)).mean())
     shifted = shifted_selectivity(score, score_labels)
@@ -117,7 +118,7 @@ def _checked(what, activations, labels):
     return activations, labels
 
 
-def _fit(activations, labels, base, steps, bar):
+def _fit(activations, labels, base, steps, progress):
     """Loss, rotation and number of steps of one start."""
     units = activations.shape[1]
     data = tf.constant(activations, tf.float32)
@@ -155,6 +156,6 @@ def _fit(activations, labels, base, steps, bar):
         taken += 1
         calm = calm + 1 if abs(loss - before) < _TOLERANCE else 0
         before = loss
-        bar.add(1)
+        progress.add(1)
     free.assign(best)
     return float(lowest), rotation().numpy().astype(np.float64), taken

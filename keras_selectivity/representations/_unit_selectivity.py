@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._predictions import Predictions
+from keras_selectivity._progress import bar
 from keras_selectivity._progress import batches
 from keras_selectivity._wrap import measures
 from keras_selectivity.selectivity import ClassStatistics
@@ -194,7 +195,7 @@ def _parts(exported, dataset, batch_size, verbose):
             f"The data set must be (images, labels), or an iterable of such batches; got {type(dataset).__name__}."
         )
     indexed = isinstance(dataset, keras.utils.PyDataset)
-    bar = keras.utils.Progbar(len(dataset) if indexed else None, verbose=verbose, unit_name="batch")
+    progress = bar(len(dataset) if indexed else None, "batch", verbose)
     for batch in (dataset[i] for i in range(len(dataset))) if indexed else dataset:
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             raise InputError(
@@ -202,7 +203,7 @@ def _parts(exported, dataset, batch_size, verbose):
             )
         images, labels = exported.samples(*batch)
         yield exported.pixels(images), labels
-        bar.add(1)
+        progress.add(1)
 
 
 def _by_layer(exported, statistics):

@@ -58,8 +58,8 @@ class RunConfig:
         method: `"plain"`; `"augmix"` (AugMix with the Jensen-Shannon consistency loss of weight 12); `"pgd"`
             (adversarial training with 7 steps) or `"fgsm"` (one step of 1.25 epsilon from a random start).
             These are the methods' own published settings; those of the papers are not known.
-        epsilon: Radius of adversarial training, in pixels of [0, 1]; `None` is 8/255 for images of 32
-            pixels, 4/255 for Tiny ImageNet.
+        epsilon: Radius of adversarial training, in pixels of [0, 1]; `None` is the data set's own: 4/255
+            for Tiny ImageNet, 8/255 for the others.
         precision: `"float32"`, or `"bfloat16"` for the arithmetic of the layers; weights, batch-norm statistics,
             unit means and the loss stay float32, and so is the network that is kept.
         deterministic: Use deterministic kernels, so that the same seed gives the same weights.
@@ -114,8 +114,9 @@ def check_config(config):
             )
     if config.epsilon is not None and config.method not in ("pgd", "fgsm"):
         raise SettingError("epsilon", f"epsilon is for the methods pgd and fgsm, not for {config.method}.")
-    if config.dataset in datasets.SIZES:
-        _check_sizes(config, *datasets.SIZES[config.dataset][:2])
+    spec = datasets.spec(config.dataset)
+    if spec.classes is not None and spec.train_per_class is not None:
+        _check_sizes(config, spec.classes, spec.train_per_class)
 
 
 def _check_sizes(config, classes, per_class):

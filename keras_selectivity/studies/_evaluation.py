@@ -112,20 +112,23 @@ def check(evaluation):
     from keras_selectivity import datasets
 
     check_settings(evaluation)
-    tiny = evaluation.dataset.startswith("tiny_imagenet")
-    if evaluation.corrupted_data == "tfds" and not tiny and evaluation.dataset != "cifar10":
+    spec = datasets.spec(evaluation.dataset)
+    if evaluation.corrupted_data == "tfds" and spec.open_prepared is None:
         raise SettingError(
             "corrupted_data",
-            f"corrupted_data = tfds is CIFAR-10-C or Tiny ImageNet-C, which does not go with {evaluation.dataset}.",
+            f"corrupted_data = tfds does not go with {evaluation.dataset}, of which there is no release of "
+            "corrupted versions.",
         )
-    if evaluation.clean_data is not None and (evaluation.corrupted_data is None or not tiny):
+    if evaluation.clean_data is not None and (
+        evaluation.corrupted_data is None or spec.clean_candidates is None
+    ):
         raise SettingError(
             "clean_data",
             f"clean_data holds the counterparts of corrupted_data of Tiny ImageNet-C; name both. Received: "
             f"clean_data = {evaluation.clean_data!r}, corrupted_data = {evaluation.corrupted_data!r}.",
         )
-    if evaluation.dataset in datasets.SIZES:
-        classes, _, per_class = datasets.SIZES[evaluation.dataset]
+    classes, per_class = spec.classes, spec.test_per_class
+    if classes is not None and per_class is not None:
         for name in ("limit", "gradient_samples") if evaluation.unit_gradients else ("limit",):
             samples = getattr(evaluation, name)
             if samples is not None and samples < classes * per_class and samples % classes:

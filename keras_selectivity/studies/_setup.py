@@ -87,6 +87,7 @@ def build(config, recipe, classes, input_shape):
 
 
 def _method(config):
+    from keras_selectivity import datasets
     from keras_selectivity.training import Adversarial
     from keras_selectivity.training import AugMixConsistency
 
@@ -94,7 +95,7 @@ def _method(config):
         return None
     if config.method == "augmix":
         return AugMixConsistency()
-    epsilon = config.epsilon or (4 if config.dataset.startswith("tiny_imagenet") else 8) / 255
+    epsilon = config.epsilon or datasets.spec(config.dataset).epsilon
     return Adversarial(epsilon, steps=7 if config.method == "pgd" else 1)
 
 

@@ -18,8 +18,8 @@ import keras_selectivity as ks
 from keras_selectivity import datasets
 from keras_selectivity.cli import main
 from keras_selectivity.datasets import _cifar10
-from keras_selectivity.datasets import _tiny_imagenet
-from keras_selectivity.datasets import _tiny_imagenet_c
+from keras_selectivity.datasets import _tiny_imagenet_archive
+from keras_selectivity.datasets import _tiny_imagenet_c_archive
 from keras_selectivity.datasets._archives import decode_jpeg
 from keras_selectivity.datasets._images_on_disk import open_images
 
@@ -99,9 +99,9 @@ def zipped(path, files, twice=(), kind=zipfile.ZIP_DEFLATED, **claims):
 
 def everything(path):
     """Labels of all images of an archive, read."""
-    archive = _tiny_imagenet.open_archive(path, verify=False)
+    archive = _tiny_imagenet_archive.open_archive(path, verify=False)
     return [
-        [label for *_, label in _tiny_imagenet.examples(archive, split)]
+        [label for *_, label in _tiny_imagenet_archive.examples(archive, split)]
         for split in ("train", "test", "unlabelled")
     ]
 
@@ -227,7 +227,7 @@ TARS = {
 @pytest.mark.parametrize(("options", "message"), TARS.values(), ids=TARS)
 def test_tar_archives(options, message, tmp_path):
     with pytest.raises(ks.InputError, match=message):
-        _tiny_imagenet_c.open_archive(tarred(tmp_path / "a.tar", **options), "subset")
+        _tiny_imagenet_c_archive.open_archive(tarred(tmp_path / "a.tar", **options), "subset")
 
 
 @pytest.mark.parametrize("size", [TERABYTE, 1 << 62, 2 << 20, -1])
@@ -239,7 +239,7 @@ def test_a_picture_that_claims_too_much(size, tmp_path):
     content[:512] = header.tobuf(tarfile.GNU_FORMAT)
     path.write_bytes(content)
     with pytest.raises(ks.InputError, match=r"claims .* bytes|no whole tar|lacks"):
-        _tiny_imagenet_c.open_archive(path, "subset")
+        _tiny_imagenet_c_archive.open_archive(path, "subset")
 
 
 @pytest.mark.parametrize("kind", ["gz", "bz2", "xz"])
@@ -249,13 +249,13 @@ def test_compressed_and_truncated_tar_archives(kind, tmp_path):
         archive.add(tmp_path / "a.tar")
     tracemalloc.reset_peak()
     with pytest.raises(ks.InputError, match="no whole tar"):
-        _tiny_imagenet_c.open_archive(tmp_path / "b.tar", "subset")
+        _tiny_imagenet_c_archive.open_archive(tmp_path / "b.tar", "subset")
     for end in range(0, 15_000, 700):
         (tmp_path / "a.tar").write_bytes(content[:end])
         with pytest.raises(ks.InputError, match=r"no whole tar|lacks|does not hold"):
-            versions = _tiny_imagenet_c.open_archive(tmp_path / "a.tar", "subset")
+            versions = _tiny_imagenet_c_archive.open_archive(tmp_path / "a.tar", "subset")
             for files in versions.values():
-                list(_tiny_imagenet_c.examples(tmp_path / "a.tar", files))
+                list(_tiny_imagenet_c_archive.examples(tmp_path / "a.tar", files))
 
 
 # CIFAR-10 as arrays

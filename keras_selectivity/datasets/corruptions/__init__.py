@@ -5,7 +5,6 @@ from keras_selectivity._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
-        "BENCHMARK": "_parameters",
         "CORRUPTIONS": "_parameters",
         "SEVERITIES": "_parameters",
         "check_corruption": "_parameters",

@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from keras_selectivity._types import Array
+from keras_selectivity.datasets.corruptions._pixels import Generators
 from keras_selectivity.datasets.corruptions._pixels import blurred
 from keras_selectivity.datasets.corruptions._pixels import drawn
 from keras_selectivity.datasets.corruptions._pixels import eight_bit
@@ -11,12 +13,12 @@ from keras_selectivity.datasets.corruptions._pixels import unit
 from keras_selectivity.datasets.corruptions._pixels import zoom_matrix
 
 
-def gaussian_blur(images, rngs, deviation):
+def gaussian_blur(images: Array, rngs: Generators, deviation: float) -> Array:
     """Isotropic Gaussian blur."""
     return eight_bit(blurred(unit(images), deviation))
 
 
-def defocus_blur(images, rngs, radius, deviation):
+def defocus_blur(images: Array, rngs: Generators, radius: float, deviation: float) -> Array:
     """Blur by a disk with smoothed edge."""
     reach = 8 if radius <= 8 else int(radius)
     x, y = np.meshgrid(np.arange(-reach, reach + 1), np.arange(-reach, reach + 1))
@@ -25,12 +27,12 @@ def defocus_blur(images, rngs, radius, deviation):
     return eight_bit(np.stack([cv2.filter2D(image, -1, disk) for image in unit(images)]))
 
 
-def motion_blur(images, rngs, radius, deviation):
+def motion_blur(images: Array, rngs: Generators, radius: float, deviation: float) -> Array:
     """Blur along a random direction within 45 degrees of the horizontal."""
     return motion_blurred(images, radius, deviation, [rng.uniform(-45, 45) for rng in rngs])
 
 
-def zoom_blur(images, rngs, largest):
+def zoom_blur(images: Array, rngs: Generators, largest: float) -> Array:
     """Mean over magnifications from 1 in steps of 0.01."""
     height, width, channels = images.shape[1:]
     planes = np.moveaxis((images / np.float32(255)).astype(np.float32), -1, 1).reshape(-1, height, width)
@@ -42,7 +44,7 @@ def zoom_blur(images, rngs, largest):
     return eight_bit(np.moveaxis(total.reshape(len(images), channels, height, width), 1, -1))
 
 
-def glass_blur(images, rngs, deviation, reach, repetitions):
+def glass_blur(images: Array, rngs: Generators, deviation: float, reach: int, repetitions: int) -> Array:
     """Pixels displaced at random between two blurs.
 
     The released data have copied, not exchanged, the pixels: one takes the place of the other and

@@ -4,9 +4,12 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
+from keras_selectivity._types import StrPath
 from keras_selectivity.datasets.corruptions import _blur
 from keras_selectivity.datasets.corruptions import _digital
 from keras_selectivity.datasets.corruptions import _noise
@@ -26,7 +29,15 @@ _FUNCTIONS = {
 _PIXELS_AT_A_TIME = 2**19
 
 
-def corrupt(images, corruption, severity, *, seed, parameters=None, textures=None):
+def corrupt(
+    images: ArrayLike,
+    corruption: str,
+    severity: int,
+    *,
+    seed: int,
+    parameters: tuple[float, ...] | None = None,
+    textures: StrPath | None = None,
+) -> Array:
     """Corrupts images as in CIFAR-10-C (32 pixels) and Tiny ImageNet-C (64 pixels).
 
     What happens to an image depends on the seed, the corruption, the severity and the image's
@@ -67,14 +78,14 @@ def corrupt(images, corruption, severity, *, seed, parameters=None, textures=Non
         raise InputError(f"parameters of {corruption} are {wanted}: {MEANINGS[corruption]}.")
     if not len(images):
         return images.copy()
-    options = {}
+    options: dict[str, list[Array]] = {}
     if corruption == "frost":
         options["textures"] = generated_textures() if textures is None else textures_in(os.fspath(textures))
         check_textures(options["textures"], parameters[2], images.shape[1:3])
     stream = (seed, CORRUPTIONS.index(corruption), int(severity))
     function, found = _FUNCTIONS[corruption], np.empty_like(images)
 
-    def work(part):
+    def work(part: slice) -> None:
         rngs = [np.random.default_rng([*stream, position]) for position in range(part.start, part.stop)]
         found[part] = function(images[part], rngs, *parameters, **options)
 

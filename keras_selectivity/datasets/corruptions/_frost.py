@@ -7,23 +7,29 @@ import numpy as np
 from scipy import ndimage
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
 from keras_selectivity.datasets._archives import read_picture
 from keras_selectivity.datasets.corruptions._plasma import plasma
 
 # Mean and standard deviation of the brightness, and the tint, of five kinds of frost on glass.
-_KINDS = [(130, 15, (0.72, 1.0, 1.12)), (204, 18, (0.98, 1.0, 1.03)), (196, 20, (0.96, 1.0, 1.05)),
-          (156, 26, (0.90, 1.0, 1.07)), (114, 35, (0.92, 1.0, 1.06))]  # fmt: skip
+_KINDS = [
+    (130, 15, (0.72, 1.0, 1.12)),
+    (204, 18, (0.98, 1.0, 1.03)),
+    (196, 20, (0.96, 1.0, 1.05)),
+    (156, 26, (0.90, 1.0, 1.07)),
+    (114, 35, (0.92, 1.0, 1.06)),
+]
 _SHAPE = (384, 512)
 
 
 @functools.cache
-def generated_textures():
+def generated_textures() -> list[Array]:
     """Five `(384, 512, 3)` uint8 textures of crystals, always the same."""
     return [_texture(number, *kind) for number, kind in enumerate(_KINDS)]
 
 
 @functools.lru_cache(maxsize=4)
-def textures_in(folder):
+def textures_in(folder: str) -> list[Array]:
     """The photographs of a folder, in the order of their names.
 
     Raises:
@@ -43,7 +49,7 @@ def textures_in(folder):
     return found
 
 
-def check_textures(textures, scale, size):
+def check_textures(textures: list[Array], scale: float, size: tuple[int, ...]) -> None:
     """Refuses textures that are smaller than the images once scaled.
 
     Raises:
@@ -57,7 +63,7 @@ def check_textures(textures, scale, size):
             )
 
 
-def _texture(number, mean, deviation, tint):
+def _texture(number: int, mean: float, deviation: float, tint: tuple[float, float, float]) -> Array:
     rng = np.random.default_rng([19, number])
     # Needles of ice a few pixels long, lying one over the other in all directions, on uneven ground.
     needles = [

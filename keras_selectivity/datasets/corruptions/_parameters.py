@@ -4,14 +4,33 @@ The constants are those of the released CIFAR-10-C and Tiny ImageNet-C (Hendryck
 2019, "Benchmarking neural network robustness to common corruptions and perturbations").
 """
 
+from collections.abc import Sequence
+
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 
-BENCHMARK = (
-    "gaussian_noise", "shot_noise", "impulse_noise", "defocus_blur", "glass_blur", "motion_blur", "zoom_blur",
-    "snow", "frost", "fog", "brightness", "contrast", "elastic_transform", "pixelate", "jpeg_compression",
-)  # fmt: skip
-CORRUPTIONS = (*BENCHMARK, "speckle_noise", "gaussian_blur", "spatter", "saturate")
+# A name's position is part of the seed of its draws: new ones come last.
+CORRUPTIONS = (
+    "gaussian_noise",
+    "shot_noise",
+    "impulse_noise",
+    "defocus_blur",
+    "glass_blur",
+    "motion_blur",
+    "zoom_blur",
+    "snow",
+    "frost",
+    "fog",
+    "brightness",
+    "contrast",
+    "elastic_transform",
+    "pixelate",
+    "jpeg_compression",
+    "speckle_noise",
+    "gaussian_blur",
+    "spatter",
+    "saturate",
+)
 SEVERITIES = (1, 2, 3, 4, 5)
 
 # The largest zooms of the first two severities are meant to be 1.05 and 1.10; rounding in the published
@@ -41,7 +60,7 @@ MEANINGS = {
     "elastic_transform": "strength, smoothness and affine displacement as shares of the size",
 }
 
-_BY_SIZE = {
+_BY_SIZE: dict[int, dict[str, list[tuple[float, ...]]]] = {
     32: {
         "gaussian_noise": [(0.04,), (0.06,), (0.08,), (0.09,), (0.10,)],
         "shot_noise": [(500,), (250,), (100,), (75,), (50,)],
@@ -73,8 +92,13 @@ _BY_SIZE = {
         "saturate": [(0.3, 0), (0.1, 0), (1.5, 0), (2, 0.1), (2.5, 0.2)],
         "jpeg_compression": [(80,), (65,), (58,), (50,), (40,)],
         "pixelate": [(0.95,), (0.9,), (0.85,), (0.75,), (0.65,)],
-        "elastic_transform": [(0, 0, 0.08), (0.05, 0.2, 0.07), (0.08, 0.06, 0.06), (0.1, 0.04, 0.05),
-                              (0.1, 0.03, 0.03)],
+        "elastic_transform": [
+            (0, 0, 0.08),
+            (0.05, 0.2, 0.07),
+            (0.08, 0.06, 0.06),
+            (0.1, 0.04, 0.05),
+            (0.1, 0.03, 0.03),
+        ],
     },
     64: {
         "gaussian_noise": [(0.04,), (0.08,), (0.12,), (0.15,), (0.18,)],
@@ -107,24 +131,34 @@ _BY_SIZE = {
         "saturate": [(0.3, 0), (0.1, 0), (2, 0), (5, 0.1), (30, 0.2)],
         "jpeg_compression": [(65,), (58,), (50,), (40,), (25,)],
         "pixelate": [(0.9,), (0.8,), (0.7,), (0.6,), (0.5,)],
-        "elastic_transform": [(0, 0, 0.08), (0.05, 0.3, 0.06), (0.1, 0.08, 0.06), (0.1, 0.03, 0.03),
-                              (0.16, 0.03, 0.02)],
+        "elastic_transform": [
+            (0, 0, 0.08),
+            (0.05, 0.3, 0.06),
+            (0.1, 0.08, 0.06),
+            (0.1, 0.03, 0.03),
+            (0.16, 0.03, 0.02),
+        ],
     },
-}  # fmt: skip
+}
 
 
-def check_corruption(corruption, severity):
+def check_corruption(corruption: str, severity: int, known: Sequence[str] = CORRUPTIONS) -> None:
     """Refuses an unknown corruption or severity.
+
+    Args:
+        corruption: A name.
+        severity: A number.
+        known: The names there are: those of a release, or by default those that can be generated.
 
     Raises:
         InputError: With the names there are.
     """
-    if not isinstance(corruption, str) or corruption not in CORRUPTIONS:
-        raise InputError(f"Unknown corruption {corruption!r}. Choose one of {', '.join(CORRUPTIONS)}.")
+    if not isinstance(corruption, str) or corruption not in known:
+        raise InputError(f"Unknown corruption {corruption!r}. Choose one of {', '.join(known)}.")
     whole_number("severity", severity, SEVERITIES[0], SEVERITIES[-1])
 
 
-def parameters_for(corruption, severity, size):
+def parameters_for(corruption: str, severity: int, size: tuple[int, ...]) -> tuple[float, ...]:
     """The published constants for images of `size` = (height, width).
 
     Raises:

@@ -1,9 +1,13 @@
 """Fractal height maps by midpoint displacement on a torus."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from keras_selectivity._types import Array
 
-def plasma(rngs, size, decay):
+
+def plasma(rngs: Sequence[np.random.Generator], size: int, decay: float) -> Array:
     """One height map for each generator.
 
     Args:
@@ -19,7 +23,7 @@ def plasma(rngs, size, decay):
     heights = np.zeros([len(draws), side, side])
     used, step, wibble = 0, side, 100.0
 
-    def displaced(total):
+    def displaced(total: Array) -> Array:
         nonlocal used
         count = total[0].size
         noise = draws[:, used : used + count].reshape(total.shape)

@@ -3,6 +3,8 @@
 import cv2
 import numpy as np
 
+from keras_selectivity._types import Array
+from keras_selectivity.datasets.corruptions._pixels import Generators
 from keras_selectivity.datasets.corruptions._pixels import blurred
 from keras_selectivity.datasets.corruptions._pixels import drawn
 from keras_selectivity.datasets.corruptions._pixels import eight_bit
@@ -16,7 +18,7 @@ _WATER = np.array([175, 238, 238]) / 255
 _MUD = np.array([63, 42, 20]) / 255
 
 
-def fog(images, rngs, amount, decay):
+def fog(images: Array, rngs: Generators, amount: float, decay: float) -> Array:
     """Adds a fractal haze and rescales to the image's own maximum."""
     haze = plasma(rngs, max(images.shape[1:3]), decay)[:, : images.shape[1], : images.shape[2], None]
     images = unit(images)
@@ -24,7 +26,9 @@ def fog(images, rngs, amount, decay):
     return eight_bit((images + amount * haze) * highest / (highest + amount))
 
 
-def frost(images, rngs, own, weight, scale, textures):
+def frost(
+    images: Array, rngs: Generators, own: float, weight: float, scale: float, textures: list[Array]
+) -> Array:
     """Adds a random crop of a random frost texture."""
     height, width = images.shape[1:3]
     small = [cv2.resize(texture, (0, 0), fx=scale, fy=scale) for texture in textures]
@@ -37,7 +41,17 @@ def frost(images, rngs, own, weight, scale, textures):
     return (own * images + weight * np.stack(crops)).clip(0, 255).astype(np.uint8)
 
 
-def snow(images, rngs, mean, deviation, zoom, threshold, radius, blur, own):
+def snow(
+    images: Array,
+    rngs: Generators,
+    mean: float,
+    deviation: float,
+    zoom: float,
+    threshold: float,
+    radius: float,
+    blur: float,
+    own: float,
+) -> Array:
     """Whitens the image and adds flakes, drawn out by the wind, in two directions."""
     height, width = images.shape[1:3]
     flakes = drawn(rngs, lambda rng: rng.normal(mean, deviation, [height, width]))
@@ -50,7 +64,16 @@ def snow(images, rngs, mean, deviation, zoom, threshold, radius, blur, own):
     return eight_bit(own * images + (1 - own) * pale + flakes + flakes[:, ::-1, ::-1])
 
 
-def spatter(images, rngs, mean, deviation, blur, threshold, strength, mud):
+def spatter(
+    images: Array,
+    rngs: Generators,
+    mean: float,
+    deviation: float,
+    blur: float,
+    threshold: float,
+    strength: float,
+    mud: float,
+) -> Array:
     """Drops of water, which shine at their edges, or of mud, which hides what is behind."""
     liquid = drawn(rngs, lambda rng: rng.normal(mean, deviation, images.shape[1:3]))
     liquid = blurred(liquid, blur)
@@ -67,10 +90,10 @@ def spatter(images, rngs, mean, deviation, blur, threshold, strength, mud):
     return eight_bit(images + shine[..., None] * _WATER)
 
 
-def _shine(liquid):
+def _shine(liquid: Array) -> Array:
     """Brightness of a layer of drops, strongest at their edges."""
     distance = cv2.distanceTransform(255 - cv2.Canny(liquid, 50, 150), cv2.DIST_L2, 5)
     distance = cv2.blur(np.minimum(distance, 20), (3, 3)).astype(np.uint8)
-    relief = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]], np.float32)
-    relief = cv2.filter2D(cv2.equalizeHist(distance), cv2.CV_8U, relief)
+    kernel = np.array([[-2, -1, 0], [-1, 1, 1], [0, 1, 2]], np.float32)
+    relief = cv2.filter2D(cv2.equalizeHist(distance), cv2.CV_8U, kernel)
     return liquid * cv2.blur(relief, (3, 3)).astype(np.float64)
