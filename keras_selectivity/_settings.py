@@ -1,285 +1,181 @@
-"""Kinds of settings: what each may be, how the command line writes it, and the error that says so."""
+"""Settings declared once: types, ranges and documentation, and the error that names a setting that will not do."""
 
 import re
 import reprlib
-from dataclasses import MISSING
-from dataclasses import field
-from dataclasses import fields
+from collections.abc import Collection
+from typing import Annotated
+from typing import Any
+from typing import Self
+from typing import TypeVar
+
+from pydantic import AfterValidator
+from pydantic import BaseModel
+from pydantic import BeforeValidator
+from pydantic import ConfigDict
+from pydantic import Field
+from pydantic import TypeAdapter
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_core import PydanticCustomError
 
 from keras_selectivity._errors import InputError
 
-_MOST = 2**31 - 1
-# Neither NUL, which no path may hold, nor halves of characters, which cannot be printed
-_ANY = r"[^\0\ud800-\udfff]"
+T = TypeVar("T")
 
 
 class SettingError(InputError):
-    """A setting will not do; `setting` is its name."""
+    """A setting will not do; `setting` is its name, or `None` if it is the whole."""
 
-    def __init__(self, setting, message):
+    def __init__(self, setting: str | None, message: str) -> None:
         super().__init__(message)
         self.setting = setting
 
 
-class Kind:
-    """What a setting may be.
+class Settings(BaseModel):
+    """Settings that are checked when they are made, and do not change.
 
-    Attributes:
-        said: What is allowed, to follow "must be".
-        metavar: What stands for it in the help of the command line.
-    """
-
-    said = "a value"
-    metavar: str | None = None
-
-    def accepts(self, value):
-        """Whether the setting may have this value."""
-        raise NotImplementedError
-
-    def parse(self, text):
-        """The value that a word on the command line stands for.
-
-        Raises:
-            ValueError: It stands for none.
-        """
-        return text
-
-    def refusal(self, name, value):
-        """The message that refuses a value."""
-        return f"{name} must be {self.said}. Received: {_short(value)}."
-
-    def check(self, name, value):
-        """Raises `SettingError` unless the value is accepted."""
-        if not self.accepts(value):
-            raise SettingError(name, self.refusal(name, value))
-
-
-class Flag(Kind):
-    """True or false."""
-
-    said = "true or false"
-
-    def accepts(self, value):
-        """Whether it is a bool."""
-        return isinstance(value, bool)
-
-
-class Whole(Kind):
-    """A whole number from `least` to `most`."""
-
-    metavar = "N"
-    parse = staticmethod(int)
-
-    def __init__(self, least, most=_MOST):
-        self.least, self.most = least, most
-
-    @property
-    def said(self):
-        """The range."""
-        return f"a whole number of at least {self.least}" + (
-            f" and at most {self.most}" if self.most != _MOST else ""
-        )
-
-    def accepts(self, value):
-        """Whether it is an int, not a bool, in the range."""
-        return isinstance(value, int) and not isinstance(value, bool) and self.least <= value <= self.most
-
-
-class Number(Kind):
-    """A finite number in an interval, written as in `"[0, 1)"`."""
-
-    metavar = "X"
-    parse = staticmethod(float)
-
-    def __init__(self, interval):
-        self.interval = interval
-        self._low, self._high = (float(part.strip("[]() ")) for part in interval.split(","))
-
-    @property
-    def said(self):
-        """The interval."""
-        return f"a finite number in {self.interval}"
-
-    def accepts(self, value):
-        """Whether it is an int or float, not a bool, in the interval."""
-        if (
-            isinstance(value, bool)
-            or not isinstance(value, int | float)
-            or not self._low <= value <= self._high
-        ):
-            return False
-        ends = {self._low: self.interval[0] == "[", self._high: self.interval[-1] == "]"}
-        return ends.get(value, True)
-
-
-class Choice(Kind):
-    """One of some names.
+    A subclass declares each as an annotated attribute with a docstring below it. `None` is allowed where the
+    annotation says so.
 
     Args:
-        names: A tuple, or a function that returns one, where that is costly to import.
-    """
-
-    def __init__(self, names):
-        self._names = names
-
-    @property
-    def names(self):
-        """The names."""
-        return self._names() if callable(self._names) else self._names
-
-    @property
-    def said(self):
-        """The names there are."""
-        return f"one of {', '.join(self.names)}"
-
-    def accepts(self, value):
-        """Whether it is one of the names."""
-        return isinstance(value, str) and value in self.names
-
-    def refusal(self, name, value):
-        """The message that refuses a value."""
-        return f"Unknown {name} {_short(value)}. Choose one of {', '.join(self.names)}."
-
-
-class Text(Kind):
-    """Text that is not empty, such as a name.
-
-    Args:
-        pattern: Regular expression that it must match as a whole.
-        said: What that allows.
-    """
-
-    metavar = "NAME"
-
-    def __init__(self, pattern=rf"{_ANY}*[^\s\0\ud800-\udfff]{_ANY}*", said="text that is not empty"):
-        self._pattern, self.said = re.compile(pattern), said
-
-    def accepts(self, value):
-        """Whether it is text that matches."""
-        return isinstance(value, str) and self._pattern.fullmatch(value) is not None
-
-
-class Folder(Text):
-    """The path of a folder."""
-
-    metavar = "DIR"
-
-
-class Items(Kind):
-    """A list, not empty and without repetitions; on the command line with commas.
-
-    Args:
-        kind: What each of its values may be.
-        of: What they are called together.
-        rising: Whether each must be larger than the one before.
-        empty: Whether it may be empty.
-    """
-
-    def __init__(self, kind, of, rising=False, empty=False):
-        self.kind, self.of, self.rising, self.empty = kind, of, rising, empty
-
-    @property
-    def said(self):
-        """What its values may be."""
-        order = "each larger than the one before" if self.rising else "none twice"
-        return (
-            f"a list of {self.of}{'' if self.empty else ' that is not empty'}, each {self.kind.said}, {order}"
-        )
-
-    def accepts(self, value):
-        """Whether it is a list or tuple of such values."""
-        if not isinstance(value, list | tuple) or not (value or self.empty):
-            return False
-        if not all(map(self.kind.accepts, value)) or len(set(value)) < len(value):
-            return False
-        return not self.rising or list(value) == sorted(value)
-
-    @property
-    def metavar(self):
-        """Two of them."""
-        part = self.kind.metavar or "NAME"
-        return f"{part},{part}"
-
-    def parse(self, text):
-        """The values between the commas."""
-        return tuple(self.kind.parse(part) for part in text.split(","))
-
-    def refusal(self, name, value):
-        """The message that refuses a value, or one of its values."""
-        for position, part in enumerate(value if isinstance(value, list | tuple) else ()):
-            if not self.kind.accepts(part):
-                return self.kind.refusal(f"{name}[{position}]", part)
-        return super().refusal(name, value)
-
-
-class Fields(Kind):
-    """A list of as many values as there are kinds; on the command line with commas."""
-
-    def __init__(self, *kinds):
-        self.kinds = kinds
-
-    @property
-    def said(self):
-        """What each of its values may be."""
-        return f"a list of {len(self.kinds)}: {'; '.join(kind.said for kind in self.kinds)}"
-
-    def accepts(self, value):
-        """Whether it is a list or tuple of such values."""
-        return (
-            isinstance(value, list | tuple)
-            and len(value) == len(self.kinds)
-            and all(kind.accepts(part) for kind, part in zip(self.kinds, value, strict=True))
-        )
-
-    def parse(self, text):
-        """The values between the commas."""
-        parts = text.split(",")
-        return tuple(kind.parse(part) for kind, part in zip(self.kinds, parts, strict=True))
-
-
-class AnyOf(Kind):
-    """What one of several kinds accepts; on the command line, of the first that accepts the word."""
-
-    def __init__(self, *kinds):
-        self.kinds = kinds
-
-    @property
-    def said(self):
-        """What all of them accept."""
-        return " or ".join(kind.said for kind in self.kinds)
-
-    def accepts(self, value):
-        """Whether one of them accepts it."""
-        return any(kind.accepts(value) for kind in self.kinds)
-
-    def parse(self, text):
-        """The value of the first kind that accepts it."""
-        return next((v for kind in self.kinds if kind.accepts(v := kind.parse(text))), text)
-
-
-def setting(kind, default=MISSING, optional=False):
-    """A field of a dataclass of settings, which may be `None` if it is optional or that is its default."""
-    return field(default=default, metadata={"kind": kind, "optional": optional or default is None})
-
-
-def kinds(settings):
-    """Name -> `Kind` of the fields of a dataclass of settings."""
-    return {each.name: each.metadata["kind"] for each in fields(settings)}
-
-
-def check_settings(settings):
-    """Refuses a dataclass of settings with a value that its declaration does not allow.
+        values: Values of the first settings, in the order of their declaration.
+        named: Values by name.
 
     Raises:
-        SettingError: Naming the first, what was received, and what is allowed.
+        SettingError: A value is of the wrong type or out of its range, or a name is unknown.
     """
-    for each in fields(settings):
-        value = getattr(settings, each.name)
-        if value is not None or not each.metadata["optional"]:
-            each.metadata["kind"].check(each.name, value)
+
+    model_config = ConfigDict(
+        strict=True,  # no "5" for 5, no 1 for True
+        extra="forbid",
+        frozen=True,
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+    )
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        names = list(type(self).model_fields)
+        if len(values) > len(names):
+            raise TypeError(
+                f"{type(self).__name__} has {len(names)} settings. Received: {len(values)} values."
+            )
+        try:
+            super().__init__(**dict(zip(names, values, strict=False)), **named)
+        except ValidationError as error:
+            raise setting_error(error, names) from None
+
+    def replace(self, **changes: Any) -> Self:
+        """The same settings but for some, checked anew."""
+        return type(self)(**{**dict(self), **changes})
+
+    def to_dict(self) -> dict[str, Any]:
+        """The settings as plain JSON values."""
+        return self.model_dump(mode="json")
 
 
-def _short(value):
+def setting_error(error: ValidationError, known: Collection[str]) -> SettingError:
+    """The first error that pydantic found, in a sentence.
+
+    Args:
+        error: What it raised.
+        known: Names of all settings.
+    """
+    first = error.errors(include_url=False)[0]
+    place = first["loc"]
+    name = str(place[0]) if place else None
+    raised = first.get("ctx", {}).get("error")
+    if isinstance(raised, SettingError):  # of a check of several settings together
+        return raised
+    if raised is not None:  # of a check of ours
+        return SettingError(name, str(raised))
+    if first["type"] == "extra_forbidden":
+        allowed = f"Allowed are {', '.join(sorted(known))}" if known else "There are no settings"
+        return SettingError(name, f"unknown {_shown(name)}. {allowed}.")
+    if first["type"] == "missing" and len(place) == 1:
+        return SettingError(name, f"missing {name}.")
+    return SettingError(name, _sentence(name or "The value", place[1:], first))
+
+
+def from_text(name: str, annotation: Any, text: str) -> Any:
+    """The value of a setting that a word on the command line stands for; several values are separated by commas.
+
+    Raises:
+        SettingError: It stands for none.
+    """
+    adapter = TypeAdapter(dict[str, annotation], config=ConfigDict(allow_inf_nan=False))  # type: ignore[valid-type]
+    refused = []
+    for candidate in (text, text.split(",")):
+        try:
+            return adapter.validate_python({name: candidate})[name]
+        except ValidationError as error:
+            refused.append(error)
+    # A list that has a bad item is refused for that item, a single value for itself.
+    listed = all(found["type"] in ("tuple_type", "none_required") for found in refused[0].errors())
+    raise setting_error(refused[int(listed)], ())
+
+
+def _sentence(name: str, inside: tuple[int | str, ...], error: ErrorDetails) -> str:
+    place = name + "".join(f"[{part}]" for part in inside if isinstance(part, int))
+    said = re.sub("^(Input|Value|String) should", "must", error["msg"])
+    said = said.replace("a valid tuple", "a list").replace("Field required", "is missing")
     short = reprlib.Repr()
     short.maxstring = short.maxother = 80
-    return short.repr(value)
+    return f"{place} {said}. Received: {short.repr(error['input'])}."
+
+
+def _shown(name: str | None) -> str:
+    return str(name) if str(name).isprintable() else repr(name)
+
+
+def _must_be(text: str) -> PydanticCustomError:
+    return PydanticCustomError("must_be", "must be {text}", {"text": text})  # type: ignore[arg-type]
+
+
+def _none_twice(values: tuple[T, ...]) -> tuple[T, ...]:
+    if len(set(values)) < len(values):
+        raise _must_be("a list that has none twice")
+    return values
+
+
+def _rising(values: tuple[T, ...]) -> tuple[T, ...]:
+    if list(values) != sorted(values):  # type: ignore[type-var]
+        raise _must_be("a list in which each is larger than the one before")
+    return values
+
+
+def _printable(text: str) -> str:
+    # NUL may be in no path, and halves of characters cannot be printed.
+    if not text.strip() or re.search(r"[\0\ud800-\udfff]", text):
+        raise _must_be("text that is not empty")
+    return text
+
+
+def one_of(names: Any, what: str) -> AfterValidator:
+    """Refuses text that is not among names, which are a function's, where it is costly to import.
+
+    Args:
+        names: A function that returns them.
+        what: What they are, for the message.
+    """
+
+    def check(value: str) -> str:
+        if value not in names():
+            raise ValueError(f"Unknown {what} {value!r:.90}. Choose one of {', '.join(names())}.")
+        return value
+
+    return AfterValidator(check)
+
+
+def as_tuple(value: Any) -> Any:
+    """A list, as files hold them, as a tuple, which does not change."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+Text = Annotated[str, AfterValidator(_printable)]
+Folder = Annotated[Text, Field(json_schema_extra={"format": "path"})]
+Whole = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+Listed = Annotated[tuple[T, ...], BeforeValidator(as_tuple), AfterValidator(_none_twice)]
+Several = Annotated[Listed[T], Field(min_length=1)]
+Rising = Annotated[Listed[T], AfterValidator(_rising)]

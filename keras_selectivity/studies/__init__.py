@@ -7,9 +7,6 @@ __getattr__, __dir__, __all__ = attach(
     {
         "RunConfig": "_config",
         "execute": "_run",
-        "Evaluation": "_evaluation",
-        "evaluate": "_evaluate",
-        "evaluate_files": "_evaluate",
         "COLUMNS": "_columns",
         "Results": "_results",
         "read_results": "_results",

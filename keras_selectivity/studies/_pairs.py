@@ -1,15 +1,15 @@
 """Distances between the networks of a study."""
 
-from keras_selectivity import datasets
+import itertools
+
 from keras_selectivity._errors import DamagedError
-from keras_selectivity.studies._evaluate_representations import compare
+from keras_selectivity.measurements import measure
 from keras_selectivity.studies._results import Results
 from keras_selectivity.studies._results import read_results
 from keras_selectivity.studies._results import sole_writer
 from keras_selectivity.studies._run import MODEL
 from keras_selectivity.studies._runs_folder import PAIRS
 from keras_selectivity.studies._runs_folder import set_aside
-from keras_selectivity.studies._session import Session
 from keras_selectivity.studies._study import MAIN
 
 
@@ -31,7 +31,7 @@ def compare_runs(study, folder, *, data_dir=None, verbose=2):
     for name, config in study.runs.items():
         if study.arms[name] == MAIN and (folder.path / name / MODEL).exists():
             alphas.setdefault(config.alpha, []).append(name)
-    data = datasets.load(study.evaluation.dataset, data_dir)
+    compared = [each for each in study.evaluation.measure if each.compares]
     path = folder.path / PAIRS
     with sole_writer(path, wait=True):  # what another runner compares is then there already
         try:
@@ -43,8 +43,16 @@ def compare_runs(study, folder, *, data_dir=None, verbose=2):
         for names in alphas.values():
             # One alpha at a time, which bounds how many networks and activations are held.
             models = {n: load(folder.path / n / MODEL) for n in dict.fromkeys([*zero, *names])}
-            session = Session(models, study.evaluation, results, data, int(verbose == 1))
-            compare(session, lambda first, second, names=names: second in names)
+            pairs = [pair for pair in itertools.combinations(models, 2) if pair[1] in names]
+            measure(
+                models,
+                study.evaluation,
+                compared,
+                results,
+                data_dir=data_dir,
+                pairs=pairs,
+                verbose=int(verbose == 1),
+            )
 
 
 def read_pairs(folder):

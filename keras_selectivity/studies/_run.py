@@ -12,7 +12,6 @@ from keras_selectivity._json_file import write_json
 from keras_selectivity._replacement import is_ours
 from keras_selectivity._replacement import work_folder
 from keras_selectivity.studies._config import RunConfig
-from keras_selectivity.studies._config import check_config
 from keras_selectivity.studies._setup import CHECKPOINTS
 from keras_selectivity.studies._setup import CONFIG
 from keras_selectivity.studies._setup import MODEL
@@ -64,7 +63,6 @@ def execute(
         InputError: The folder exists (without `resume` or `overwrite`) or belongs to a run with
             another configuration; the data are absent; a bad value in the configuration.
     """
-    check_config(config)
     folder = Path(folder)
 
     def goes_on(beside):
@@ -212,7 +210,8 @@ def changed_settings(config, folder):
         return []
     found = read_json(path, {str: object})
     wanted = config.to_dict()
-    defaults = RunConfig("", "", 0.0).to_dict()  # of settings that the run is older than
+    # A default stands for a setting that the run is older than.
+    defaults = {name: declared.default for name, declared in RunConfig.model_fields.items()}
     return [key for key in wanted if found.get(key, defaults[key]) != wanted[key]]
 
 

@@ -112,7 +112,7 @@ def run_study(
     if only:
         return None
     try:
-        if study.evaluation.pwcca:
+        if any(each.compares for each in study.evaluation.measure):
             compare_runs(study, folder, data_dir=data_dir, verbose=verbose)
     finally:  # what the runs have measured is joined, whatever is wrong with comparing them
         results = join(study, folder, output)

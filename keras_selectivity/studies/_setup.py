@@ -124,7 +124,7 @@ def save(model, folder, config, history, best_epoch, trained_on, validated_on):
     recipe = recipe_of(config)
     if config.precision != "float32":
         plain = build(
-            replace(config, precision="float32"), recipe, model.classes, model.network.input_shape[1:]
+            config.replace(precision="float32"), recipe, model.classes, model.network.input_shape[1:]
         )
         plain.network.set_weights(model.network.get_weights())
         plain.optimizer.build(plain.trainable_variables)  # as the loaded one will be

@@ -52,21 +52,25 @@ def check_measured_layers(evaluation, configs, compared):
     Raises:
         SettingError: With the layers there are, or the samples that are needed.
     """
-    wanted = evaluation.layers or ()
-    for network, named in {(c.network, _named(c)) for c in configs if wanted}:
-        found = layer_names(network, named)
-        unknown = [name for name in wanted if name not in found]
-        if unknown:
+    from keras_selectivity.measurements import PWCCA
+
+    for each in evaluation.measure:
+        wanted = getattr(each, "layers", None) or ()
+        for network, named in {(c.network, _named(c)) for c in configs if wanted}:
+            found = layer_names(network, named)
+            unknown = [name for name in wanted if name not in found]
+            if unknown:
+                raise SettingError(
+                    f"{each.name}.layers",
+                    f"Unknown layers {', '.join(unknown)}. Those of {network} are {', '.join(found)}.",
+                )
+        samples = evaluation.limit
+        if isinstance(each, PWCCA) and samples and each.layers is None and samples <= WIDEST[compared]:
             raise SettingError(
-                "layers", f"Unknown layers {', '.join(unknown)}. Those of {network} are {', '.join(found)}."
+                "limit",
+                f"pwcca needs more samples than the {WIDEST[compared]} units of the widest layer of {compared}. "
+                f"Received: limit = {samples}.",
             )
-    samples = evaluation.limit
-    if evaluation.pwcca and samples and evaluation.layers is None and samples <= WIDEST[compared]:
-        raise SettingError(
-            "limit",
-            f"pwcca needs more samples than the {WIDEST[compared]} units of the widest layer of {compared}. "
-            f"Received: limit = {samples}.",
-        )
 
 
 def _named(config):

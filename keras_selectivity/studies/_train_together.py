@@ -3,7 +3,6 @@
 import hashlib
 import json
 import time
-from dataclasses import replace
 
 import filelock
 import numpy as np
@@ -89,7 +88,7 @@ def _groups(study, names, together):
             raise InputError(
                 f"{name}: AugMix makes its views on the host; train it alone, without --together."
             )
-        same.setdefault(replace(config, alpha=0.0, seed=0), []).append(name)
+        same.setdefault(config.replace(alpha=0.0, seed=0), []).append(name)
     return [group[i : i + together] for group in same.values() for i in range(0, len(group), together)]
 
 

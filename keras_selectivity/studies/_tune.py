@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -14,11 +13,10 @@ from keras_selectivity import datasets
 from keras_selectivity import robustness
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_directory
+from keras_selectivity.measurements import about
 from keras_selectivity.saved_model import is_export
-from keras_selectivity.studies._config import check_config
 from keras_selectivity.studies._results import write_results
 from keras_selectivity.studies._runs_folder import set_aside
-from keras_selectivity.studies._session import about
 from keras_selectivity.studies._setup import on_tensorflow
 from keras_selectivity.studies._worker import reason_of
 from keras_selectivity.studies._worker import trained
@@ -161,7 +159,6 @@ def tune(
     if not 0 <= weight <= 1:
         raise InputError(f"The weight must lie in [0, 1]. Received: {weight}.")
     output = Path(output)
-    check_config(config)
     if not on_tensorflow():
         raise InputError(
             "A search measures the networks that it trains, for which it needs the TensorFlow backend."
@@ -177,9 +174,9 @@ def tune(
         name = f"alpha{alpha:+.6g}_seed{seed}" + (f"_{epochs}epochs" if search == "hyperband" else "")
         if name in rows:
             return rows[name]["value"]
-        configured = replace(config, alpha=alpha, seed=seed, epochs=epochs)
+        configured = config.replace(alpha=alpha, seed=seed, epochs=epochs)
         if epochs != config.epochs:
-            configured = replace(configured, milestones=None)
+            configured = configured.replace(milestones=None)
         exported = trained(name, configured, output / _RUNS / name, data_dir=data_dir, verbose=verbose)
         rows[name] = judge(name, exported)
         return rows[name]["value"]

@@ -2,16 +2,16 @@
 
 import time
 import traceback
-from dataclasses import replace
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._system_errors import explain
+from keras_selectivity.measurements import about
+from keras_selectivity.measurements import evaluate
 from keras_selectivity.studies._results import Results
 from keras_selectivity.studies._run import execute
 from keras_selectivity.studies._runs_folder import ROWS
 from keras_selectivity.studies._runs_folder import set_aside
-from keras_selectivity.studies._session import about
 from keras_selectivity.studies._setup import MODEL
 
 # Logs of a training that become rows with an epoch.
@@ -84,7 +84,6 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
     Returns:
         The run's rows; none on JAX, which trains only.
     """
-    from keras_selectivity.studies._evaluate import evaluate
     from keras_selectivity.studies._pairs import read_pairs
 
     start, run, config = time.monotonic(), folder.path / name, study.runs[name]
@@ -114,7 +113,7 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
         folder.forget_pairs()
         results = Results(path)
     # Distances between networks are for when all are there.
-    alone = replace(study.evaluation, pwcca=False)
+    alone = study.evaluation.replace(measure=tuple(m for m in study.evaluation.measure if not m.compares))
     evaluate({name: exported}, alone, results, data_dir=data_dir, verbose=int(verbose == 1))
     if not any(row["epoch"] is not None for row in results.rows):
         results.add(_history(name, exported, config.dataset))

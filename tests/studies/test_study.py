@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 import keras_selectivity as ks
+from keras_selectivity.measurements import FGSM
+from keras_selectivity.measurements import Dimensionality
 from keras_selectivity.reports import table
 from keras_selectivity.reports import write_page
 from keras_selectivity.studies import make_study
@@ -98,7 +100,7 @@ CONTENT = {
     "grid": {"alphas": [-1.5, 0], "seeds": [0, 7]},
     "run": {"dataset": "shapes", "network": "resnet8", "milestones": [1], "validation_per_class": 9},
     "arms": [{"name": "first_three", "layers": "first 3", "seeds": [3]}],
-    "evaluation": {"attacks": True, "epsilons": [0.0, 0.1], "perturbation": ["fog", 2]},
+    "evaluation": {"fgsm": {"epsilons": [0.0, 0.1]}, "dimensionality": {"perturbation": ["fog", 2]}},
 }
 
 
@@ -112,52 +114,52 @@ def test_the_grid_is_every_alpha_with_every_seed_and_arms_come_beside():
         study.runs
     ) == 6
     evaluation = study.evaluation
-    assert evaluation.attacks and evaluation.epsilons == (0.0, 0.1) and evaluation.perturbation == ("fog", 2)
+    assert evaluation.measure == (FGSM((0.0, 0.1)), Dimensionality(perturbation=("fog", 2)))
     assert evaluation.dataset == "shapes"
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("epochs = 2", "epoch = 2", r"line 12: \[run\]: unknown epoch\. Allowed are .*epochs"),
+        ("epochs = 2", "epoch = 2", r"line 12: run: unknown epoch\. Allowed are .*epochs"),
         (
             "epochs = 2",
             "epochs = 2.5",
-            r"line 12: \[run\] epochs must be a whole number of at least 1\. Received: 2\.5",
+            r"line 12: run\.epochs must be a valid integer\. Received: 2\.5",
         ),
-        ("seeds = [0]", "", r"line 6: \[grid\]: missing seeds"),
-        ("seeds = [0]", "seeds = [0.5]", r"line 8: \[grid\] seeds\[0\] must be a whole number of at least 0"),
-        ("seeds = [0]", "seeds = [0, 1, 0]", r"line 8: \[grid\] seeds .* none twice"),
-        ("alphas = [-1, 1]", "alphas = []", r"line 7: \[grid\] alphas must be a list"),
-        ("alphas = [-1, 1]", "alphas = [1, 1.0]", r"line 7: \[grid\] alphas .* none twice"),
-        ('network = "resnet8"', "", r"line 9: \[run\]: missing network"),
+        ("seeds = [0]", "", r"line 6: grid: missing seeds"),
+        ("seeds = [0]", "seeds = [0.5]", r"line 8: grid\.seeds\[0\] must be a valid integer"),
+        ("seeds = [0]", "seeds = [0, 1, 0]", r"line 8: grid\.seeds .* none twice"),
+        ("alphas = [-1, 1]", "alphas = []", r"line 7: grid\.alphas must have at least 1 item"),
+        ("alphas = [-1, 1]", "alphas = [1, 1.0]", r"line 7: grid\.alphas .* none twice"),
+        ('network = "resnet8"', "", r"line 9: run: missing network"),
         (
             'network = "resnet8"',
             'network = "vgg7"',
-            r"line 11: \[run\] Unknown network 'vgg7'. Choose one of .*resnet20",
+            r"line 11: run\.network: Unknown network 'vgg7'. Choose one of .*resnet20",
         ),
         (
             'dataset = "shapes"',
             'dataset = "mnist"',
-            r"line 10: \[run\] Unknown dataset 'mnist'. Choose one of shapes",
+            r"line 10: run\.dataset: Unknown dataset 'mnist'. Choose one of shapes",
         ),
-        ("train_samples = 100", "train_samples = 0", r"line 16: \[run\] train_samples must be .* at least 2"),
+        ("train_samples = 100", "train_samples = 0", r"line 16: run\.train_samples must be greater than or equal to 2"),
         (
             "[run]",
             '[[arms]]\nname = "a b"\n[run]',
-            r"line 10: \[\[arms\]\] 1 name must be .* letters, digits",
+            r"line 10: arms\[0\]\.name must match pattern",
         ),
-        ("[run]", '[[arms]]\nname = "a"\nlayer = 3\n[run]', r"line 11: \[\[arms\]\] 1: unknown layer"),
-        ("[run]", "[evaluation]\nattack = true\n[run]", r"line 10: \[evaluation\]: unknown attack"),
+        ("[run]", '[[arms]]\nname = "a"\nlayer = 3\n[run]', r"line 11: arms\[0\]: unknown layer"),
+        ("[run]", "[evaluation]\nattack = true\n[run]", r"line 10: evaluation: unknown attack"),
         (
             "[run]",
-            "[evaluation]\nattacks = 1\n[run]",
-            r"line 10: \[evaluation\] attacks must be true or false",
+            "[evaluation]\nattacks = true\n[run]",
+            r"line 10: evaluation: unknown attacks; write the tables \[evaluation\.fgsm\]",
         ),
         (
             "[run]",
-            "[evaluation]\nvariance = 2.0\n[run]",
-            r"line 10: \[evaluation\] variance must be .* in \(0, 1\]",
+            "[evaluation.dimensionality]\nvariance = 2.0\n[run]",
+            r"line 10: evaluation\.dimensionality\.variance must be less than or equal to 1",
         ),
         ("[run]", '[evaluation]\ncorrupted_data = "tfds"\n[run]', r"line 10: .*does not go with shapes"),
         ("[grid]", "[grids]", "line 6: the file: unknown grids"),

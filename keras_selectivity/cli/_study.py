@@ -1,0 +1,60 @@
+"""What the actions of `study` share: the runs' folder, the table of their states, the report."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from keras_selectivity.cli._parser import Parser
+from keras_selectivity.cli._parser import existing_folder
+
+
+def add_runs(parser: Parser) -> None:
+    """Declares a study file and the folder of its runs."""
+    parser.add_argument("study", help="study file (TOML)")
+    parser.add_argument(
+        "--runs", type=existing_folder, metavar="DIR", required=True, help="folder for the trained networks"
+    )
+
+
+def status_table(status: list[dict[str, Any]]) -> str:
+    """The states of runs, a line each."""
+    from keras_selectivity.studies import time_left
+
+    width = max(len(row["name"]) for row in status)
+    lines = [
+        f"{row['name']:{width}}  {row['state']:11}  {row['epochs']:4}/{row['of']} epochs  {row['reason'] or ''}".rstrip()
+        for row in status
+    ]
+    epochs = sum(row["of"] - row["epochs"] for row in status)
+    left = time_left(status)
+    lines.append(
+        f"{sum(row['state'] == 'done' for row in status)} of {len(status)} runs done, {epochs:,} epochs left"
+        + (f", about {left / 60:.0f} minutes" if left else "")
+    )
+    return "\n".join(lines)
+
+
+def write_report(study: Any, results: Path, folder: Path, quiet: bool = False) -> Any:
+    """Writes figures and page of a study, and prints the claims' verdicts."""
+    from keras_selectivity.reports import write_page
+    from keras_selectivity.studies import check_claims
+    from keras_selectivity.studies import read_results
+
+    rows = read_results(results)
+    claims = check_claims(rows)
+    link = os.path.relpath(results, folder)
+    page = write_page(
+        folder,
+        rows,
+        title=study.title,
+        description=study.description,
+        results=link,
+        claims=claims,
+        formats=("png", "svg"),
+    )
+    for claim in claims if not quiet else ():
+        reduced = " (reduced protocol)" if claim["departures"] and not claim["needed"] else ""
+        print(f"{claim['verdict'] + reduced:28}  {claim['name']}: {claim['ours'] or claim['needed']}")
+    if not quiet:
+        print(f"Page in {page}")
+    return claims

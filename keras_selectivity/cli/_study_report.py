@@ -1,0 +1,40 @@
+"""`study report`."""
+
+import json
+from pathlib import Path
+
+from keras_selectivity._errors import InputError
+from keras_selectivity.cli._parser import Options
+from keras_selectivity.cli._parser import Parser
+from keras_selectivity.cli._parser import add_json
+from keras_selectivity.cli._parser import folder
+from keras_selectivity.cli._study import write_report
+
+EXAMPLE = "keras-selectivity study report experiments/first_light_cifar10/study.toml"
+
+
+def add_options(parser: Parser) -> None:
+    """Declares its options."""
+    parser.add_argument("study", help="study file (TOML)")
+    parser.add_argument(
+        "--results", metavar="FILE", help="its rows (default: results.csv or .parquet beside it)"
+    )
+    parser.add_argument(
+        "--output", type=folder, metavar="DIR", help="folder for figures and page (default: the study's)"
+    )
+    add_json(parser)
+
+
+def run(options: Options) -> None:
+    """Runs it."""
+    from keras_selectivity.studies import read_study
+
+    study, own = read_study(options.study), Path(options.study).parent
+    beside = [own / name for name in ("results.csv", "results.parquet") if (own / name).exists()]
+    if not options.results and not beside:
+        raise InputError(f"There is no results.csv or results.parquet in {own}; name one with --results.")
+    claims = write_report(
+        study, Path(options.results or beside[0]), Path(options.output or own), quiet=options.json
+    )
+    if options.json:
+        print(json.dumps(claims))

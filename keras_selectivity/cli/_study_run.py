@@ -1,0 +1,145 @@
+"""`study run`."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from keras_selectivity._settings import Positive
+from keras_selectivity._settings import Several
+from keras_selectivity._settings import Text
+from keras_selectivity._settings import Whole
+from keras_selectivity.cli._parser import Options
+from keras_selectivity.cli._parser import Parser
+from keras_selectivity.cli._parser import add_data_dir
+from keras_selectivity.cli._parser import add_tensorboard
+from keras_selectivity.cli._parser import folder
+from keras_selectivity.cli._parser import folder_or_table
+from keras_selectivity.cli._parser import text_of
+from keras_selectivity.cli._study import add_runs
+from keras_selectivity.cli._study import status_table
+from keras_selectivity.cli._study import write_report
+
+EXAMPLE = "keras-selectivity study run experiments/first_light_cifar10/study.toml --runs runs/first_light --workers 2"
+
+
+def add_options(parser: Parser) -> None:
+    """Declares its options."""
+    add = parser.add_argument
+    add_runs(parser)
+    add(
+        "--output",
+        type=folder_or_table,
+        metavar="DIR",
+        help="folder for results, figures and page (default: the study's); or a .csv or .parquet file for the results "
+        "alone",
+    )
+    add("--dry-run", action="store_true", help="show the runs, what they cost and what is done already")
+    add(
+        "--only",
+        type=text_of("only", Several[Text]),
+        metavar="RUN,RUN",
+        help="do these runs only, and join nothing",
+    )
+    add(
+        "--workers",
+        type=text_of("workers", Positive),
+        metavar="N",
+        help="N processes on this machine, one a run, one GPU each; 1 saves memory when there are many runs (default: "
+        "in this process)",
+    )
+    add(
+        "--ray",
+        nargs="?",
+        const="",
+        type=str,
+        metavar="ADDRESS",
+        help="a Ray cluster; without an address, one is started on this machine",
+    )
+    add(
+        "--together",
+        type=text_of("together", Positive),
+        metavar="N",
+        help="on JAX: train N runs that differ in seed and alpha in one program, and measure nothing; start the study "
+        "again on TensorFlow for that",
+    )
+    add(
+        "--minutes",
+        type=text_of("minutes", Annotated[float, Field(gt=0, le=1e6)]),
+        metavar="M",
+        help="with --together: save and stop after M minutes; start again to go on",
+    )
+    add(
+        "--retries",
+        type=text_of("retries", Whole),
+        metavar="N",
+        help="with --workers or --ray: start a run whose process was killed again, at most N times (default: 2)",
+    )
+    add(
+        "--accept-change",
+        action="store_true",
+        help="go on though the study file or the package has changed; runs with another configuration are set aside and "
+        "done again",
+    )
+    add(
+        "--networks",
+        type=folder,
+        metavar="DIR",
+        help="published networks, whose runs are measured without training (default: networks beside the study file, if "
+        "there is such a folder)",
+    )
+    add("--retrain", action="store_true", help="train also the runs whose networks are published")
+    add("--strategy", choices=("mirrored",), help="share each batch between all GPUs of this machine")
+    add_tensorboard(parser)
+    add_data_dir(parser)
+
+
+def run(options: Options) -> int:
+    """Runs it."""
+    from keras_selectivity.studies import RunsFolder
+    from keras_selectivity.studies import read_study
+    from keras_selectivity.studies import run_study
+
+    study, runs = read_study(options.study), RunsFolder(options.runs)
+    if options.together is None and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+        study.evaluation.check_folders()  # JAX trains only
+    if options.dry_run:
+        print(status_table(runs.status(study)))
+        return 0
+    results = run_study(
+        study,
+        runs,
+        options.output or Path(options.study).parent,
+        only=options.only,
+        workers=options.workers,
+        ray=options.ray,
+        retries=options.retries if options.retries is not None else 2,
+        together=options.together,
+        minutes=options.minutes,
+        accept_change=options.accept_change,
+        networks=_published(options),
+        strategy=options.strategy,
+        tensorboard=options.tensorboard,
+        data_dir=options.data_dir,
+    )
+    if results is not None:
+        print(f"Results in {results}")
+        if options.output is None or Path(options.output).suffix == "":
+            write_report(study, results, results.parent)
+    left = [
+        row
+        for row in runs.unfinished(study, options.only)
+        if row["state"] == "failed" or not options.together
+    ]
+    if left:
+        print(status_table(left), file=sys.stderr)
+        print("keras-selectivity: start the command again to do what is not done", file=sys.stderr)
+    return int(bool(left))
+
+
+def _published(options: Options) -> Path | str | None:
+    """The folder of published networks that a study begins with, or `None`."""
+    beside = Path(options.study).parent / "networks"
+    return None if options.retrain else options.networks or (beside if beside.is_dir() else None)

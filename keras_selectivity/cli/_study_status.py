@@ -1,0 +1,26 @@
+"""`study status`."""
+
+import json
+
+from keras_selectivity.cli._parser import Options
+from keras_selectivity.cli._parser import Parser
+from keras_selectivity.cli._parser import add_json
+from keras_selectivity.cli._study import add_runs
+from keras_selectivity.cli._study import status_table
+
+EXAMPLE = "keras-selectivity study status experiments/first_light_cifar10/study.toml --runs runs/first_light"
+
+
+def add_options(parser: Parser) -> None:
+    """Declares its options."""
+    add_runs(parser)
+    add_json(parser)
+
+
+def run(options: Options) -> None:
+    """Runs it."""
+    from keras_selectivity.studies import RunsFolder
+    from keras_selectivity.studies import read_study
+
+    status = RunsFolder(options.runs).status(read_study(options.study))
+    print(json.dumps(status) if options.json else status_table(status))

@@ -1,0 +1,147 @@
+"""What the pieces of all measurements share: networks, samples, and where corrupted versions come from."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from keras_selectivity._errors import InputError
+from keras_selectivity.measurements._evaluation import Evaluation
+from keras_selectivity.measurements._measurement import Row
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The samples that a piece is measured on, and how they were chosen.
+
+    Attributes:
+        images: `(n, height, width, 3)` uint8.
+        labels: `(n,)` int64.
+        protocol: What it takes to choose them again.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    protocol: dict[str, Any]
+
+
+class Context:
+    """What a measurement is given.
+
+    Attributes:
+        networks: Name -> `Exported`.
+        evaluation: The `Evaluation`.
+        samples: The test split, or the part of it that the evaluation names.
+        pairs: Pairs of names of networks to compare.
+        options: Keywords for the functions that measure: `verbose`, and perhaps `batch_size`.
+    """
+
+    def __init__(
+        self,
+        networks: dict[str, Any],
+        evaluation: Evaluation,
+        data: Any,
+        *,
+        results: Any,
+        data_dir: Any = None,
+        pairs: Iterable[tuple[str, str]] = (),
+        verbose: int = 1,
+    ) -> None:
+        self.networks, self.evaluation, self.pairs = networks, evaluation, tuple(pairs)
+        self.options: dict[str, Any] = {"verbose": verbose}
+        if evaluation.batch_size is not None:
+            self.options["batch_size"] = evaluation.batch_size
+        self._data, self._data_dir, self._results = data, data_dir, results
+        self.samples = self.subset(evaluation.limit)
+
+    @property
+    def quiet(self) -> dict[str, Any]:
+        """The options, without progress."""
+        return {**self.options, "verbose": 0}
+
+    def say(self, text: str) -> None:
+        """Prints a line of progress, unless nothing is to be shown."""
+        if self.options["verbose"]:
+            print(text, flush=True)
+
+    def subset(self, samples: int | None) -> Samples:
+        """The test split, or a class-balanced part of it."""
+        return self.subset_of(self._data.test, samples)
+
+    def subset_of(self, split: Any, samples: int | None) -> Samples:
+        """A split, or a class-balanced part of it.
+
+        Raises:
+            InputError: `samples` is no multiple of the number of classes.
+        """
+        from keras_selectivity import datasets
+
+        protocol, whole = {}, len(split.labels)
+        if samples is not None and samples < whole:
+            split = datasets.subset(split, samples, self.evaluation.seed)
+            protocol = {"balanced_subset": samples, "of": whole}
+        return Samples(np.asarray(split.images), split.labels, protocol)
+
+    def validation(self, network: str) -> tuple[Any, np.ndarray]:
+        """Images and labels that the network's training held out, by the protocol of its `run.json`.
+
+        A tenth of the training samples for a network without one.
+        """
+        from keras_selectivity import datasets
+
+        run, data = self.networks[network].run, self._data
+        tenth = len(data.train.labels) // data.classes // 10
+        per_class = (run.get("protocol") or {}).get("validation_per_class", tenth)
+        held_out = datasets.hold_out(data.train, per_class, run.get("seed") or 0)[1]
+        return held_out.images, held_out.labels
+
+    def corrupted(self) -> Any:
+        """Corrupted versions of the samples, a `CorruptedImages`: released ones, or generated from the samples."""
+        from keras_selectivity import datasets
+
+        evaluation = self.evaluation
+        if evaluation.corrupted_data is None:
+            clean = datasets.Split(self.samples.images, self.samples.labels)
+            return datasets.generated_corruptions(clean, seed=evaluation.seed, textures=evaluation.frost)
+        return datasets.open_corrupted(
+            evaluation.corrupted_data,
+            self._data,
+            data_dir=self._data_dir,
+            verify=evaluation.verify,
+            clean=evaluation.clean_data,
+        )
+
+    def rows(self, network: str, evaluation: str, **columns: Any) -> list[Row]:
+        """Rows of a network on the samples that are in the results already.
+
+        Args:
+            network: Its name.
+            evaluation: Name of the measurement that they come from.
+            columns: Values of further columns.
+        """
+        wanted = {
+            "model": network,
+            "dataset": self.evaluation.dataset,
+            "split": "test",
+            "samples": len(self.samples.labels),
+            "epoch": None,
+            **columns,
+        }
+        return [
+            row
+            for row in self._results.rows
+            if all(row[name] == value for name, value in wanted.items())
+            and json.loads(row["protocol"])["evaluation"] == evaluation
+        ]
+
+    def other(self, name: str) -> Any:
+        """A network to compare with.
+
+        Raises:
+            InputError: It is none of those that are measured.
+        """
+        if name not in self.networks:
+            raise InputError(f"{name} is none of the models to evaluate, {', '.join(self.networks)}.")
+        return self.networks[name]
