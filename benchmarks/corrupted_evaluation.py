@@ -11,8 +11,9 @@ import time
 import numpy as np
 
 import keras_selectivity as ks
-from keras_selectivity.studies import Evaluation
-from keras_selectivity.studies import evaluate
+from keras_selectivity.measurements import Corruptions
+from keras_selectivity.measurements import Evaluation
+from keras_selectivity.measurements import evaluate
 
 
 def main():
@@ -35,7 +36,7 @@ def main():
     evaluate({"model": exported}, clean, data_dir=options.data_dir, verbose=0)  # warm up
     spent.clear()
     start = time.perf_counter()
-    corrupted = Evaluation("cifar10", limit=options.samples, corruptions=True)
+    corrupted = Evaluation("cifar10", limit=options.samples, measure=[Corruptions()])
     evaluate({"model": exported}, corrupted, data_dir=options.data_dir, verbose=0)
     whole = time.perf_counter() - start
     print(f"{sum(spent) / whole:.1%} of the time in the network")

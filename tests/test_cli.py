@@ -68,7 +68,7 @@ def test_evaluate_writes_rows_and_continues_them(model, tmp_path, capsys):
         str(table),
         "--json",
     ]
-    assert main([*arguments, "--units"]) == 0
+    assert main([*arguments, "--measure", "units"]) == 0
     printed = json.loads(capsys.readouterr().out)
     test = ks.datasets.subset(ks.datasets.load("shapes").test, 100, seed=0)
     measured = ks.measure_selectivity(ks.load(model), tuple(test), verbose=0)
@@ -80,7 +80,7 @@ def test_evaluate_writes_rows_and_continues_them(model, tmp_path, capsys):
     assert values["stem_relu", 3, "selectivity"] == pytest.approx(measured.layers[0].selectivity[3], abs=1e-6)
     assert read_results(table) == printed
     before = table.read_bytes()
-    assert main([*arguments, "--units"]) == 0 and json.loads(capsys.readouterr().out) == printed
+    assert main([*arguments, "--measure", "units"]) == 0 and json.loads(capsys.readouterr().out) == printed
     assert table.read_bytes() == before
     assert main([*arguments, "--overwrite"]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 4 + 4 * 7
@@ -95,8 +95,7 @@ def test_evaluate_writes_a_page(model, tmp_path, capsys):
         "shapes",
         "--limit",
         "20",
-        "--jacobian",
-        "--projections",
+        "--jacobian.projections",
         "2",
     ]
     assert main([*arguments, "--csv", str(table), "--page", str(page)]) == 0
@@ -108,7 +107,9 @@ def test_evaluate_writes_a_page(model, tmp_path, capsys):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("extra", [["--units"], ["--units", "--attacks", "--pgd-steps", "0,1"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "extra", [["--measure=units"], ["--measure=units,fgsm", "--pgd.steps", "0,1"]], ids=" ".join
+)
 def test_one_network_is_shown_whatever_is_measured(model, tmp_path, capsys, extra):
     arguments = [
         "evaluate",
@@ -126,6 +127,7 @@ def test_one_network_is_shown_whatever_is_measured(model, tmp_path, capsys, extr
     assert "stem_relu" in printed.splitlines()[-8] and "units.png" in {p.name for p in tmp_path.iterdir()}
 
 
+@pytest.mark.filterwarnings("ignore:The network is right for")  # it is hardly trained
 def test_evaluate_prints_a_table(model, capsys):
     assert main(["evaluate", str(model), "--dataset", "shapes", "--limit", "50"]) == 0
     assert "stage3_block1_relu2" in capsys.readouterr().out
@@ -137,23 +139,23 @@ def test_evaluate_prints_a_table(model, capsys):
         (["evaluate", "nowhere", "--dataset", "shapes"], "nowhere does not exist"),
         (["evaluate", "{model}", "--dataset", "mnist"], "Choose one of shapes, cifar10"),
         (["evaluate", "{model}", "--dataset", "shapes", "--limit", "7"], "10 classes cannot have limit = 7"),
-        (["evaluate", "{model}", "--pixel-range", "black"], "argument --pixel-range: value must be a list of 2"),
+        (["evaluate", "{model}", "--pixel-range", "black"], "argument --pixel-range: pixel_range[0] must be a valid number"),
         (["evaluate", "{model}", "--csv", "{new}.txt"], "Results are .csv or .parquet files"),
-        (["evaluate", "{model}", "--dataset", "shapes", "--epsilons", "0.1,-1"], "value[1] must be a finite number in [0, 1]"),
-        (["evaluate", "{model}", "--dataset", "shapes", "--epsilons", "0.1,x"], "argument --epsilons: value must be a list of numbers"),
-        (["evaluate", "{model}", "--dataset", "shapes", "--pgd-step-size", "nan"], "Received: nan"),
-        (["evaluate", "{model}", "--dataset", "shapes", "--only-corruptions", "fog,rain"], "Unknown value[1] 'rain'. Choose one of"),
-        (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--corruptions", "--corrupted-data", "{new}"],
+        (["evaluate", "{model}", "--dataset", "shapes", "--fgsm.epsilons", "0.1,-1"], "fgsm.epsilons[1] must be greater than or equal to 0"),
+        (["evaluate", "{model}", "--dataset", "shapes", "--fgsm.epsilons", "0.1,x"], "argument --fgsm.epsilons: fgsm.epsilons[1] must be a valid number"),
+        (["evaluate", "{model}", "--dataset", "shapes", "--pgd.step-size", "nan"], "must be a finite number"),
+        (["evaluate", "{model}", "--dataset", "shapes", "--corruptions.only", "fog,rain"], "Unknown corruption 'rain'. Choose one of"),
+        (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--measure", "corruptions", "--corrupted-data", "{new}"],
          "is no folder"),
-        (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--off-axis", "--layers", "x"],
+        (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--off-axis.layers", "x"],
          "Unknown layers x. There are stem_relu"),
-        (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--attacks", "--transfer-from", "x"],
+        (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--masking.transfer-from", "x"],
          "x is none of the models"),
         (["train", "--alpha", "nan", "--dataset", "shapes", "--network", "resnet8", "--validation-per-class", "9",
-          "--output", "{new}"], "argument --alpha: value must be a finite number"),
+          "--output", "{new}"], "argument --alpha: alpha must be a finite number"),
         (["train", "--alpha", "1", "--dataset", "cifar10", "--data-dir", "{new}", "--output", "{new}"],
          "CIFAR-10 is not in"),
-        (["train", "--alpha", "1", "--milestones", "x", "--output", "{new}"], "argument --milestones: value must be a list of epochs"),
+        (["train", "--alpha", "1", "--milestones", "x", "--output", "{new}"], "argument --milestones: milestones[0] must be a valid integer"),
         (["train", "--alpha", "1", "--output", "{model}"], "exists"),
         (["demo", "--output", "{model}"], "exists"),
         (["demo", "--output", "{model}", "--overwrite"], "holds something else"),

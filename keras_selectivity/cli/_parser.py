@@ -29,7 +29,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(
         self, *arguments: Any, fill: Callable[["Parser"], None] | None = None, **options: Any
     ) -> None:
-        super().__init__(*arguments, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        super().__init__(*arguments, **{"formatter_class": argparse.RawDescriptionHelpFormatter, **options})
         self.register("type", None, text_of("value", Text))  # what is not said to be something else
         self._fill = fill
 
@@ -39,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         if fill is not None:
             fill(self)
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:  # type: ignore[override]
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """As `argparse` does."""
         self.fill()
         return super().parse_known_args(args, namespace)

@@ -119,14 +119,14 @@ _SOURCES = {
     "training": "study run",
     "test accuracy by epoch": "study run",
     "preferred classes by epoch": "study run",
-    "pgd": "attacks = true",
-    "jacobian": "jacobian = true",
-    "all corruptions": "corruptions = true, all of them",
-    "unit gradients": "unit_gradients = true",
-    "dimensionality": "dimensionality = true",
-    "pwcca": "pwcca = true",
-    "off-axis": "off_axis = true",
-    "units": "units = true",
+    "pgd": "[evaluation.fgsm] and [evaluation.pgd]",
+    "jacobian": "[evaluation.jacobian]",
+    "all corruptions": "[evaluation.corruptions], all of them",
+    "unit gradients": "[evaluation.unit_gradients]",
+    "dimensionality": "[evaluation.dimensionality]",
+    "pwcca": "[evaluation.pwcca]",
+    "off-axis": "[evaluation.off_axis]",
+    "units": "[evaluation.units]",
 }
 
 

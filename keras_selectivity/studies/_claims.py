@@ -245,7 +245,7 @@ def _responsive(rows):
     """Share of units that respond to more than 80 % of the samples, at the alpha nearest to 0.7."""
     alphas = [a for a in _accuracy(rows) if 0.4 <= a <= 1]
     if not alphas:
-        return verdicts.nothing("networks with an α from 0.4 to 1, three seeds, units = true")
+        return verdicts.nothing("networks with an α from 0.4 to 1, three seeds, [evaluation.units]")
     nearest = min(alphas, key=lambda a: abs(a - 0.7))
     units = {}
     for row in of_arm(rows):

@@ -240,7 +240,9 @@ def _measures_otherwise(before, now):
     """Whether measurements of a study changed in more than that some were added."""
     old, new = before.get("evaluation", {}), now.get("evaluation", {})
     changed = [key for key in old | new if old.get(key) != new.get(key)]
-    return any(old.get(key) or new.get(key) is not True for key in changed)
+    return any(
+        key in old or not isinstance(new[key], dict) for key in changed
+    )  # a new table is one more to do
 
 
 def _flat(value, prefix=""):

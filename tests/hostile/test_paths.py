@@ -87,8 +87,8 @@ def _paths(tmp_path_factory):
 INPUTS = [
     ("evaluate BAD --dataset shapes", ()),
     ("evaluate MODEL --data-dir BAD", ()),
-    ("evaluate MODEL --dataset shapes --limit 10 --corruptions --corrupted-data BAD", ()),
-    ("evaluate MODEL --dataset shapes --limit 10 --corruptions --only-corruptions frost --frost BAD", ()),
+    ("evaluate MODEL --dataset shapes --limit 10 --measure corruptions --corrupted-data BAD", ()),
+    ("evaluate MODEL --dataset shapes --limit 10 --corruptions.only frost --frost BAD", ()),
     ("study run BAD --runs OUT", ()),
     ("study run BAD --runs OUT --dry-run", ()),
     ("study status BAD --runs OUT", ()),

@@ -140,7 +140,7 @@ def test_bad_options_of_a_study(folder, capsys, arguments, message):
     assert message in capsys.readouterr().err
 
 
-CONFIG = RunConfig("shapes", "resnet8", -1.0).to_dict()
+CONFIG = RunConfig("shapes", "resnet8", -1.0, validation_per_class=10, batch_size=32).to_dict()
 RUN = {"config.json": CONFIG, "checkpoints/progress.json": "{}", "model/saved_model.pb": "x"}
 DEMO = {"runs/_state/study.json": {"content": STUDY_OF_DEMO, "version": "0"}, "results.csv": "", "a.png": ""}
 EXPORT = {
@@ -282,6 +282,6 @@ def test_a_training_that_diverges_is_told_in_one_line(tmp_path, capsys):
 def test_a_loss_that_was_not_finite_is_not_kept(tmp_path, log, epoch):
     history = {name: [0.5] * 3 for name in ("loss", "val_loss")}
     history[log][epoch] = None
-    config = RunConfig("shapes", "resnet8", -1.0)
+    config = RunConfig("shapes", "resnet8", -1.0, validation_per_class=10, batch_size=32)
     with pytest.raises(ks.InputError, match=f"diverged in epoch {epoch + 1}"):
         _setup.save(None, tmp_path, config, history, 0, 1, 1)

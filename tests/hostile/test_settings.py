@@ -116,7 +116,8 @@ def test_a_bad_setting_is_refused_at_its_line(table, entry, tmp_path, capsys):
         assert name.strip('"').rpartition(".")[2] in error
     assert f"study.toml, line {line}: " in error
     assert any(
-        word in error for word in ("Received: ", "Unknown", "unknown", "Choose", "cannot", "not", "There are", "missing")
+        word in error
+        for word in ("Received: ", "Unknown", "unknown", "Choose", "cannot", "not", "There are", "missing")
     )
     assert not (tmp_path / "runs").exists()
 
@@ -184,13 +185,18 @@ def test_copies_of_the_wrong_shape(text, tmp_path, capsys):
             '[[arms]]\nname = "a"\n[[arms]]\nname = "b"\nepochs = 0\n[run]\ndataset = "shapes"\nnetwork = "resnet8"\nvalidation_per_class = 10',
             5,
         ),
-        ('arms = [\n {name = "b", epochs = 0}]\n[run]\ndataset = "shapes"\nnetwork = "resnet8"\nvalidation_per_class = 10', 1),
+        (
+            'arms = [\n {name = "b", epochs = 0}]\n[run]\ndataset = "shapes"\nnetwork = "resnet8"\nvalidation_per_class = 10',
+            1,
+        ),
     ],
 )
 def test_lines_are_found_however_toml_is_written(text, line, tmp_path):
     rest = written({table: GOOD[table] for table in ("study", "grid")})
     (tmp_path / "study.toml").write_text(f"{text}\n{rest}")
-    with pytest.raises(ks.InputError, match=rf"line {line}: .*epochs must be greater than or equal to 1\. Received: 0"):
+    with pytest.raises(
+        ks.InputError, match=rf"line {line}: .*epochs must be greater than or equal to 1\. Received: 0"
+    ):
         ks.studies.read_study(tmp_path / "study.toml")
 
 

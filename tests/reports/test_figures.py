@@ -146,7 +146,7 @@ def test_every_figure_is_drawn_from_what_there_is(rows, tmp_path):
     for name in names:
         assert np.asarray(Image.open(tmp_path / f"{name}.png").convert("L")).std() > 5, f"{name} is empty"
         assert b"<svg" in (tmp_path / f"{name}.svg").read_bytes()
-    assert {"pwcca": "pwcca = true", "leaky_accuracy": "an arm 'leaky' in the study"}.items() <= {
+    assert {"pwcca": "[evaluation.pwcca]", "leaky_accuracy": "an arm 'leaky' in the study"}.items() <= {
         kind.name: needed for kind, needed in missing
     }.items()
     assert draw(rows[:1], tmp_path)[0] == []

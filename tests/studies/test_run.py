@@ -4,7 +4,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import replace
 
 import keras
 import ml_dtypes
@@ -19,8 +18,6 @@ import keras_selectivity as ks
 from keras_selectivity import datasets
 from keras_selectivity.studies import RunConfig
 from keras_selectivity.studies import execute
-from keras_selectivity.studies._config import PRECISIONS
-from keras_selectivity.studies._config import check_config
 from keras_selectivity.studies._setup import build
 from keras_selectivity.studies._setup import recipe_of
 
@@ -83,7 +80,7 @@ def test_an_interrupted_run_goes_on_to_the_same_result(finished, tmp_path, how):
     """Stopped after its first epoch and resumed, a run ends with the weights of one never stopped."""
     folder = tmp_path / "run"
     command = [
-        sys.executable, "-m", "keras_selectivity.cli", "train", "--dataset", "shapes", "--network", "resnet8",
+        sys.executable, "-m", "keras_selectivity", "train", "--dataset", "shapes", "--network", "resnet8",
         "--alpha", "-1", "--epochs", "3", "--milestones", "2", "--batch-size", "32", "--validation-per-class", "10",
         "--train-samples", "100", "--pad", "2", "--output", str(folder),
     ]  # fmt: skip
@@ -166,7 +163,7 @@ def test_deterministic_runs_agree_bit_by_bit(tmp_path):
     # A process each, since deterministic kernels cannot be switched off again.
     for name in ("a", "b"):
         command = [
-            sys.executable, "-m", "keras_selectivity.cli", "train", "--dataset", "shapes", "--network", "resnet8",
+            sys.executable, "-m", "keras_selectivity", "train", "--dataset", "shapes", "--network", "resnet8",
             "--alpha", "-1", "--epochs", "1", "--batch-size", "32", "--validation-per-class", "10",
             "--train-samples", "100", "--deterministic", "--output", str(tmp_path / name),
         ]  # fmt: skip
@@ -182,12 +179,12 @@ def test_deterministic_runs_agree_bit_by_bit(tmp_path):
         ({"network": "resnet7"}, "Unknown network 'resnet7'"),
         ({"alpha": float("nan")}, "alpha must be a finite number"),
         ({"layers": ["relu_z"]}, "'relu_z' is not a layer"),
-        ({"epochs": 0}, "epochs must be a whole number of at least 1"),
+        ({"epochs": 0}, "epochs must be greater than or equal to 1"),
         ({"micro_batch": 5}, "micro_batch = 5 does not divide batch_size = 32"),
         ({"micro_batch": 8, "method": "pgd"}, "micro_batch does not go together with method = pgd"),
-        ({"method": "mixup"}, "Unknown method 'mixup'. Choose one of plain, augmix"),
+        ({"method": "mixup"}, "method must be 'plain', 'augmix'"),
         ({"epsilon": 0.1}, "epsilon is for the methods pgd and fgsm"),
-        ({"negative_slope": -0.1}, "negative_slope must be a finite number in"),
+        ({"negative_slope": -0.1}, "negative_slope must be greater than or equal to 0"),
         ({"batch_size": 5000}, "do not fill one batch of 5000"),
         ({"validation_per_class": 400}, "400 cannot be drawn"),
     ],
@@ -200,8 +197,8 @@ def test_bad_configurations(tmp_path, change, message):
 def test_bfloat16_computes_in_it_and_keeps_float32(tmp_path):
     config = RunConfig(**{**TINY, "epochs": 1, "milestones": ()}, precision="bfloat16")
     model, plain = (
-        build(replace(config, precision=precision), recipe_of(config), 10, (32, 32, 3))
-        for precision in PRECISIONS[::-1]
+        build(config.replace(precision=precision), recipe_of(config), 10, (32, 32, 3))
+        for precision in ("bfloat16", "float32")
     )
     plain.network.set_weights(model.network.get_weights())
     images = datasets.load("shapes").test.images[:8] / np.float32(255)
@@ -215,5 +212,5 @@ def test_bfloat16_computes_in_it_and_keeps_float32(tmp_path):
     logits = exported.logits(images).numpy()
     assert (logits != logits.astype(ml_dtypes.bfloat16)).any()  # not rounded to eight bits
     assert exported.run["protocol"]["precision"] == "bfloat16"
-    with pytest.raises(ks.InputError, match="Unknown precision 'float8'"):
-        check_config(replace(config, precision="float8"))
+    with pytest.raises(ks.InputError, match=r"precision must be 'float32' or 'bfloat16'\. Received: 'float8'"):
+        config.replace(precision="float8")

@@ -32,7 +32,7 @@ CONTENT = {
         "dataset": "shapes", "network": "resnet8", "epochs": 2, "milestones": [1], "batch_size": 50,
         "validation_per_class": 10, "train_samples": 100, "pad": 0, "deterministic": False,
     },
-    "evaluation": {"limit": 50, "jacobian": True, "projections": 1},
+    "evaluation": {"limit": 50, "jacobian": {"projections": 1}},
 }  # fmt: skip
 
 
@@ -48,7 +48,7 @@ def command(folder, content, *arguments):
     )
     (folder / "study.toml").write_text(text)
     return [
-        sys.executable, "-m", "keras_selectivity.cli", "study", "run", str(folder / "study.toml"),
+        sys.executable, "-m", "keras_selectivity", "study", "run", str(folder / "study.toml"),
         "--runs", str(folder / "runs"), "--output", str(folder / "results.csv"), *arguments,
     ]  # fmt: skip
 
@@ -151,7 +151,7 @@ def test_a_changed_study_is_refused_with_the_difference(done):
 def test_an_added_measurement_keeps_the_others_and_a_changed_one_replaces_them(done):
     trained, path = stamp(done), done / "runs" / NAME / "rows.parquet"
     first = [row for row in read_results(path) if row["measure"] == "accuracy" and row["epoch"] is None]
-    more = changed("evaluation", units=True)
+    more = changed("evaluation", units={})
     assert any(row["unit"] is not None for row in again(done, more, accept_change=True))
     assert not list(path.parent.glob("*.replaced-1"))
     other = changed("evaluation", limit=20)
@@ -240,7 +240,7 @@ def test_killed_between_any_two_files_a_study_ends_with_the_same_rows(tmp_path):
 
 @pytest.mark.slow
 def test_two_runners_share_a_study(tmp_path):
-    content = {**changed("evaluation", pwcca=True), "grid": {"alphas": [-1, 0], "seeds": [0]}}
+    content = {**changed("evaluation", pwcca={}), "grid": {"alphas": [-1, 0], "seeds": [0]}}
     arguments = command(tmp_path, content)
     both = [
         subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

@@ -143,7 +143,11 @@ def test_the_grid_is_every_alpha_with_every_seed_and_arms_come_beside():
             'dataset = "mnist"',
             r"line 10: run\.dataset: Unknown dataset 'mnist'. Choose one of shapes",
         ),
-        ("train_samples = 100", "train_samples = 0", r"line 16: run\.train_samples must be greater than or equal to 2"),
+        (
+            "train_samples = 100",
+            "train_samples = 0",
+            r"line 16: run\.train_samples must be greater than or equal to 2",
+        ),
         (
             "[run]",
             '[[arms]]\nname = "a b"\n[run]',

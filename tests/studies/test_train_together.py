@@ -47,7 +47,7 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason=
 
 
 def on_jax(study, runs, *more):
-    command = [sys.executable, "-m", "keras_selectivity.cli", "study", "run", study, "--runs", runs, *more]
+    command = [sys.executable, "-m", "keras_selectivity", "study", "run", study, "--runs", runs, *more]
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
     return subprocess.run([str(c) for c in command], env=environment, capture_output=True, text=True)
 
@@ -99,7 +99,7 @@ def test_a_replicate_learns_what_it_learns_alone(trained, run):
 @pytest.mark.slow
 def test_what_jax_has_trained_a_fresh_process_exports_and_measures(trained, tmp_path):
     def keras_selectivity(*command):
-        command = [sys.executable, "-m", "keras_selectivity.cli", *map(str, command)]
+        command = [sys.executable, "-m", "keras_selectivity", *map(str, command)]
         return subprocess.run(
             command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
         )

@@ -1,6 +1,5 @@
 """Evaluation piece by piece: its numbers, resuming, and what it refuses."""
 
-import dataclasses
 import json
 import signal
 import subprocess
@@ -17,16 +16,36 @@ import keras_selectivity as ks
 from keras_selectivity import datasets
 from keras_selectivity import networks
 from keras_selectivity import robustness
-from keras_selectivity.studies import Evaluation
+from keras_selectivity.measurements import FGSM
+from keras_selectivity.measurements import PGD
+from keras_selectivity.measurements import PWCCA
+from keras_selectivity.measurements import Ablation
+from keras_selectivity.measurements import Corruptions
+from keras_selectivity.measurements import Dimensionality
+from keras_selectivity.measurements import Evaluation
+from keras_selectivity.measurements import Jacobian
+from keras_selectivity.measurements import Masking
+from keras_selectivity.measurements import OffAxis
+from keras_selectivity.measurements import UnitGradients
+from keras_selectivity.measurements import Units
+from keras_selectivity.measurements import evaluate
 from keras_selectivity.studies import Results
-from keras_selectivity.studies import _pieces
-from keras_selectivity.studies import evaluate
 from keras_selectivity.studies import read_results
 
 EVERYTHING = Evaluation(
-    "shapes", limit=20, attacks=True, epsilons=(0.0, 0.01), pgd_steps=(0, 3), pgd_step_size=0.002,
-    corruptions=True, jacobian=True, unit_gradients=True, units_per_layer=2, gradient_samples=10, units=True,
-)  # fmt: skip
+    "shapes",
+    limit=20,
+    measure=(
+        Units(),
+        FGSM((0.0, 0.01)),
+        PGD((0, 3), step_size=0.002),
+        Masking(),
+        Corruptions(),
+        Jacobian(),
+        UnitGradients(units_per_layer=2, samples=10),
+        Ablation(layers=("stem_relu",), fractions=(0.5, 1.0), samples=10),
+    ),
+)
 
 
 @pytest.fixture(name="models", scope="module")
@@ -108,10 +127,13 @@ def test_corruption_rows_and_their_means(models, table):
 
 
 def test_rows_of_representations(models):
-    chosen = Evaluation(
-        "shapes", limit=150, dimensionality=True, pwcca=True, off_axis=True, off_axis_steps=3, pgd_step_size=0.01,
-        layers=("stem_relu", "stage1_block1_relu1"),
-    )  # fmt: skip
+    layers = ("stem_relu", "stage1_block1_relu1")
+    measure = (
+        Dimensionality(step_size=0.01, layers=layers),
+        PWCCA(layers=layers),
+        OffAxis(steps=3, layers=layers),
+    )
+    chosen = Evaluation("shapes", limit=150, measure=measure)
     results = evaluate(models, chosen, verbose=0)
     test = datasets.subset(datasets.load("shapes").test, 150, seed=0)
     a, b = (models[name].unit_means(test.images / np.float32(255))["stem_relu"].numpy() for name in "ab")
@@ -132,7 +154,7 @@ def test_rows_of_representations(models):
     assert (row["model"], row["other"]) == ("a", "b")
     assert row["value"] == pytest.approx(ks.pwcca_distance(a, b, symmetric=True), abs=1e-6)
     for name in "ab":
-        for layer in chosen.layers:
+        for layer in layers:
             values = {
                 r["measure"]: r["value"] for r in results.rows
                 if (r["model"], r["layer"]) == (name, layer) and json.loads(r["protocol"])["evaluation"] == "off-axis"
@@ -179,14 +201,15 @@ def test_an_interrupted_evaluation_goes_on(models, table, tmp_path, monkeypatch)
         return sorted((str(list(r.values())[:-6]), r["value"]) for r in results.rows)
 
     assert values(resumed) == values(table)
-    monkeypatch.setattr(_pieces, "fgsm_rows", None)
+    monkeypatch.setattr(robustness, "fgsm_accuracy", None, raising=False)
     before = path.stat().st_mtime_ns
     evaluate(models, EVERYTHING, Results(path), verbose=0)
     assert path.stat().st_mtime_ns == before
 
 
 def test_the_batch_size_does_not_matter(models, table):
-    resized = evaluate(models, dataclasses.replace(EVERYTHING, batch_size=7, corruptions=False), verbose=0)
+    measure = [each for each in EVERYTHING.measure if not isinstance(each, Corruptions)]
+    resized = evaluate(models, EVERYTHING.replace(batch_size=7, measure=measure), verbose=0)
     expected = {str([row[k] for k in row if k != "value"]): row["value"] for row in table.rows}
     for row in resized.rows:
         value = expected[str([row[k] for k in row if k != "value"])]
@@ -199,8 +222,8 @@ def test_a_killed_evaluation_leaves_a_whole_table(tmp_path):
     ks.export(network, tmp_path / "m")
     path = tmp_path / "rows.csv"
     command = [
-        sys.executable, "-m", "keras_selectivity.cli", "evaluate", str(tmp_path / "m"), "--dataset", "shapes",
-        "--limit", "20", "--corruptions", "--csv", str(path),
+        sys.executable, "-m", "keras_selectivity", "evaluate", str(tmp_path / "m"), "--dataset", "shapes",
+        "--limit", "20", "--measure", "corruptions", "--csv", str(path),
     ]  # fmt: skip
     with stopped(command, Pause(tmp_path / "pause", "rows.csv", passing=20), signal.SIGKILL) as process:
         assert process.wait() == -signal.SIGKILL
@@ -213,7 +236,7 @@ def test_a_killed_evaluation_leaves_a_whole_table(tmp_path):
 
 
 def test_a_part_of_the_corruptions_has_no_mean(models):
-    some = Evaluation("shapes", limit=10, corruptions=True, only_corruptions=("fog", "snow"))
+    some = Evaluation("shapes", limit=10, measure=[Corruptions(only=("fog", "snow"))])
     rows = evaluate(models, some, verbose=0).rows
     assert {r["perturbation"] for r in rows} == {None, "fog", "snow"}
 
@@ -224,7 +247,7 @@ def test_corrupted_directories_are_read(models, tmp_path):
         np.save(tmp_path / f"{name}.npy", np.concatenate([test.images // s for s in range(1, 6)]))
     np.save(tmp_path / "labels.npy", np.tile(test.labels, 5))
     one = {"a": models["a"]}
-    settings = {"corruptions": True, "only_corruptions": ("snow",), "corrupted_data": str(tmp_path)}
+    settings = {"measure": [Corruptions(only=("snow",))], "corrupted_data": str(tmp_path)}
     with pytest.raises(ks.InputError, match="not the released file"):
         evaluate(one, Evaluation("shapes", **settings), verbose=0)
     results = evaluate(one, Evaluation("shapes", limit=50, verify=False, **settings), verbose=0)
@@ -243,8 +266,7 @@ def test_change_is_taken_from_released_versions_with_clean_counterparts(models, 
     settings = Evaluation(
         "shapes",
         limit=50,
-        dimensionality=True,
-        perturbation=("fog", 3),
+        measure=[Dimensionality(perturbation=("fog", 3))],
         corrupted_data=str(tmp_path),
         verify=False,
     )
