@@ -212,5 +212,7 @@ def test_bfloat16_computes_in_it_and_keeps_float32(tmp_path):
     logits = exported.logits(images).numpy()
     assert (logits != logits.astype(ml_dtypes.bfloat16)).any()  # not rounded to eight bits
     assert exported.run["protocol"]["precision"] == "bfloat16"
-    with pytest.raises(ks.InputError, match=r"precision must be 'float32' or 'bfloat16'\. Received: 'float8'"):
+    with pytest.raises(
+        ks.InputError, match=r"precision must be 'float32' or 'bfloat16'\. Received: 'float8'"
+    ):
         config.replace(precision="float8")
