@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = attach(
         "evaluate_files": "_measure",
         "measure": "_measure",
         "about": "_networks",
+        "check_measurement": "_conformance",
         "measurements": "_registry",
         "find": "_registry",
         "register": "_registry",

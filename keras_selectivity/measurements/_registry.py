@@ -34,7 +34,7 @@ def register(measurement: type[Measurement]) -> type[Measurement]:
     Raises:
         InputError: It lacks a part of the contract, or there is another one of that name.
     """
-    _check(measurement)
+    check_contract(measurement)
     known = _ours().get(measurement.name) or _registered.get(measurement.name)
     if known not in (None, measurement):
         raise InputError(
@@ -83,8 +83,12 @@ def _load_entry_points() -> None:
             ) from error
 
 
-def _check(measurement: type[Measurement]) -> None:
-    """Whether a class keeps the contract as far as can be told without running it."""
+def check_contract(measurement: type[Measurement]) -> None:
+    """Refuses a class that breaks the contract as far as can be told without running it.
+
+    Raises:
+        InputError: With its name, and what it lacks.
+    """
     if not (isinstance(measurement, type) and issubclass(measurement, Measurement)):
         raise InputError(
             f"A measurement is a subclass of ks.measurements.Measurement. Received: {measurement!r}."
