@@ -34,7 +34,7 @@ def check_measurement(
     """
     made = _made(measurement)
     networks = {f"network{number}": _network(seed + number) for number in range(2)}
-    evaluation = Evaluation("shapes", measure=(made,), limit=limit, seed=seed)
+    evaluation = Evaluation(dataset="shapes", measure=(made,), limit=limit, seed=seed)
 
     def rows(kept: "_Table") -> list[Row]:
         try:
