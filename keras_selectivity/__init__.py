@@ -47,6 +47,7 @@ __getattr__, __dir__, __all__ = attach(
         "networks": "networks",
         "robustness": "robustness",
         "representations": "representations",
+        "measurements": "measurements",
         "InputError": "_errors",
     },
 )

@@ -1,10 +1,12 @@
-"""A conformance check that users run on their own network: does everything of this package work on it?"""
+"""Conformance checks that users run on a network, or a measurement, of their own."""
 
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from keras_selectivity.measurements import check_measurement as check_measurement
 
 
 @dataclass(frozen=True)

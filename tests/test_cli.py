@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import keras_selectivity as ks
+from keras_selectivity.cli import _joined
 from keras_selectivity.cli import main
+from keras_selectivity.cli import parser
 from keras_selectivity.studies import read_results
 
 
@@ -38,6 +40,36 @@ def test_every_command_has_help_with_an_example(command, capsys):
     with pytest.raises(SystemExit):
         main([*command.split(), "--help"])
     assert f"example: keras-selectivity {command}" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.parametrize("words", [[], ["study"], ["data"]], ids=" ".join)
+def test_called_bare_it_shows_its_help(words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 0
+    assert f"usage: keras-selectivity {' '.join(words)}".strip() in capsys.readouterr().out
+
+
+def test_a_list_may_begin_with_a_minus():
+    options = parser().parse_args(_joined(["tune", "--alphas", "-2,-1", "--output", "x", "--seeds", "0"]))
+    assert options.alphas == (-2.0, -1.0) and options.seeds == (0,)
+    assert _joined(["train", "--alpha", "-.5", "-1"]) == ["train", "--alpha=-.5", "-1"]
+
+
+def test_the_package_can_be_run_as_a_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "keras_selectivity", "--version"], capture_output=True, text=True
+    )
+    assert done.stdout == f"keras-selectivity {ks.__version__}\n"
+
+
+@pytest.mark.parametrize(("shell", "check"), [("bash", ["bash", "-n"]), ("zsh", None)])
+def test_a_shell_completes_commands(shell, check, capsys):
+    assert main(["--print-completion", shell]) == 0
+    script = capsys.readouterr().out
+    assert "--pgd.steps" in script and "publish" in script
+    if check:
+        assert subprocess.run(check, input=script, text=True).returncode == 0
 
 
 def test_every_public_name_is_there():

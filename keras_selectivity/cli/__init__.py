@@ -78,7 +78,7 @@ def parser() -> Parser:
     made.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     made.add_argument(
         "--print-completion",
-        choices=("bash", "zsh", "tcsh"),
+        choices=("bash", "zsh"),
         help="print a script that completes commands in a shell, and exit",
     )
     groups = {"": made.add_subparsers(metavar="command", parser_class=Parser)}
