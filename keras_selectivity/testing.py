@@ -148,11 +148,12 @@ class _Work:
         import tensorflow as tf
 
         from keras_selectivity import regularize
+        from keras_selectivity._keras_private import flatten_layers
 
         devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         if len(devices) < 2:
             raise _SkipError("needs two logical devices")
-        if any(isinstance(layer, keras.layers.BatchNormalization) for layer in self.model._flatten_layers()):
+        if any(isinstance(layer, keras.layers.BatchNormalization) for layer in flatten_layers(self.model)):
             raise _SkipError("batch norm normalises each replica's part of a batch by itself")
         if len(self.images) % 2:
             raise _SkipError("needs an even number of images")

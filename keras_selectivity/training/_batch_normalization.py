@@ -82,7 +82,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def _unbiased(self, inputs):
         values = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-        mean, variance = ops.moments(values, axes=self._reduction_axes)
+        rank = len(values.shape)
+        axes = [axis for axis in range(rank) if axis != self.axis % rank]
+        mean, variance = ops.moments(values, axes=axes)
         count = ops.cast(ops.size(values) / self.moving_mean.shape[0], variance.dtype)
         self._update(mean, variance * (count / ops.maximum(count - 1, 1)))
         outputs = ops.batch_normalization(

@@ -2,6 +2,8 @@
 
 import keras
 
+from keras_selectivity._keras_private import track_instead
+
 
 def is_graph(layer):
     """Whether the layer is a Functional or Sequential model, whose layers Keras itself can swap."""
@@ -45,21 +47,14 @@ def children(layer):
     return found
 
 
-# Keras tracks sublayers in the order of their weights. The new one takes the old one's place there, before
-# it is assigned, so that assigning it changes nothing of the order.
 def _set_attribute(layer, name, new):
-    _track_instead(layer._tracker, getattr(layer, name), new)
+    track_instead(layer, getattr(layer, name), new)
     setattr(layer, name, new)
 
 
 def _set_item(items, index, new):
-    _track_instead(items.tracker, items[index], new)  # Keras makes such lists and dicts of all attributes
+    track_instead(items, items[index], new)
     items[index] = new
-
-
-def _track_instead(tracker, old, new):
-    if tracker.is_in_store("layers", old):
-        tracker.replace_tracked_value("layers", old, new)
 
 
 def walk(layer, path="", whole=False):

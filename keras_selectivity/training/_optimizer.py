@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from keras_selectivity._keras_private import variable_index
+
 
 @keras.saving.register_keras_serializable(package="keras_selectivity", name="CoupledSGD")
 class CoupledSGD(keras.optimizers.Optimizer):
@@ -39,7 +41,7 @@ class CoupledSGD(keras.optimizers.Optimizer):
 
     def update_step(self, gradient, variable, learning_rate):
         gradient = ops.cast(gradient, variable.dtype)
-        velocity = self.velocities[self._get_variable_index(variable)]
+        velocity = self.velocities[variable_index(self, variable)]
         new = self.momentum * velocity + gradient + self.l2 * ops.convert_to_tensor(variable)
         self.assign(velocity, new)
         self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * new)

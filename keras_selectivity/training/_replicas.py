@@ -67,14 +67,6 @@ def several_workers(strategy):
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
-def local_batch(iterator, strategy):
-    """The first batch of a Keras epoch iterator, as one replica of this process sees it."""
-    for _, _, batches in iterator:
-        return keras.tree.map_structure(
-            lambda value: strategy.experimental_local_results(value)[0], next(batches)
-        )
-
-
 def check_fit(model, x, y, batch_size):
     """Refuses, before anything is traced, what would fail or silently go wrong on replicas."""
     replicas = getattr(model, "distribute_strategy", None)

@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._keras_private import ChoosesExample
 from keras_selectivity.selectivity import METRICS
 from keras_selectivity.selectivity import Reduction
 from keras_selectivity.selectivity import batch_selectivity
@@ -19,7 +20,6 @@ from keras_selectivity.training._layers import walk
 from keras_selectivity.training._methods import checked_method
 from keras_selectivity.training._replicas import check_fit
 from keras_selectivity.training._replicas import check_parts
-from keras_selectivity.training._replicas import local_batch
 from keras_selectivity.training._replicas import several_workers
 from keras_selectivity.training._schedules import AlphaSchedule
 from keras_selectivity.training._schedules import ApplySchedule
@@ -32,7 +32,7 @@ _WHOLE = Reduction()
 
 
 @keras.saving.register_keras_serializable(package="keras_selectivity", name="SelectivityModel")
-class SelectivityModel(keras.Model):
+class SelectivityModel(ChoosesExample):
     """Trains an instrumented classifier with `loss - alpha * selectivity`.
 
     `loss` is whatever `compile` was given (cross-entropy in the papers), `selectivity` the class
@@ -312,24 +312,12 @@ class SelectivityModel(keras.Model):
         network, report = instrument(network, tapped, state=False)  # weights come later
         return cls(network, report=report, **config)
 
-    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # On replicas Keras calls the model on a batch as it comes: views are not what it takes, and the
-        # strategy of several workers cannot reduce a whole batch at once, as Keras does to get one.
-        strategy = self._distribute_strategy
-        if iterator is not None and (several_workers(strategy) or (strategy and self.method is not None)):
-            x, *others = local_batch(iterator, strategy)
-            data_batch, iterator = (x if self.method is None else self.method.example(x), *others), None
-        super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
-
-    def _symbolic_build(self, iterator=None, data_batch=None):
-        # On JAX likewise: views are not what the model takes.
-        if self.method is not None:
-            if data_batch is None:
-                batches = next(found for _, _, found in iterator)
-                data_batch = batches[0] if isinstance(batches, (list, tuple)) else next(batches)
-            x, *others = data_batch
-            data_batch, iterator = (self.method.example(x), *others), None
-        super()._symbolic_build(iterator=iterator, data_batch=data_batch)
+    def example(self, first, strategy):
+        """A batch such as the network takes: of one worker, and of the samples rather than of views of them."""
+        if self.method is None and (strategy is None or not several_workers(strategy)):
+            return None
+        x, *others = first()
+        return (x if self.method is None else self.method.example(x), *others)
 
     def forward(self, x, training):
         """Outputs, and the unit means of the regularised layers as a dict."""

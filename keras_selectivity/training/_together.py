@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from keras_selectivity._keras_private import build_on
 from keras_selectivity.training import _jax_step
 
 
@@ -29,7 +30,7 @@ class Together:
     def __init__(self, models, images, labels, pad):
         model = models[0]
         for each in models:
-            each._symbolic_build(data_batch=(images[:2] / np.float32(255), labels[:2]))
+            build_on(each, (images[:2] / np.float32(255), labels[:2]))
         # A program without the regulariser would not do for the others; an alpha of 0 times it is nothing.
         model.alpha = model.alpha or 1.0
         self._model = model

@@ -5,6 +5,7 @@ import tempfile
 import keras
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._keras_private import flatten_layers
 from keras_selectivity.training._layers import children
 from keras_selectivity.training._layers import is_container
 from keras_selectivity.training._unit_means import UnitMeans
@@ -46,7 +47,7 @@ def transfer(original, fresh, state=True):
 
 def _parts(layer):
     """The layer, and the sublayers whose state nobody else copies."""
-    return [layer] if is_container(layer) else list(layer._flatten_layers())
+    return [layer] if is_container(layer) else flatten_layers(layer)
 
 
 def _load_state(ours, theirs):

@@ -1,0 +1,173 @@
+"""The private names of Keras that `_keras_private.py` uses: each has a test, whose failure names what moved."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from keras_selectivity import _keras_private as private
+from keras_selectivity._keras_private import ChoosesExample
+
+NAMES = [
+    (layers.Layer, "_flatten_layers"),
+    (layers.Layer(), "_tracker"),
+    (keras.optimizers.Optimizer, "_get_variable_index"),
+    (keras.Model, "_symbolic_build"),
+    (keras.Model, "_maybe_symbolic_build"),
+    (keras.Model(), "_distribute_strategy"),
+]
+
+
+@pytest.mark.parametrize(("owner", "name"), NAMES, ids=[name for _, name in NAMES])
+def test_the_name_is_there(owner, name):
+    known = f"Keras {keras.__version__} has no {name}: see keras_selectivity/_keras_private.py for what it is for."
+    assert hasattr(owner, name), known
+
+
+class _Nested(layers.Layer):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = layers.Dense(2), layers.Dense(3)
+        self.several, self.named = [layers.Dense(4), layers.Dense(5)], {"a": layers.Dense(6)}
+
+    def call(self, inputs):
+        for layer in (self.first, self.second, *self.several, self.named["a"]):
+            inputs = layer(inputs)
+        return inputs
+
+
+def test_flatten_layers_are_of_all_levels():
+    """`_flatten_layers`."""
+    model = keras.Sequential([keras.Input((3,)), _Nested()])
+    assert [type(layer) for layer in private.flatten_layers(model)].count(layers.Dense) == 5
+
+
+@pytest.mark.parametrize("place", ["attribute", "list", "dict"])
+def test_a_new_sublayer_has_the_old_one_s_place(place):
+    """`_tracker`, `tracker`, `is_in_store` and `replace_tracked_value`."""
+    owner, new = _Nested(), layers.Dense(7)
+    held, old = {
+        "attribute": (owner, owner.first),
+        "list": (owner.several, owner.several[0]),
+        "dict": (owner.named, owner.named["a"]),
+    }[place]
+    before = private.flatten_layers(owner)
+    private.track_instead(held, old, new)
+    if place == "attribute":
+        owner.first = new
+    else:
+        held[{"list": 0, "dict": "a"}[place]] = new
+    assert private.flatten_layers(owner) == [new if layer is old else layer for layer in before]
+    private.track_instead(owner, layers.Dense(8), layers.Dense(9))  # not tracked
+    assert private.flatten_layers(owner) == [new if layer is old else layer for layer in before]
+
+
+def test_variables_have_the_index_they_were_built_with():
+    """`_get_variable_index`."""
+    variables = [keras.Variable(np.zeros(n), name=f"v{n}") for n in (2, 3, 4)]
+    optimizer = keras.optimizers.SGD()
+    optimizer.build(variables)
+    assert [private.variable_index(optimizer, v) for v in reversed(variables)] == [2, 1, 0]
+
+
+class _Model(ChoosesExample):
+    """Takes half of what comes, on which Keras could not build it."""
+
+    def __init__(self):
+        super().__init__(name="own")
+        self.dense, self.asked = layers.Dense(2), []
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+    def train_step(self, data):
+        x, y = data
+        return super().train_step((x[:, :3], y))
+
+    def example(self, first, strategy):
+        x, y = first()
+        self.asked.append((tuple(x.shape), type(strategy).__name__))
+        return x[:, :3], y
+
+
+def _compiled():
+    model = _Model()
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(optimizer=keras.optimizers.SGD(), loss=loss, metrics=["accuracy"])
+    return model
+
+
+def test_build_on_makes_everything_but_a_step():
+    """`_symbolic_build`."""
+    model = _compiled()
+    private.build_on(model, (np.ones((4, 6), np.float32), np.zeros(4, int)))
+    assert model.dense.kernel.shape == (3, 2) and model.optimizer.built
+    assert {m.name for m in model.metrics} >= {"loss", "compile_metrics"}
+    assert model.asked == [((4, 6), "NoneType")]
+
+
+@pytest.mark.parametrize("of_keras", [True, False], ids=["of numbers", "of a data set"])
+def test_a_model_on_replicas_is_built_on_its_own_example(of_keras):
+    """`_maybe_symbolic_build`, `_distribute_strategy`, and the items of Keras's epoch iterator."""
+    x, y = np.ones((8, 6), np.float32), np.zeros(8, int)
+    with tf.distribute.MirroredStrategy(["CPU:0"]).scope():
+        model = _compiled()
+    given = (x, y) if of_keras else (tf.data.Dataset.from_tensor_slices((x, y)).batch(4),)
+    model.fit(*given, batch_size=4 if of_keras else None, verbose=0)
+    assert model.asked[0] == ((4, 6), "MirroredStrategy")
+    assert model.dense.kernel.shape == (3, 2)
+
+
+ON_JAX = """
+import keras
+import numpy as np
+from keras_selectivity._keras_private import ChoosesExample
+
+class Model(ChoosesExample):
+    def __init__(self):
+        super().__init__(name="own")
+        self.dense, self.asked = keras.layers.Dense(2), []
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+    def example(self, first, strategy):
+        self.asked.append([np.shape(part) for part in first()])
+        return None
+
+model = Model()
+model.compile("sgd", "mse")
+model.fit(np.ones((8, 6), np.float32), np.zeros((8, 2)), batch_size=4, verbose=0)
+assert keras.backend.backend() == "jax" and model.asked == [[(4, 6), (4, 2)]], model.asked
+"""
+
+
+def test_a_model_on_jax_is_asked_for_its_example():
+    """`_symbolic_build`, and the items of Keras's epoch iterator, on JAX."""
+    pytest.importorskip("jax")
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    run = subprocess.run([sys.executable, "-c", ON_JAX], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_iterator_items_on_both_kinds_of_batches():
+    """The items of the epoch iterator: `(step, batches)` or `(begin, end, batches)`, a list or an iterator."""
+    for item in ((0, ["a", "b"]), (0, 1, ["a", "b"]), (0, 1, iter("ab"))):
+        assert private.first_batch(iter([item])) == "a"
+
+
+def test_no_other_file_uses_them():
+    package = Path(private.__file__).parent
+    uses = {
+        f"{path.name}: {name}"
+        for path in package.rglob("*.py")
+        for name in ("keras.src", ".tracker", *(name for _, name in NAMES))
+        if path.name != "_keras_private.py" and name in path.read_text()
+    }
+    assert not uses
