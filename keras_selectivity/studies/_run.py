@@ -112,11 +112,11 @@ def _train(config, folder, resume, ours, data_dir, strategy, tensorboard, verbos
     from keras_selectivity.training import AccuracyMonitor
     from keras_selectivity.training import RunCheckpoint
     from keras_selectivity.training import SelectivityMonitor
+    from keras_selectivity.training import distribute
     from keras_selectivity.training import load_checkpoint
-    from keras_selectivity.training import replicate
     from keras_selectivity.training import tensorboard_logs
 
-    scope, replicas, worker = replicate(strategy)
+    scope, replicas, worker = distribute(strategy)
     data = datasets.load(config.dataset, data_dir)
     train, validation = split_train(data.train, config)
     recipe = recipe_of(config)

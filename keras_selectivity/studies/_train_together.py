@@ -119,7 +119,7 @@ class _Group:
         """Trains until all epochs are done or the next would end after the deadline."""
         import keras
 
-        from keras_selectivity.training import Together
+        from keras_selectivity.training import VectorizedTraining
 
         models = []
         for config in self.configs:
@@ -128,7 +128,7 @@ class _Group:
         self.taps, alphas = models[0].taps, [model.alpha for model in models]
         self.alphas = [(lambda _, a=a: a) if isinstance(a, float) else a for a in alphas]
         images = np.asarray(self.data.train.images)
-        program = Together(models, images, self.data.train.labels, self.recipe.pad)
+        program = VectorizedTraining(models, images, self.data.train.labels, self.recipe.pad)
         progress = self._restore(program)
         saved, durations = time.monotonic(), []
         while progress["epochs"] < self.recipe.epochs:

@@ -35,7 +35,7 @@ def choose(hp, alphas, seeds):
     """Declares alpha and seed as hyperparameters and returns their values.
 
     The seed is one of them because Keras Tuner averages repeated executions of a trial into one number;
-    as a hyperparameter every replicate keeps its own.
+    as a hyperparameter every one keeps its own.
 
     Args:
         hp: A `keras_tuner.HyperParameters`.

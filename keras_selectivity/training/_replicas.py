@@ -28,7 +28,7 @@ def replica_reduction():
     )
 
 
-def replicate(strategy):
+def distribute(strategy):
     """A `tf.distribute` strategy by name.
 
     Args:

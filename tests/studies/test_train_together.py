@@ -80,7 +80,7 @@ def test_stopped_in_time_and_went_on(trained):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("run", RUNS)
-def test_a_replicate_learns_what_it_learns_alone(trained, run):
+def test_a_run_learns_what_it_learns_alone(trained, run):
     files = [trained[0] / way / run / "run.keras" for way in ("together", "alone")]
     models = [keras.saving.load_model(file) for file in files]
     for found, expected in zip(*(model.weights for model in models), strict=True):

@@ -1,4 +1,4 @@
-"""The search keeps replicates, goes on after damage, and exports the best network."""
+"""The search keeps seeds apart, goes on after damage, and exports the best network."""
 
 import json
 
@@ -27,7 +27,7 @@ def _searched(tmp_path_factory):
     return tune(CONFIG, folder, alphas=[-1, 0], seeds=[0, 3], verbose=0), folder
 
 
-def test_every_replicate_is_a_trial(searched):
+def test_every_seed_is_a_trial_of_its_own(searched):
     rows, folder = searched
     assert {(row["alpha"], row["seed"]) for row in rows} == {(-1.0, 0), (-1.0, 3), (0.0, 0), (0.0, 3)}
     assert [row["value"] for row in rows] == sorted((row["value"] for row in rows), reverse=True)

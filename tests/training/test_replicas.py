@@ -14,7 +14,7 @@ from conftest import compiled
 from conftest import tiny_network
 
 import keras_selectivity as ks
-from keras_selectivity.training import replicate
+from keras_selectivity.training import distribute
 from keras_selectivity.training._replicas import check_fit
 
 WORKER = Path(__file__).with_name("replicas_worker.py")
@@ -96,10 +96,10 @@ def test_two_processes_take_the_step_of_one(trained, tmp_path):
 def test_strategies_by_name(monkeypatch):
     monkeypatch.delenv("TF_CONFIG", raising=False)
     with pytest.raises(ks.InputError, match="Unknown strategy 'horovod'"):
-        replicate("horovod")
+        distribute("horovod")
     with pytest.raises(ks.InputError, match="needs TF_CONFIG"):
-        replicate("multiworker")
-    assert replicate(None)[1:] == (1, 0)
+        distribute("multiworker")
+    assert distribute(None)[1:] == (1, 0)
 
 
 def fake(model, replicas):

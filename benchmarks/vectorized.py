@@ -1,11 +1,11 @@
-"""Time of many replicates trained in one JAX program against the time of one, and what bounds it.
+"""Time of many runs trained in one JAX program against the time of one, and what bounds it.
 
 An epoch of each program in turns, on random images; reported is the median over rounds of the ratio within a round.
 Then the arithmetic and the bytes that XLA counts for a step of each program, as shares of what the device reaches in
 one large matrix product and in one large addition.
 
-    KERAS_BACKEND=jax python benchmarks/replicates.py --replicates 16
-    KERAS_BACKEND=jax python benchmarks/replicates.py --replicates 4 --network resnet8 --steps 2 --batch 64
+    KERAS_BACKEND=jax python benchmarks/vectorized.py --runs 16
+    KERAS_BACKEND=jax python benchmarks/vectorized.py --runs 4 --network resnet8 --steps 2 --batch 64
 """
 
 import argparse
@@ -25,11 +25,11 @@ from keras_selectivity.datasets import Split
 from keras_selectivity.studies import RunConfig
 from keras_selectivity.studies._setup import build
 from keras_selectivity.studies._setup import recipe_of
-from keras_selectivity.training import Together
+from keras_selectivity.training import VectorizedTraining
 
 
 def program(count, options, split):
-    """A program of `count` replicates, and a function that trains it for an epoch."""
+    """A program of `count` runs, and a function that trains it for an epoch."""
     config = RunConfig(
         "cifar10", options.network, -1.0, precision=options.precision, batch_size=options.batch
     )
@@ -37,7 +37,7 @@ def program(count, options, split):
     for seed in range(count):
         keras.utils.set_random_seed(seed)
         models.append(build(config, recipe_of(config), 10, (32, 32, 3)))
-    together = Together(models, *split, pad=4)
+    together = VectorizedTraining(models, *split, pad=4)
     plans = [Batches(split, options.batch, seed=seed, pad=4).plans(0) for seed in range(count)]
 
     def epoch():
@@ -84,7 +84,7 @@ def ceilings(precision):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--network", default="resnet20")
-    parser.add_argument("--replicates", type=int, default=16)
+    parser.add_argument("--runs", type=int, default=16)
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--steps", type=int, default=50, help="steps an epoch")
     parser.add_argument("--precision", default="float32")
@@ -93,7 +93,7 @@ def main():
     samples = options.batch * options.steps
     images = np.random.default_rng(0).integers(0, 256, (samples, 32, 32, 3), np.uint8)
     split = Split(images, np.arange(samples) % 10)
-    programs = {count: program(count, options, split) for count in (1, options.replicates)}
+    programs = {count: program(count, options, split) for count in (1, options.runs)}
     for *_, epoch in programs.values():
         epoch()
     times = {count: [] for count in programs}
@@ -105,15 +105,13 @@ def main():
     ratios = [many / one for one, many in zip(*times.values(), strict=True)]
     low, _, high = statistics.quantiles(ratios, n=4)
     print(f"{options.network}, {options.precision}, batch {options.batch}, {jax.devices()[0].device_kind}")
-    print(
-        f"{options.replicates} replicates / one: {statistics.median(ratios):.2f} (quartiles {low:.2f} to {high:.2f})"
-    )
+    print(f"{options.runs} runs / one: {statistics.median(ratios):.2f} (quartiles {low:.2f} to {high:.2f})")
     arithmetic, traffic = ceilings(options.precision)
     for count, (together, plans, _) in programs.items():
         flops, moved = counted(together, plans)
         step = statistics.median(times[count]) / options.steps
         print(
-            f"{count:3} replicates: {flops / step / arithmetic:.0%} of the arithmetic and {moved / step / traffic:.0%} of the "
+            f"{count:3} runs: {flops / step / arithmetic:.0%} of the arithmetic and {moved / step / traffic:.0%} of the "
             "memory traffic that the device reaches"
         )
 

@@ -1,4 +1,4 @@
-"""Many replicates of a network trained in one program: `vmap` over seeds and alphas. JAX only."""
+"""Many runs of a network trained in one program: `vmap` over seeds and alphas. JAX only."""
 
 import jax
 import jax.numpy as jnp
@@ -8,21 +8,21 @@ from keras_selectivity._keras_private import build_on
 from keras_selectivity.training import _jax_step
 
 
-class Together:
-    """Replicates of one compiled `SelectivityModel`, each with its own weights, alpha, order and augmentation.
+class VectorizedTraining:
+    """Runs of one compiled `SelectivityModel`, each with its own weights, alpha, order and augmentation.
 
-    What a replicate learns is what it would learn alone, up to the rounding of differently ordered sums.
-    The images lie on the device once for all replicates and are cropped there.
+    What a run learns is what it would learn alone, up to the rounding of differently ordered sums.
+    The images lie on the device once for all runs and are cropped there.
 
     Args:
-        models: A compiled `SelectivityModel` for each replicate, equal but for weights and alpha. The first
+        models: A compiled `SelectivityModel` for each run, equal but for weights and alpha. The first
             is the program; of all of them the weights are read.
-        images: `(n, height, width, 3)` uint8: all images that any replicate trains on.
+        images: `(n, height, width, 3)` uint8: all images that any run trains on.
         labels: `(n,)` integers.
         pad: Padding of the crops, in pixels.
 
     Attributes:
-        state: `(trainable, non-trainable, optimizer)`, lists of arrays with a leading axis of replicates.
+        state: `(trainable, non-trainable, optimizer)`, lists of arrays with a leading axis of runs.
         no_metrics: The metrics' arrays before anything is measured.
         images, labels: What lies on the device.
     """
@@ -48,15 +48,15 @@ class Together:
         self._unit_means = jax.jit(jax.vmap(self._means, in_axes=(0, 0, None, 0)))
 
     def train_epoch(self, plans, alphas, learning_rate):
-        """Trains all replicates for an epoch.
+        """Trains all runs for an epoch.
 
         Args:
-            plans: For each replicate what `Batches.plans` yields, as a list, with positions among `images`.
-            alphas: Alpha of each replicate.
+            plans: For each run what `Batches.plans` yields, as a list, with positions among `images`.
+            alphas: Alpha of each run.
             learning_rate: Learning rate of all.
 
         Returns:
-            Dict, log -> `(replicates,)` array.
+            Dict, log -> `(runs,)` array.
         """
         trainable, fixed, optimizer = self.state
         self._set(fixed, self._model.non_trainable_variables, self._model.alpha_variable, alphas)
@@ -73,15 +73,15 @@ class Together:
         return {name: np.asarray(value) for name, value in logs.items()}
 
     def evaluate(self, positions=None, images=None, labels=None, batch_size=500):
-        """Logs of all replicates in inference mode.
+        """Logs of all runs in inference mode.
 
         Args:
-            positions: `(replicates, m)`: which images each replicate is evaluated on. Defaults to all.
+            positions: `(runs, m)`: which images each run is evaluated on. Defaults to all.
             images, labels: Other arrays than those of the constructor.
-            batch_size: Images at a time, of every replicate.
+            batch_size: Images at a time, of every run.
 
         Returns:
-            Dict, log -> `(replicates,)` array.
+            Dict, log -> `(runs,)` array.
         """
         images = self.images if images is None else jnp.asarray(images)
         labels = self.labels if labels is None else jnp.asarray(labels)
@@ -94,11 +94,11 @@ class Together:
         return {name: np.asarray(value) for name, value in logs.items()}
 
     def unit_means(self, positions, batch_size=500):
-        """Unit means in inference mode: `(replicates, m, units)` float32, the units of all layers in order.
+        """Unit means in inference mode: `(runs, m, units)` float32, the units of all layers in order.
 
         Args:
-            positions: `(replicates, m)` positions among `images`.
-            batch_size: Images at a time, of every replicate.
+            positions: `(runs, m)` positions among `images`.
+            batch_size: Images at a time, of every run.
         """
         starts = range(0, positions.shape[1], batch_size)
         found = [
@@ -107,19 +107,19 @@ class Together:
         return np.concatenate([np.asarray(part) for part in found], axis=1)
 
     def weights(self):
-        """Copies of trainable and non-trainable arrays, each with a leading axis of replicates."""
+        """Copies of trainable and non-trainable arrays, each with a leading axis of runs."""
         return [[np.array(value) for value in part] for part in self.state[:2]]
 
-    def put(self, weights, replicate):
-        """Puts what `weights` returned for one replicate into the program's model, and returns that model."""
+    def put(self, weights, run):
+        """Puts what `weights` returned for one run into the program's model, and returns that model."""
         variables = (self._model.trainable_variables, self._model.non_trainable_variables)
         for part, values in zip(variables, weights, strict=True):
             for variable, value in zip(part, values, strict=True):
-                variable.assign(value[replicate])
+                variable.assign(value[run])
         return self._model
 
     def train_steps(self, state, plan, images, labels):
-        """Some steps of all replicates, as a function of `(*state, metrics)` and stacked plans: what is compiled."""
+        """Some steps of all runs, as a function of `(*state, metrics)` and stacked plans: what is compiled."""
         one = jax.vmap(self._train_step, in_axes=(0, 0, None, None))
 
         def step(state, plan):
