@@ -1,47 +1,5 @@
 """Selectivity regularisation in `model.fit`: unit means, the train step, schedules, callbacks."""
 
-from keras_selectivity._lazy import attach
+import lazy_loader
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "UnitMeans": "_unit_means",
-        "collecting": "_unit_means",
-        "full_output": "_unit_means",
-        "spatial_mean": "_unit_means",
-        "Report": "_instrument",
-        "Tapped": "_instrument",
-        "instrument": "_instrument",
-        "example_inputs": "_rebuild",
-        "probe": "_instrument",
-        "strip": "_instrument",
-        "LOGARITHM": "_logits",
-        "RETURNED": "_logits",
-        "are_probabilities": "_logits",
-        "as_logits": "_logits",
-        "kind_of_outputs": "_logits",
-        "varied_inputs": "_logits",
-        "warn_of_logarithm": "_logits",
-        "SelectivityModel": "_selectivity_model",
-        "regularize": "_regularize",
-        "AlphaSchedule": "_schedules",
-        "LinearWarmup": "_schedules",
-        "EpochWindow": "_schedules",
-        "checked_alpha": "_schedules",
-        "CoupledSGD": "_optimizer",
-        "SelectivityMonitor": "_monitor",
-        "AccuracyMonitor": "_monitor",
-        "monitored": "_monitor",
-        "preferred_class_changes": "_monitor",
-        "tensorboard_logs": "_monitor",
-        "distribute": "_replicas",
-        "RunCheckpoint": "_checkpoint",
-        "restore": "_progress",
-        "load_checkpoint": "_checkpoint",
-        "BatchNormalization": "_batch_normalization",
-        "Recipe": "_recipe",
-        "VectorizedTraining": "_vectorized",
-        "Adversarial": "_methods",
-        "AugMixConsistency": "_methods",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

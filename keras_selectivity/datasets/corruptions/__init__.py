@@ -1,13 +1,5 @@
 """The 19 natural corruptions of CIFAR-10-C and Tiny ImageNet-C."""
 
-from keras_selectivity._lazy import attach
+import lazy_loader
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "CORRUPTIONS": "_parameters",
-        "SEVERITIES": "_parameters",
-        "check_corruption": "_parameters",
-        "corrupt": "_corrupt",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

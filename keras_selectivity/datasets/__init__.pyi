@@ -1,0 +1,33 @@
+"""Image data sets: embedded shapes, CIFAR-10, their corrupted versions, splits and augmented batches."""
+
+from ._augmix import augmix as augmix
+from ._batches import Batches as Batches
+from ._batches import crops as crops
+from ._batches import flip_and_crop as flip_and_crop
+from ._cifar10 import pack_cifar10 as pack_cifar10
+from ._cifar10_c import cifar10_c as cifar10_c
+from ._cifar10_c import cifar10_corrupted as cifar10_corrupted
+from ._clean_pairs import CleanPairs as CleanPairs
+from ._clean_pairs import NoPairsError as NoPairsError
+from ._corrupted_images import CorruptedImages as CorruptedImages
+from ._corrupted_images import generated_corruptions as generated_corruptions
+from ._image_data import ImageData as ImageData
+from ._image_data import Split as Split
+from ._image_data import hold_out as hold_out
+from ._image_data import subset as subset
+from ._pipeline import pipeline as pipeline
+from ._registry import NAMES as NAMES
+from ._registry import load as load
+from ._registry import open_corrupted as open_corrupted
+from ._registry import prepare as prepare
+from ._registry import register as register
+from ._registry import spec as spec
+from ._registry import status as status
+from ._released import BENCHMARK as BENCHMARK
+from ._spec import DatasetSpec as DatasetSpec
+from ._spec import Release as Release
+from ._tiny_imagenet_c import tiny_imagenet_c as tiny_imagenet_c
+from .corruptions import CORRUPTIONS as CORRUPTIONS
+from .corruptions import SEVERITIES as SEVERITIES
+from .corruptions import check_corruption as check_corruption
+from .corruptions import corrupt as corrupt

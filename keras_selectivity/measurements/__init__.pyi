@@ -1,0 +1,30 @@
+"""Measurements of trained networks, one file each, and what runs them piece by piece."""
+
+from ._ablation import Ablation as Ablation
+from ._clean import Clean as Clean
+from ._conformance import check_measurement as check_measurement
+from ._context import Context as Context
+from ._context import Samples as Samples
+from ._corruptions import Corruptions as Corruptions
+from ._dimensionality import Dimensionality as Dimensionality
+from ._evaluation import Evaluation as Evaluation
+from ._fgsm import FGSM as FGSM
+from ._jacobian import Jacobian as Jacobian
+from ._masking import Masking as Masking
+from ._measure import evaluate as evaluate
+from ._measure import evaluate_files as evaluate_files
+from ._measure import measure as measure
+from ._measurement import Column as Column
+from ._measurement import Measurement as Measurement
+from ._measurement import Piece as Piece
+from ._measurement import Quantity as Quantity
+from ._measurement import row as row
+from ._networks import about as about
+from ._off_axis import OffAxis as OffAxis
+from ._pgd import PGD as PGD
+from ._pwcca import PWCCA as PWCCA
+from ._registry import find as find
+from ._registry import measurements as measurements
+from ._registry import register as register
+from ._unit_gradients import UnitGradients as UnitGradients
+from ._units import Units as Units
