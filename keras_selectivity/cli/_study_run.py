@@ -106,7 +106,8 @@ def run(options: Options) -> int:
     if options.together is None and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
         study.evaluation.check_folders()  # JAX trains only
     if options.dry_run:
-        print(status_table(runs.status(study)))
+        wanted = study.names(options.only)
+        print(status_table([row for row in runs.status(study) if row["name"] in wanted]))
         return 0
     results = run_study(
         study,

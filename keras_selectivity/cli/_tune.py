@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from typing import Annotated
 
 from pydantic import Field
@@ -81,7 +82,7 @@ def add_options(parser: Parser) -> None:
     )
 
 
-def run(options: Options) -> None:
+def run(options: Options) -> int:
     """Runs it."""
     if bool(options.alphas) == bool(options.alpha_range):
         raise InputError("Name either --alphas or --alpha-range.")
@@ -92,18 +93,24 @@ def run(options: Options) -> None:
     from keras_selectivity.studies import tune
 
     shared = ("objective", "search", "trials", "weight", "samples", "data_dir")
-    rows = tune(
+    found = tune(
         config,
         options.output,
         alphas=alphas,
         seeds=options.seeds,
         **{name: getattr(options, name) for name in shared},
     )
+    for line in found.failed:
+        print(f"keras-selectivity: a trial failed, {line}", file=sys.stderr)
+    if found.failed:
+        print("keras-selectivity: start the command again to try what failed", file=sys.stderr)
+    code = int(bool(found.failed))
     if options.json:
-        print(json.dumps(rows))
-        return
-    for row in rows:
+        print(json.dumps(found.rows))
+        return code
+    for row in found.rows:
         print(
             f"α = {row['alpha']:<8g} seed {row['seed']:<4} {row['epochs']} epochs  {row['measure']} {row['value']:.4f}"
         )
     print(f"The best network is in {os.path.join(options.output, 'best')}")
+    return code

@@ -15,6 +15,7 @@ from ._image_data import ImageData as ImageData
 from ._image_data import Split as Split
 from ._image_data import hold_out as hold_out
 from ._image_data import subset as subset
+from ._pipeline import drawing as drawing
 from ._pipeline import pipeline as pipeline
 from ._registry import NAMES as NAMES
 from ._registry import load as load

@@ -33,6 +33,10 @@ class Batches(keras.utils.PyDataset):
         ahead: Batches to make ahead of their use, each in a thread of its own, where `pipeline` cannot be
             had. (Keras's own workers lose the first batch on JAX.) Defaults to none.
 
+    Attributes:
+        error: What the last draw that failed has raised, or `None`: TensorFlow passes on no more than its text, see
+            `drawing`.
+
     Raises:
         InputError: The split has fewer samples than a batch, though it is to be trained on.
 
@@ -66,6 +70,7 @@ class Batches(keras.utils.PyDataset):
         self._ahead = ahead
         self._pool = ThreadPoolExecutor(ahead) if ahead else None
         self._begun: dict[int, Future[tuple[Array, Array]]] = {}
+        self.error: Exception | None = None
 
     @property
     def steps(self) -> int:
@@ -100,6 +105,13 @@ class Batches(keras.utils.PyDataset):
 
     def draw(self, index: int) -> tuple[Array, Array]:
         """A batch before it becomes float pixels: uint8, or what AugMix makes of it."""
+        try:
+            return self._draw(index)
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _draw(self, index: int) -> tuple[Array, Array]:
         epoch, step = self._epochs[index // self.steps], index % self.steps
         # The order is drawn anew for each batch: a millisecond, and no state that threads would share.
         positions, *crops = self._plan(epoch, step, self._order(epoch))

@@ -1,5 +1,6 @@
 """Decoded images in a memory-mapped file, read and compared with their checksums only as they are indexed."""
 
+import os
 import zipfile
 import zlib
 from typing import Any
@@ -54,9 +55,7 @@ class ImagesOnDisk:
         for position in np.flatnonzero(self._unread[rows]):
             if zlib.crc32(images[position]) != checksums[rows[position]]:
                 name = getattr(self._array, "filename", "the array")
-                raise InputError(
-                    f"Image {rows[position]} in {name} is damaged. Delete the file; it is made anew."
-                )
+                raise DamagedError(f"Image {rows[position]} in {name} is damaged. {_discard(name)}")
         self._unread[rows] = False
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> Array:
@@ -68,6 +67,15 @@ class ImagesOnDisk:
         taken = ImagesOnDisk(self._array, self._positions[indices])
         taken._checksums, taken._unread = self._checksums, self._unread
         return taken
+
+
+def _discard(path: StrPath) -> str:
+    """Deletes decoded images, which the next reading makes anew; says what is to be done."""
+    try:
+        os.unlink(path)
+    except OSError:
+        return "Delete the file; it is made anew."
+    return "The file is deleted; start again, and it is made anew."
 
 
 def write_checksums(images: StrPath, path: StrPath, labels: Array) -> None:

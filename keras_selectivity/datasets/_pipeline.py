@@ -1,5 +1,7 @@
 """Batches as a `tf.data` pipeline that works ahead of the training."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -32,3 +34,15 @@ def pipeline(batches: Batches) -> Any:
     found = tf.data.Dataset.range(len(batches))
     found = found.map(draw, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
     return found.prefetch(tf.data.AUTOTUNE)
+
+
+@contextlib.contextmanager
+def drawing(*batches: Batches) -> Iterator[None]:
+    """Raises what a draw of these `Batches` has raised inside TensorFlow as it was, while the block runs."""
+    try:
+        yield
+    except Exception:
+        for error in (each.error for each in batches):
+            if error is not None:
+                raise error from None
+        raise

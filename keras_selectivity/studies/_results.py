@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import json
 from pathlib import Path
 
 import filelock
@@ -46,8 +47,8 @@ class Results:
             _check_suffix(self.path)
             if self.path.exists() and not overwrite:
                 self.rows = read_results(self.path)
-        self._pieces = {piece_of(row) for row in self.rows}
-        self._networks = {row["model"]: row["fingerprint"] for row in self.rows}
+        self._pieces, self._networks, self._protocols = set(), {}, {}
+        self._note(self.rows)
 
     def has(self, piece, fingerprint):
         """Whether a piece is there.
@@ -57,12 +58,21 @@ class Results:
             fingerprint: Of the network that is to be measured.
 
         Raises:
-            InputError: There are rows of another network of the same name.
+            InputError: There are rows of another network of the same name, or of the same measurement by another
+                protocol, with which these could not be compared.
         """
         if self._networks.get(piece[0], fingerprint) != fingerprint:
             raise InputError(
                 f"{self.path} holds results of another network called {piece[0]}. Choose another file, or start "
                 "again with --overwrite."
+            )
+        same, protocol = _measurement(piece)
+        before = self._protocols.get(same, protocol)
+        if before != protocol:
+            raise InputError(
+                f"{self.path or 'The table'} holds results of {piece[0]} by another protocol, which cannot be "
+                f"compared: {' '.join(map(str, before))} before, {' '.join(map(str, protocol))} now. Choose another "
+                "file, or start again with --overwrite."
             )
         return piece in self._pieces
 
@@ -72,13 +82,26 @@ class Results:
         if self.path is not None:
             _write(self.path, self.rows + rows)
         self.rows += rows
-        self._pieces |= {piece_of(row) for row in rows}
+        self._note(rows)
+
+    def _note(self, rows):
+        pieces = {piece_of(row) for row in rows if row["epoch"] is None}
+        self._pieces |= pieces
         self._networks |= {row["model"]: row["fingerprint"] for row in rows}
+        for piece in pieces:
+            self._protocols.setdefault(*_measurement(piece))
 
 
 def piece_of(row):
     """The values of `PIECE` in a row."""
     return tuple(row[name] for name in PIECE)
+
+
+def _measurement(piece):
+    """What a piece measures, of which a table holds one protocol, and that protocol."""
+    found = dict(zip(PIECE, piece, strict=True))
+    protocol = tuple(found.pop(name) for name in ("dataset", "split", "samples", "protocol"))
+    return (*found.values(), json.loads(protocol[-1] or "{}").get("evaluation")), protocol
 
 
 def read_results(path):

@@ -144,7 +144,7 @@ def _train(config, folder, resume, ours, data_dir, strategy, tensorboard, verbos
     if progress is None:
         write_json(folder / CONFIG, config.to_dict())
     done = progress["epochs"] if progress else 0
-    validation_batches = datasets.Batches(validation, 500)
+    validation_batches, test_batches = (datasets.Batches(part, 500) for part in (validation, data.test))
     monitor = SelectivityMonitor(
         validation_batches, preferred_classes=progress["preferred_classes"] if progress else ()
     )
@@ -164,23 +164,24 @@ def _train(config, folder, resume, ours, data_dir, strategy, tensorboard, verbos
             augmix=config.method == "augmix",
             ahead=0 if on_tensorflow() else 2,
         )
-        model.fit(
-            datasets.pipeline(batches) if on_tensorflow() else batches,
-            validation_data=validation_batches,
-            epochs=recipe.epochs,
-            initial_epoch=done,
-            steps_per_epoch=batches.steps,
-            shuffle=False,  # the batches come in a random order already
-            callbacks=[
-                recipe.callback(),
-                monitor,
-                # For t95 alone; nothing is chosen by it.
-                AccuracyMonitor(datasets.Batches(data.test, 500)),
-                checkpoint,
-                *tensorboard_logs(tensorboard, folder.name.removesuffix(".new"), config.to_dict()),
-            ],
-            verbose=verbose,
-        )
+        with datasets.drawing(batches, validation_batches, test_batches):
+            model.fit(
+                datasets.pipeline(batches) if on_tensorflow() else batches,
+                validation_data=validation_batches,
+                epochs=recipe.epochs,
+                initial_epoch=done,
+                steps_per_epoch=batches.steps,
+                shuffle=False,  # the batches come in a random order already
+                callbacks=[
+                    recipe.callback(),
+                    monitor,
+                    # For t95 alone; nothing is chosen by it.
+                    AccuracyMonitor(test_batches),
+                    checkpoint,
+                    *tensorboard_logs(tensorboard, folder.name.removesuffix(".new"), config.to_dict()),
+                ],
+                verbose=verbose,
+            )
     if worker:
         shutil.rmtree(folder)
         return None

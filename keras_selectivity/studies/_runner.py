@@ -74,11 +74,7 @@ def run_study(
     """
     whole_number("retries", retries, 0)
     folder = runs if isinstance(runs, RunsFolder) else RunsFolder(runs)
-    names = list(study.runs)
-    for name in only or ():
-        if name not in study.runs:
-            raise InputError(f"There is no run {name!r} in the study. Its runs are {', '.join(names)}.")
-    names = list(only or names)
+    names = study.names(only)
     folder.register(study, accept_change)
     if networks is not None:
         adopted = adopt_networks(study, folder, networks)

@@ -4,6 +4,7 @@ import contextlib
 import tomllib
 from collections.abc import Callable
 from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -100,6 +101,19 @@ class Study:
     arms: dict[str, str]
     evaluation: Evaluation
     content: dict[str, Any]
+
+    def names(self, only: Sequence[str] | None = None) -> list[str]:
+        """Names of the runs, or of these alone.
+
+        Raises:
+            InputError: There is no such run.
+        """
+        for name in only or ():
+            if name not in self.runs:
+                raise InputError(
+                    f"There is no run {name!r} in the study. Its runs are {', '.join(self.runs)}."
+                )
+        return list(only or self.runs)
 
 
 class _EntryError(InputError):

@@ -3,8 +3,8 @@
 import json
 import os
 import shutil
-import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -29,6 +29,19 @@ except ImportError:
 OBJECTIVES = ("val_accuracy", "corrupted", "mix")
 SEARCHES = ("grid", "random", "bayesian", "hyperband")
 _TUNER, _RUNS, _BEST = "tuner", "runs", "best"
+
+
+class Search(NamedTuple):
+    """What a search has found.
+
+    Attributes:
+        rows: A dict for every completed trial, the best first; see `read_results`.
+        failed: A line for every trial that failed, with its hyperparameters and the reason; the next search
+            tries it again.
+    """
+
+    rows: list
+    failed: list
 
 
 def choose(hp, alphas, seeds):
@@ -146,7 +159,7 @@ def tune(
         verbose: As in `keras.Model.fit`.
 
     Returns:
-        Rows of all trials, the best first.
+        A `Search`: rows of the trials that were completed, the best first, and why others failed.
 
     Raises:
         InputError: A value is not among the allowed, or no trial was completed, with the reason.
@@ -195,13 +208,11 @@ def tune(
     failed = [f"{values}: {reason}" for values, reason in tuner.failures.items()]
     if not rows:
         raise InputError(f"No trial was completed. {failed[0] if failed else f'See {output / _TUNER}.'}")
-    for line in failed:
-        print(f"A trial failed, and is tried again with the next search. {line}", file=sys.stderr)
     ordered = sorted(rows.values(), key=lambda row: -row["value"])
     write_results(output / "results.csv", ordered)
     with whole_directory(output / _BEST, overwrite=True, ours=is_export) as folder:
         shutil.copytree(output / _RUNS / ordered[0]["model"] / "model", folder, dirs_exist_ok=True)
-    return ordered
+    return Search(ordered, failed)
 
 
 class _Judge:

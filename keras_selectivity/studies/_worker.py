@@ -49,10 +49,11 @@ def trained(name, config, run, damaged=None, **options):
         except DamagedError as error:
             if part is None:
                 raise
-            if part.exists():
-                print(f"{name}: {error} Set aside as {set_aside(part).name}; {again}.", flush=True)
-                if damaged is not None:
-                    damaged()
+            lost = part.exists()
+            aside = f" Set aside as {set_aside(part).name}; {again}." if lost else ""
+            print(f"{name}: {error}{aside}", flush=True)
+            if lost and damaged is not None:
+                damaged()
 
 
 def reason_of(error):

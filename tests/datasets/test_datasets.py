@@ -7,6 +7,7 @@ from conftest import real_data
 
 import keras_selectivity as ks
 from keras_selectivity import datasets
+from keras_selectivity._errors import DamagedError
 from keras_selectivity.datasets._embedded import _generate
 from keras_selectivity.datasets._images_on_disk import ImagesOnDisk
 from keras_selectivity.datasets._images_on_disk import open_images
@@ -209,6 +210,35 @@ def test_images_on_disk_are_those_in_memory(shapes, tmp_path):
     assert len(damaged[:199]) == 199
     with pytest.raises(ks.InputError, match=r"Image 199 in .*images.npy is damaged"):
         damaged.take(slice(190, None))[9]
+
+
+def consumed(batches):
+    for _ in datasets.pipeline(batches):
+        pass
+
+
+def evaluated(batches):
+    import keras
+
+    model = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    model.compile(loss="mse")
+    model.evaluate(batches, verbose=0)
+
+
+@pytest.mark.parametrize("use", [consumed, evaluated])
+def test_a_damaged_image_is_told_as_such_from_within_tensorflow(use, shapes, tmp_path):
+    files = tmp_path / "images.npy", tmp_path / "labels.npz"
+    np.save(files[0], shapes.train.images[:30])
+    write_checksums(*files, shapes.train.labels[:30])
+    content = files[0].read_bytes()
+    files[0].write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    batches = datasets.Batches(datasets.Split(*open_images(*files, (30, 32, 32, 3))), 10)
+    with (
+        pytest.raises(DamagedError, match=r"Image 29 in .* is damaged. The file is deleted; start again"),
+        datasets.drawing(batches),
+    ):
+        use(batches)
+    assert not files[0].exists()
 
 
 @pytest.mark.data

@@ -22,6 +22,7 @@ from keras_selectivity.datasets import _tiny_imagenet_archive
 from keras_selectivity.datasets import _tiny_imagenet_c_archive
 from keras_selectivity.datasets._archives import decode_jpeg
 from keras_selectivity.datasets._images_on_disk import open_images
+from keras_selectivity.studies import _worker
 
 ROOT = "tiny-imagenet-200/"
 WNIDS = ("n30", "n10")
@@ -483,6 +484,27 @@ def test_damaged_prepared_files_are_refused_or_made_anew(damage, prepared, tmp_p
         for one, other in zip(found, right, strict=True):
             np.testing.assert_array_equal(one, other)
     assert len(refused) < len(names)
+
+
+def test_a_run_that_meets_a_damaged_image_goes_on_with_a_new_copy(prepared, tmp_path, monkeypatch, capsys):
+    source, right = prepared
+    shutil.copytree(source, tmp_path / "data")
+    (images,) = (tmp_path / "data").rglob("train_images.npy")
+    content = images.read_bytes()
+    images.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    (tmp_path / "run").mkdir()  # with what it has trained so far
+    found = []
+
+    def execute(config, run, **options):
+        found.append(samples(tmp_path / "data"))
+        return tmp_path / "run.keras"
+
+    monkeypatch.setattr(_worker, "execute", execute)
+    assert _worker.trained("a", None, tmp_path / "run") is None
+    assert "train_images.npy is damaged" in capsys.readouterr().out
+    assert (tmp_path / "run").exists() and images.read_bytes() == content
+    for one, other in zip(*found, right, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_no_flipped_bit_in_a_decoded_copy_is_believed(prepared, tmp_path):

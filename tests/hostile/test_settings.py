@@ -263,3 +263,12 @@ def test_a_folder_that_is_not_there_is_refused_before_the_training(name, tmp_pat
     assert not (tmp_path / "runs").exists()
     monkeypatch.setenv("KERAS_BACKEND", "jax")  # trains only, and on another machine perhaps
     assert main([*arguments, "--dry-run"]) == 0
+
+
+@pytest.mark.parametrize("option", [[], ["--dry-run"]], ids=["run", "dry run"])
+def test_a_run_that_the_study_does_not_have_is_refused(option, tmp_path, capsys):
+    (tmp_path / "study.toml").write_text(written(GOOD))
+    arguments = ["study", "run", str(tmp_path / "study.toml"), "--runs", str(tmp_path / "runs"), *option]
+    assert main([*arguments, "--only", "beta"]) == 2
+    assert "There is no run 'beta' in the study. Its runs are alpha" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

@@ -311,6 +311,10 @@ def test_what_does_not_fit_is_refused(models, table, tmp_path):
         evaluate({"few": ks.load(tmp_path / "few")}, Evaluation("shapes"), verbose=0)
     with pytest.raises(ks.InputError, match="results of another network called a"):
         evaluate({"a": models["b"]}, EVERYTHING, Results(table.path), verbose=0)
+    before = table.path.read_bytes()
+    with pytest.raises(ks.InputError, match="results of a by another protocol"):
+        evaluate(models, Evaluation("shapes", limit=10), Results(table.path), verbose=0)
+    assert table.path.read_bytes() == before
 
 
 @pytest.mark.data

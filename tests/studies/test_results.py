@@ -15,6 +15,7 @@ from keras_selectivity.studies import read_results
 from keras_selectivity.studies import sole_writer
 from keras_selectivity.studies import t95
 from keras_selectivity.studies import write_results
+from keras_selectivity.studies._columns import PIECE
 
 ROW = {
     "model": "a, b", "fingerprint": "f1", "dataset": "shapes", "split": "test", "samples": 10, "alpha": -0.5,
@@ -36,6 +37,23 @@ def test_rows_come_back_as_they_were(tmp_path, name):
     assert not again.has((*piece[:6], 5, piece[7]), "f1")
     with pytest.raises(ks.InputError, match="another network called a, b"):
         again.has(piece, "f2")
+
+
+OTHER = {"dataset": "cifar10", "split": "validation", "samples": 20, "protocol": '{"x": "y, z", "limit": 20}'}
+
+
+@pytest.mark.parametrize("column", OTHER)
+@pytest.mark.parametrize("name", ["rows.csv", None])
+def test_the_same_measurement_by_another_protocol_is_refused_before_it_is_made(tmp_path, name, column):
+    results = Results(name and tmp_path / name)
+    results.add([ROW])
+    results = Results(tmp_path / name) if name else results
+    with pytest.raises(ks.InputError, match=r"results of a, b by another protocol.*--overwrite"):
+        results.has(tuple({**ROW, "other": None, column: OTHER[column]}[key] for key in PIECE), "f1")
+    for key, value in {"model": "b", "perturbation": "snow", "severity": 4, "other": "b"}.items():
+        assert not results.has(
+            tuple({**ROW, "other": None, column: OTHER[column], key: value}[k] for k in PIECE), "f1"
+        )
 
 
 def test_undefined_values_are_empty(tmp_path):

@@ -10,6 +10,7 @@ from conftest import tiny_network
 import keras_selectivity as ks
 from keras_selectivity import datasets
 from keras_selectivity import robustness
+from keras_selectivity.cli import main
 from keras_selectivity.studies import RunConfig
 from keras_selectivity.studies import SelectivityHyperModel
 from keras_selectivity.studies import _tune
@@ -19,12 +20,16 @@ from keras_selectivity.studies import tune
 CONFIG = RunConfig(
     "shapes", "resnet8", 0.0, epochs=1, milestones=(1,), batch_size=50, validation_per_class=10, train_samples=100, pad=0
 )  # fmt: skip
+COMMAND = (
+    "tune --alphas=-1,0 --dataset shapes --network resnet8 --epochs 1 --milestones 1 --batch-size 50 "
+    "--validation-per-class 10 --train-samples 100 --pad 0"
+).split()
 
 
 @pytest.fixture(scope="module", name="searched")
 def _searched(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tune")
-    return tune(CONFIG, folder, alphas=[-1, 0], seeds=[0, 3], verbose=0), folder
+    return tune(CONFIG, folder, alphas=[-1, 0], seeds=[0, 3], verbose=0).rows, folder
 
 
 def test_every_seed_is_a_trial_of_its_own(searched):
@@ -43,7 +48,7 @@ def test_a_damaged_state_is_named_and_set_aside(searched, capsys):
     path = folder / "tuner" / "oracle.json"
     path.write_text(path.read_text()[:40])
     stamps = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/model/run.json")}
-    again = tune(CONFIG, folder, alphas=[-1, 0], seeds=[0, 3], verbose=0)
+    again = tune(CONFIG, folder, alphas=[-1, 0], seeds=[0, 3], verbose=0).rows
     assert "oracle.json is damaged" in capsys.readouterr().out and (folder / "tuner.damaged-1").exists()
     assert [row["value"] for row in again] == [row["value"] for row in rows]
     assert {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/model/run.json")} == stamps
@@ -59,10 +64,13 @@ def test_a_trial_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, capsy
     monkeypatch.setattr(_tune, "trained", fail)
     with pytest.raises(ks.InputError, match=r"No trial was completed. alpha -1.0, seed 0: bad luck"):
         tune(CONFIG, tmp_path, alphas=[-1], seeds=[0, 1, 2, 3], verbose=0)
-    (row,) = tune(CONFIG, tmp_path, alphas=[-1, 0], verbose=0)
-    assert row["alpha"] == 0 and "alpha -1.0, seed 0: bad luck" in capsys.readouterr().err
+    code = main([*COMMAND, "--output", str(tmp_path), "--json"])
+    found = capsys.readouterr()
+    (row,) = json.loads(found.out[found.out.rindex("\n[{") :])
+    assert (code, row["alpha"]) == (1, 0) and "a trial failed, alpha -1.0, seed 0: bad luck" in found.err
     monkeypatch.setattr(_tune, "trained", original)
-    assert {row["alpha"] for row in tune(CONFIG, tmp_path, alphas=[-1, 0], verbose=0)} == {-1, 0}
+    rows, failed = tune(CONFIG, tmp_path, alphas=[-1, 0], verbose=0)
+    assert {row["alpha"] for row in rows} == {-1, 0} and not failed
     assert "has failed before and is tried again" in capsys.readouterr().out
     assert ks.load(tmp_path / "best").run["alpha"] in (-1, 0)
 
@@ -70,7 +78,7 @@ def test_a_trial_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, capsy
 def test_corruption_and_attack_on_validation_images(searched, tmp_path):
     folder = searched[1]
     (tmp_path / "runs").symlink_to(folder / "runs")  # trained already
-    (row,) = tune(
+    ((row,), _) = tune(
         CONFIG, tmp_path, alphas=[-1], seeds=[0], objective="mix", weight=0.25, samples=20, verbose=0
     )  # fmt: skip
     exported = ks.load(folder / "runs" / "alpha-1_seed0" / "model")
@@ -91,7 +99,7 @@ def test_corruption_and_attack_on_validation_images(searched, tmp_path):
 
 
 def test_a_range_is_searched_at_random(tmp_path):
-    rows = tune(CONFIG, tmp_path, alphas=("range", -1, 0), search="random", trials=2, verbose=0)
+    rows, _ = tune(CONFIG, tmp_path, alphas=("range", -1, 0), search="random", trials=2, verbose=0)
     assert len({row["alpha"] for row in rows}) == 2 and all(-1 <= row["alpha"] <= 0 for row in rows)
 
 
