@@ -26,6 +26,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
         ValueError: `unbiased_variance` together with `renorm` or `synchronized`.
     """
 
+    renorm = False  # which Keras 3.12 does not offer
+
     def __init__(self, *args, unbiased_variance=False, **kwargs):
         super().__init__(*args, **kwargs)
         self.unbiased_variance = bool(unbiased_variance)

@@ -3,18 +3,21 @@
 import keras
 import tensorflow as tf
 
+from keras_selectivity._errors import InputError
 from keras_selectivity.selectivity import class_weights
 from keras_selectivity.training._micro_batches import gradients
 from keras_selectivity.training._replicas import replica_reduction
 from keras_selectivity.training._replicas import several_workers
 
 LABEL_ERROR = "Labels must be integers in"
+_ROW_ERROR = "One-hot labels must be finite and not negative"
+_WEIGHT_ERROR = "sample_weight must be finite and not negative"
 
 
 def train_step(model, data):
     """One step of the optimizer on a batch; returns the logs."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    y = _checked(model, y)
+    y = _checked(model, y, sample_weight)
     reduction = replica_reduction()
     if model.micro_batch is not None:
         return _train_in_parts(model, x, y, sample_weight, reduction)
@@ -32,7 +35,7 @@ def train_step(model, data):
 def test_step(model, data):
     """The logs of a batch in inference mode."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-    y = _checked(model, y)
+    y = _checked(model, y, sample_weight)
     reduction = replica_reduction()
     _, outputs, found = model.objective(x, y, sample_weight, training=False, reduction=reduction)
     model.log(x, *found, reduction)
@@ -49,6 +52,9 @@ def with_label_errors(model, function, *args, **kwargs):
     try:
         return function(*args, **kwargs)
     except tf.errors.InvalidArgumentError as error:
+        for message in (_ROW_ERROR, _WEIGHT_ERROR):
+            if message in str(error):
+                raise InputError(f"{message}. The data hold others.") from None
         if LABEL_ERROR not in str(error):
             raise
         raise model.label_error() from None
@@ -70,16 +76,27 @@ def _train_in_parts(model, x, y, sample_weight, reduction):
     return _logs(model, model.compute_metrics(x, y, outputs, sample_weight=sample_weight))
 
 
-def _checked(model, y):
-    """The labels, behind an assertion that each names a class."""
-    sparse = len(y.shape) == 1 or y.shape[-1] == 1
-    if not sparse or model.jit_compile:  # compiled code cannot raise
+def _checked(model, y, sample_weight):
+    """The labels, behind assertions that each names a class, or is a row of shares, and that weights are weights."""
+    if model.jit_compile:  # compiled code cannot raise
         return y
-    message = f"{LABEL_ERROR} [0, {model.classes - 1}]"
-    low = tf.debugging.assert_greater_equal(y, tf.cast(0, y.dtype), message)
-    high = tf.debugging.assert_less(y, tf.cast(model.classes, y.dtype), message)
-    with tf.control_dependencies([c for c in (low, high) if c is not None]):
+    checks = [] if sample_weight is None else [_assert_shares(sample_weight, _WEIGHT_ERROR)]
+    if len(y.shape) == 1 or y.shape[-1] == 1:
+        message = f"{LABEL_ERROR} [0, {model.classes - 1}]"
+        checks.append(tf.debugging.assert_greater_equal(y, tf.cast(0, y.dtype), message))
+        checks.append(tf.debugging.assert_less(y, tf.cast(model.classes, y.dtype), message))
+        if y.dtype.is_floating:
+            checks.append(tf.debugging.assert_equal(y, tf.floor(y), message))
+    else:
+        checks.append(_assert_shares(y, _ROW_ERROR))
+    with tf.control_dependencies([check for check in checks if check is not None]):
         return tf.identity(y)
+
+
+def _assert_shares(values, message):
+    values = tf.cast(values, tf.float32)
+    good = tf.reduce_all(tf.math.is_finite(values) & (values >= 0))
+    return tf.debugging.assert_equal(good, True, message)
 
 
 def _logs(model, logs):

@@ -251,6 +251,36 @@ def test_a_data_set_of_text(model):
         model.fit(images, verbose=0)
 
 
+IN_DATA_SETS = {
+    "labels of a half": ({"y": LABELS + 0.5}, "Labels must be integers in"),
+    "labels that are no numbers": (
+        {"y": np.where(LABELS == 1, np.nan, LABELS)},
+        "Labels must be integers in",
+    ),
+    "labels of no class": ({"y": LABELS + 1}, "Labels must be integers in"),
+    "negative rows": ({"y": -np.eye(4)[LABELS]}, "One-hot labels must be finite"),
+    "negative whole rows": ({"y": -np.eye(4, dtype=int)[LABELS]}, "One-hot labels must be finite"),
+    "rows that are no numbers": ({"y": np.eye(4)[LABELS] * np.nan}, "One-hot labels must be finite"),
+    "negative weights": ({"sample_weight": -np.ones(48)}, "sample_weight must be finite"),
+    "infinite weights": ({"sample_weight": np.full(48, np.inf)}, "sample_weight must be finite"),
+    "weights that are no numbers": ({"sample_weight": np.full(48, np.nan)}, "sample_weight must be finite"),
+}
+
+
+@pytest.mark.parametrize("case", IN_DATA_SETS)
+def test_labels_and_weights_in_a_data_set(model, tiny_data, case):
+    changed, match = IN_DATA_SETS[case]
+    arrays = {"x": tiny_data[0], "y": LABELS, "sample_weight": np.ones(48), **changed}
+    names = {1: "SparseCategoricalCrossentropy", 2: "CategoricalCrossentropy"}
+    compiled(model, loss=getattr(keras.losses, names[arrays["y"].ndim])(from_logits=True))
+    before = [np.array(variable) for variable in model.trainable_variables]
+    with pytest.raises(ks.InputError, match=match):
+        model.fit(tf.data.Dataset.from_tensor_slices(tuple(arrays.values())).batch(16), verbose=0)
+    for one, other in zip(model.trainable_variables, before, strict=True):
+        np.testing.assert_array_equal(one, other)
+    compiled(model)
+
+
 class Late(ks.training.AlphaSchedule):
     """Fails after the first epoch."""
 

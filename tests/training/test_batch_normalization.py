@@ -1,5 +1,7 @@
 """Our batch normalization against Keras's own, and its running variance against PyTorch's definition."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ import keras_selectivity as ks
 
 RNG = np.random.default_rng(0)
 MAPS = RNG.normal(2, 3, (6, 5, 4, 3)).astype("float32")
+HAS_RENORM = "renorm" in inspect.signature(keras.layers.BatchNormalization).parameters
 OPTIONS = {"momentum": 0.7, "epsilon": 1e-5}
 
 
@@ -62,9 +65,9 @@ def test_equals_keras(options, training, compiled):
         (RNG.normal(size=(7, 5, 3)), {}),
         (RNG.normal(size=(4, 3, 5, 5)), {"axis": 1}),
         (RNG.normal(size=(4, 5, 5, 3)), {"dtype": "float64"}),
-        (RNG.normal(size=(4, 5, 5, 3)), {"renorm": True}),
+        *[(RNG.normal(size=(4, 5, 5, 3)), {"renorm": True})] * HAS_RENORM,
     ],
-    ids=["dense", "sequence", "channels first", "float64", "renorm"],
+    ids=["dense", "sequence", "channels first", "float64", *["renorm"] * HAS_RENORM],
 )
 def test_equals_keras_where_nothing_is_fused(values, options):
     values = values.astype(options.get("dtype", "float32"))
@@ -120,9 +123,10 @@ def test_saved_and_loaded_again(tmp_path):
     assert loaded.layers[0].unbiased_variance
 
 
-def test_what_does_not_go_together():
+@pytest.mark.parametrize("other", [*["renorm"] * HAS_RENORM, "synchronized"])
+def test_what_does_not_go_together(other):
     with pytest.raises(ValueError, match="neither renorm nor synchronized"):
-        ks.BatchNormalization(unbiased_variance=True, renorm=True)
+        ks.BatchNormalization(unbiased_variance=True, **{other: True})
 
 
 def test_replicas_take_the_step_that_keras_takes():
