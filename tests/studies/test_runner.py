@@ -40,10 +40,16 @@ def changed(table, **values):
     return {**CONTENT, table: {**CONTENT[table], **values}}
 
 
+def in_toml(value):
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {in_toml(part)}' for key, part in value.items())}}}"
+    return json.dumps(value)
+
+
 def command(folder, content, *arguments):
     """The command line on a study, as a process of its own."""
     text = "\n".join(
-        f"[{table}]\n" + "\n".join(f"{key} = {json.dumps(value)}" for key, value in entries.items())
+        f"[{table}]\n" + "\n".join(f"{key} = {in_toml(value)}" for key, value in entries.items())
         for table, entries in content.items()
     )
     (folder / "study.toml").write_text(text)
