@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from keras_selectivity._checks import whole_number
+from keras_selectivity._errors import InputError
 
 
 def bar(steps: int | None, unit: str, verbose: int | str = 1) -> Any:
@@ -16,7 +17,12 @@ def bar(steps: int | None, unit: str, verbose: int | str = 1) -> Any:
 
     Returns:
         A `keras.utils.Progbar`, with `add(steps)` and `update(steps_done)`.
+
+    Raises:
+        InputError: `verbose` is neither a whole number nor "auto".
     """
+    if not isinstance(verbose, int) and not (isinstance(verbose, str) and verbose == "auto"):
+        raise InputError(f"verbose must be 0, 1, 2 or 'auto'. Received: {verbose!r:.100}.")
     import keras  # takes seconds, and data sets are described without
 
     return keras.utils.Progbar(steps, verbose=verbose, unit_name=unit)

@@ -1,6 +1,5 @@
 """How alpha changes over the epochs of a training."""
 
-import math
 import numbers
 
 import keras
@@ -8,14 +7,16 @@ import keras
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 
+_MOST = 3.4e38  # of float32
+
 
 def checked_alpha(alpha):
     """The regulariser scale as a float.
 
     Raises:
-        InputError: It is not a finite number.
+        InputError: It is not a finite number, in float32.
     """
-    if isinstance(alpha, bool) or not isinstance(alpha, numbers.Real) or not math.isfinite(alpha):
+    if isinstance(alpha, bool) or not isinstance(alpha, numbers.Real) or not abs(alpha) <= _MOST:
         raise InputError(
             f"alpha must be a finite number (negative: less selective units). Received: alpha={alpha!r}."
         )

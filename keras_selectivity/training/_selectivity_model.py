@@ -134,7 +134,9 @@ class SelectivityModel(ChoosesExample):
     def strip(self):
         """A copy of the plain classifier with the current weights, of Keras's own layers.
 
-        Batch normalization is Keras's too: trained further, its running variance is biased.
+        Batch normalization is Keras's too: trained further, its running variance is biased. A functional model of a
+        class with a constructor of its own, as those of Keras Hub, comes back as a plain `keras.Model` of the same
+        graph, as from `keras.models.clone_model`: hand its weights to a new one with `set_weights`.
         """
         return strip(self.network)
 

@@ -548,3 +548,14 @@ def test_what_corrupts(change):
 def test_counts_of_classes(counts):
     with pytest.raises(ValueError, match="one number per class, 4 in all"):
         ks.selectivity_index(np.ones((4, 3)), counts)
+
+
+@pytest.mark.parametrize(
+    "verbose",
+    [None, 1.0, "x", [], {}, np.zeros(3), np.zeros((2, 2)), object()],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_progress_that_is_none(exported, verbose):
+    for function in (ks.measure_units, lambda e, x, y, **o: ks.measure_selectivity(e, (x, y), **o)):
+        with pytest.raises(ks.InputError, match="verbose must be 0"):
+            function(exported, GOOD, LABELS, verbose=verbose)

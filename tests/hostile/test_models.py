@@ -39,7 +39,7 @@ def _model(network):
     [
         *(
             {"alpha": alpha}
-            for alpha in (NAN, INFINITE, -INFINITE, "1", None, 1j, [1], True, np.array([1.0]))
+            for alpha in (NAN, INFINITE, -INFINITE, 1e308, 10**400, "1", None, 1j, [1], True, np.array([1.0]))
         ),
         *({"layers": wanted} for wanted in (5, 5.0, b"relu", [3], [None], {"a": 1}, object())),
         *({"layers": wanted} for wanted in ([], "nothing", ["relu_a", "nothing"], slice(9, 12), "first 0")),

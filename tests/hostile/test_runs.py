@@ -285,3 +285,32 @@ def test_a_loss_that_was_not_finite_is_not_kept(tmp_path, log, epoch):
     config = RunConfig("shapes", "resnet8", -1.0, validation_per_class=10, batch_size=32)
     with pytest.raises(ks.InputError, match=f"diverged in epoch {epoch + 1}"):
         _setup.save(None, tmp_path, config, history, 0, 1, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The network is right for")  # it has learnt nothing in an epoch
+def test_a_demonstration_is_replaced_when_the_new_one_is_complete(tmp_path, monkeypatch):
+    run = {
+        **STUDY_OF_DEMO["run"],
+        "epochs": 1,
+        "milestones": [],
+        "warmup_epochs": 0,
+        "train_samples": 100,
+        "batch_size": 50,
+    }
+    grid = {"alphas": [0.0], "seeds": [0]}
+    monkeypatch.setattr(demo, "STUDY", {**STUDY_OF_DEMO, "run": run, "grid": grid})
+    folder = tmp_path / "demo"
+    grow(folder, {**DEMO, "old.png": ""})
+    before, original = everything(folder), demo.write_page
+
+    def watched(work, *arguments, **options):
+        assert work != folder and everything(folder) == before  # until the new one is there
+        return original(work, *arguments, **options)
+
+    monkeypatch.setattr(demo, "write_page", watched)
+    demo.run_demo(folder, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == ["demo"]
+    assert not (folder / "old.png").exists() and (folder / "index.html").exists()
+    (model,) = folder.glob("runs/*/model")
+    assert ks.load(model).run["protocol"]["epochs"] == 1
