@@ -41,6 +41,8 @@ __getattr__, __dir__, __all__ = attach(
         "input_unit_gradients": "robustness",
         # Rooms
         "training": "training",
+        "results": "results",
+        "claims": "claims",
         "studies": "studies",
         "testing": "testing",
         "datasets": "datasets",

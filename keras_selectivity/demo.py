@@ -9,9 +9,9 @@ from keras_selectivity._replacement import is_ours
 from keras_selectivity._replacement import work_folder
 from keras_selectivity.reports import table
 from keras_selectivity.reports import write_page
+from keras_selectivity.results import read
 from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import make_study
-from keras_selectivity.studies import read_results
 from keras_selectivity.studies import run_study
 
 STUDY = {
@@ -49,10 +49,10 @@ def run_demo(folder, *, resume=False, overwrite=False):
     if not resume:
         shutil.rmtree(work, ignore_errors=True)
     study, runs = make_study(STUDY), RunsFolder(work / "runs")
-    results = run_study(study, runs, work)
+    results = run_study(study, runs, work / "results.csv")
     if runs.failures:
         raise InputError(f"The demonstration failed. {next(iter(runs.failures.values()))}")
-    rows = read_results(results)
+    rows = read(results)
     write_page(work, rows, title=study.title, description=study.description, results=results.name)
     if work != folder:
         replace_directory(work, folder)

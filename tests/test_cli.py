@@ -9,7 +9,7 @@ import keras_selectivity as ks
 from keras_selectivity.cli import _joined
 from keras_selectivity.cli import main
 from keras_selectivity.cli import parser
-from keras_selectivity.studies import read_results
+from keras_selectivity.results import read
 
 
 def test_help_and_import_do_not_load_tensorflow():
@@ -110,7 +110,7 @@ def test_evaluate_writes_rows_and_continues_them(model, tmp_path, capsys):
     values = {(r["layer"], r["unit"], r["measure"]): r["value"] for r in printed}
     assert values[None, None, "mean_selectivity"] == measured.mean
     assert values["stem_relu", 3, "selectivity"] == pytest.approx(measured.layers[0].selectivity[3], abs=1e-6)
-    assert read_results(table) == printed
+    assert read(table).to_dicts() == printed
     before = table.read_bytes()
     assert main([*arguments, "--measure", "units"]) == 0 and json.loads(capsys.readouterr().out) == printed
     assert table.read_bytes() == before

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import keras_selectivity as ks
-from keras_selectivity.studies import read_results
+from keras_selectivity.results import read
 
 ROOT = Path(__file__).parents[1]
-ROWS = read_results(ROOT / "experiments" / "first_light_cifar10" / "results.csv")
+ROWS = read(ROOT / "experiments" / "first_light_cifar10" / "results.csv").to_dicts()
 
 
 def value(alpha, measure):

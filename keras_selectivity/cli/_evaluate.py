@@ -86,7 +86,7 @@ def run(options: Options) -> None:
             options.page, rows, title=title, description=", ".join(options.models), results=results
         )
     if options.json:
-        print(json.dumps(rows))
+        print(json.dumps(rows.to_dicts()))
         return
     print(table(rows))
     if len(options.models) == 1:

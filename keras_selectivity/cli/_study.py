@@ -36,12 +36,13 @@ def status_table(status: list[dict[str, Any]]) -> str:
 
 def write_report(study: Any, results: Path, folder: Path, quiet: bool = False) -> Any:
     """Writes figures and page of a study, and prints the claims' verdicts."""
+    from keras_selectivity.claims import check
     from keras_selectivity.reports import write_page
-    from keras_selectivity.studies import check_claims
-    from keras_selectivity.studies import read_results
+    from keras_selectivity.results import levels
+    from keras_selectivity.results import scan
 
-    rows = read_results(results)
-    claims = check_claims(rows)
+    rows = levels(scan(results))
+    claims = check(rows)
     link = os.path.relpath(results, folder)
     page = write_page(
         folder,
@@ -52,9 +53,9 @@ def write_report(study: Any, results: Path, folder: Path, quiet: bool = False) -
         claims=claims,
         formats=("png", "svg"),
     )
-    for claim in claims if not quiet else ():
+    for claim in claims.to_dicts() if not quiet else ():
         reduced = " (reduced protocol)" if claim["departures"] and not claim["needed"] else ""
-        print(f"{claim['verdict'] + reduced:28}  {claim['name']}: {claim['ours'] or claim['needed']}")
+        print(f"{claim['verdict'] + reduced:28}  {claim['claim']}: {claim['ours'] or claim['needed']}")
     if not quiet:
         print(f"Page in {page}")
     return claims

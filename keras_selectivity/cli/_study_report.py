@@ -17,7 +17,7 @@ def add_options(parser: Parser) -> None:
     """Declares its options."""
     parser.add_argument("study", help="study file (TOML)")
     parser.add_argument(
-        "--results", metavar="FILE", help="its rows (default: results.csv or .parquet beside it)"
+        "--results", metavar="FILE", help="its rows (default: results.parquet or .csv beside it)"
     )
     parser.add_argument(
         "--output", type=folder, metavar="DIR", help="folder for figures and page (default: the study's)"
@@ -30,11 +30,11 @@ def run(options: Options) -> None:
     from keras_selectivity.studies import read_study
 
     study, own = read_study(options.study), Path(options.study).parent
-    beside = [own / name for name in ("results.csv", "results.parquet") if (own / name).exists()]
+    beside = [own / name for name in ("results.parquet", "results.csv") if (own / name).exists()]
     if not options.results and not beside:
-        raise InputError(f"There is no results.csv or results.parquet in {own}; name one with --results.")
+        raise InputError(f"There is no results.parquet or results.csv in {own}; name one with --results.")
     claims = write_report(
         study, Path(options.results or beside[0]), Path(options.output or own), quiet=options.json
     )
     if options.json:
-        print(json.dumps(claims))
+        print(json.dumps(claims.to_dicts()))

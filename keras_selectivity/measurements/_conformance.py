@@ -94,7 +94,7 @@ class _Table:
 
 
 def _key(row: Row) -> tuple[Any, ...]:
-    from keras_selectivity.studies._columns import PIECE
+    from keras_selectivity.results import PIECE
 
     return tuple(row[name] for name in PIECE)
 

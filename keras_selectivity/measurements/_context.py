@@ -1,15 +1,16 @@
 """What the pieces of all measurements share: networks, samples, and where corrupted versions come from."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from keras_selectivity._errors import InputError
 from keras_selectivity.measurements._evaluation import Evaluation
 from keras_selectivity.measurements._measurement import Row
+from keras_selectivity.results import of_evaluation
 
 
 @dataclass(frozen=True)
@@ -129,12 +130,11 @@ class Context:
             "epoch": None,
             **columns,
         }
-        return [
-            row
-            for row in self._results.rows
-            if all(row[name] == value for name, value in wanted.items())
-            and json.loads(row["protocol"])["evaluation"] == evaluation
-        ]
+        found = self._results.scan().filter(
+            pl.col(name).eq_missing(pl.lit(value)) for name, value in wanted.items()
+        )
+        rows = found.collect()
+        return rows.filter(of_evaluation(rows, evaluation)).to_dicts()
 
     def other(self, name: str) -> Any:
         """A network to compare with.

@@ -34,7 +34,7 @@ class Jacobian(Measurement):
 
         def measure(name: str, _: Any) -> list[Row]:
             from keras_selectivity import robustness
-            from keras_selectivity.studies import mean_interval
+            from keras_selectivity.results import mean_interval
 
             norms = robustness.jacobian_norm(
                 context.networks[name],

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import polars as pl
+
 from keras_selectivity._errors import InputError
 from keras_selectivity.measurements._clean import Clean
 from keras_selectivity.measurements._context import Context
@@ -18,10 +20,10 @@ from keras_selectivity.measurements._measurement import Measurement
 from keras_selectivity.measurements._measurement import Piece
 from keras_selectivity.measurements._measurement import Row
 from keras_selectivity.measurements._networks import about
-from keras_selectivity.studies._columns import COLUMNS
-from keras_selectivity.studies._columns import PIECE
-from keras_selectivity.studies._results import Results
-from keras_selectivity.studies._results import sole_writer
+from keras_selectivity.results import COLUMNS
+from keras_selectivity.results import PIECE
+from keras_selectivity.results import Results
+from keras_selectivity.results import sole_writer
 
 # More pieces than these have one bar of progress, instead of a line each
 _FEW = 3
@@ -112,20 +114,21 @@ def evaluate_files(
     pixel_range: Any = None,
     data_dir: Any = None,
     verbose: int = 1,
-) -> list[Row]:
+) -> pl.DataFrame:
     """Measures trained networks on disk and keeps the rows in a file.
 
     Args:
         paths: SavedModel directories or `.keras` files, as `keras_selectivity.load` takes them.
         evaluation: An `Evaluation`.
-        table: A `.csv` or `.parquet` file, continued if it exists; `None` keeps the rows in memory.
+        table: A `.csv` or `.parquet` file, continued if it exists, which is written whole with every piece; `None`
+            keeps the rows in memory.
         overwrite: Start the file anew.
         pixel_range: What the networks expect for pixels 0 and 1, as `keras_selectivity.load` takes it.
         data_dir: Where prepared data sets lie.
         verbose: 0 shows no progress.
 
     Returns:
-        The rows of these networks.
+        The rows of these networks, as `keras_selectivity.results.read` gives them.
 
     Raises:
         InputError: As `evaluate`, or another process writes to the file.
@@ -136,7 +139,7 @@ def evaluate_files(
     with sole_writer(table) if table else contextlib.nullcontext():
         results = Results(table, overwrite=overwrite)
         evaluate(models, evaluation, results, data_dir=data_dir, verbose=verbose)
-    return [row for row in results.rows if row["model"] in models]
+    return results.scan().filter(pl.col("model").is_in(list(models))).collect()
 
 
 def _missing(

@@ -1,19 +1,29 @@
 """What all figures share: colours, canvas, axes."""
 
+from collections.abc import Callable
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
 import matplotlib
 import numpy as np
+import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from keras_selectivity._files import whole_file
-from keras_selectivity.studies import mean_interval
+from keras_selectivity.results import Levels
+from keras_selectivity.results import by_label
+from keras_selectivity.results import mean_interval
 
 GREY = (0.35, 0.35, 0.35, 1.0)
 
 
-def colors(alphas):
+def colors(alphas: Iterable[float | None]) -> dict[float | None, Any]:
     """A colour for each alpha: blue below zero, grey at zero, red above; black where there is none."""
-    ordered = sorted(a for a in alphas if a is not None)
+    ordered = sorted({a for a in alphas if a is not None})
     below, above = [a for a in ordered if a < 0], [a for a in ordered if a > 0]
     shades = {
         a: matplotlib.colormaps["Blues_r"](0.15 + 0.5 * i / max(len(below), 1)) for i, a in enumerate(below)
@@ -22,45 +32,60 @@ def colors(alphas):
         a: matplotlib.colormaps["Reds"](0.85 - 0.5 * i / max(len(above), 1))
         for i, a in enumerate(above[::-1])
     }
-    return {**shades, 0.0: GREY, None: (0, 0, 0, 1)}
+    found: dict[float | None, Any] = {0.0: GREY, None: (0, 0, 0, 1)}
+    return found | shades
 
 
-def save(paths, draw, rows, size=(9, 3.4)):
-    """Draws a figure of a size in inches with `draw(figure, rows)` and writes it whole, in every format."""
+def save(
+    paths: list[Path],
+    draw: Callable[[Figure, Levels], None],
+    table: Levels,
+    size: tuple[float, float] = (9, 3.4),
+) -> None:
+    """Draws a figure of a size in inches with `draw(figure, table)` and writes it whole, in every format."""
     # Without a date or random names in them, the same rows give the same files.
     with matplotlib.rc_context({"svg.hashsalt": "keras_selectivity"}):
         figure = Figure(figsize=size, layout="constrained", dpi=110)
         FigureCanvasAgg(figure)
-        draw(figure, rows)
+        draw(figure, table)
         for path in paths:
             with whole_file(path) as temporary:
                 figure.savefig(temporary, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-def curves(axes, groups, scale=1):
-    """One line a label through the means of dicts from x to value, thin lines for single networks."""
-    shades = colors({alpha for alpha, _ in groups.values()})
-    for label, (alpha, series) in groups.items():
-        xs = sorted(set.intersection(*(set(values) for values in series)))
+def curves(axes: Axes, picked: pl.DataFrame, x: str, scale: float = 1, of_x: float = 1) -> None:
+    """One line a label through the means of what `pick` returns with an x, thin lines for single networks."""
+    shades = colors(picked["alpha"].unique())
+    for label, alpha, part in by_label(picked):
+        networks = part["model"].n_unique()
+        means = (
+            part.group_by(x).agg(pl.col("value").mean(), pl.len()).filter(pl.col("len") == networks).sort(x)
+        )
         style = "--" if alpha is None else "-"
-        if len(series) > 1:
-            for values in series:
-                axes.plot(xs, [values[x] * scale for x in xs], style, color=shades[alpha], alpha=0.3, lw=0.8)
-        means = [np.mean([values[x] for values in series]) * scale for x in xs]
-        axes.plot(xs, means, style, marker="o", ms=3, color=shades[alpha], label=label)
+        if networks > 1:
+            for _, own in (
+                part.filter(pl.col(x).is_in(means[x].implode()))
+                .sort(x)
+                .group_by("model", maintain_order=True)
+            ):
+                axes.plot(own[x] * of_x, own["value"] * scale, style, color=shades[alpha], alpha=0.3, lw=0.8)
+        axes.plot(
+            means[x] * of_x, means["value"] * scale, style, marker="o", ms=3, color=shades[alpha], label=label
+        )
 
 
-def dots(axes, groups, scale=1):
+def dots(axes: Axes, picked: pl.DataFrame, scale: float = 1) -> None:
     """One column a label, one dot a network; mean with bootstrapped 95 % interval where there are several."""
-    shades = colors({alpha for alpha, _ in groups.values()})
-    means = [np.mean(values) * scale for alpha, values in groups.values() if alpha is not None]
+    shades = colors(picked["alpha"].unique())
+    groups = [(label, alpha, part["value"].to_numpy()) for label, alpha, part in by_label(picked)]
+    means = [np.mean(values) * scale for _, alpha, values in groups if alpha is not None]
     axes.plot(range(len(means)), means, color="0.8", zorder=0)
-    for x, (alpha, values) in enumerate(groups.values()):
+    for x, (_, alpha, values) in enumerate(groups):
         several = len(values) > 1
         places = x + (np.linspace(-0.12, 0.12, len(values)) if several else np.zeros(1))
         axes.plot(
             places,
-            np.array(values) * scale,
+            values * scale,
             "o",
             color=shades[alpha],
             ms=4 if several else 7,
@@ -71,17 +96,34 @@ def dots(axes, groups, scale=1):
             axes.errorbar(
                 x, mean, [[mean - low], [high - mean]], fmt="_", color=shades[alpha], ms=14, mew=2, capsize=3
             )
-    labels = [label.removeprefix("α = ").replace("_", "\n") for label in groups]
-    axes.set_xticks(range(len(groups)), labels, fontsize=8)
+    alphas_below(axes, [label for label, *_ in groups])
+
+
+def alphas_below(axes: Axes, labels: list[str]) -> None:
+    """Names the places 0, 1, ... of a horizontal axis after alphas, or networks without one."""
+    texts = [label.removeprefix("α = ").replace("_", "\n") for label in labels]
+    axes.set_xticks(range(len(texts)), texts, fontsize=8)
     axes.set_xlabel("regulariser scale α")
 
 
-def from_zero(axes):
+def matrix(part: pl.DataFrame, column: str, names: list[str]) -> NDArray[np.float64]:
+    """What `pick` returns of one label as `(networks, names)`, NaN where there is nothing."""
+    models = {model: number for number, model in enumerate(part["model"].unique(maintain_order=True))}
+    rows, columns = (
+        part[of].cast(pl.String).replace_strict(places, return_dtype=pl.Int64).to_numpy()
+        for of, places in (("model", models), (column, {name: number for number, name in enumerate(names)}))
+    )
+    found = np.full((len(models), len(names)), np.nan)
+    found[rows, columns] = part["value"].to_numpy()
+    return found
+
+
+def from_zero(axes: Axes) -> None:
     """Lets the vertical axis start at zero."""
     axes.set_ylim(0, 1.08 * axes.dataLim.y1 or 1)
 
 
-def legend(axes, **options):
+def legend(axes: Axes, **options: Any) -> None:
     """A legend with one entry a label, and no frame around the axes."""
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
@@ -89,6 +131,6 @@ def legend(axes, **options):
     clean(axes)
 
 
-def clean(axes):
+def clean(axes: Axes) -> None:
     """Takes away the upper and right border."""
     axes.spines[["top", "right"]].set_visible(False)

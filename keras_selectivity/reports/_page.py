@@ -1,20 +1,30 @@
 """The page of a study or an evaluation: what was done, a table, the papers' claims, figures."""
 
 import base64
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import polars as pl
+
 from keras_selectivity._files import write_text
+from keras_selectivity.claims import AGREES
+from keras_selectivity.claims import DISAGREES
+from keras_selectivity.claims import UNDECIDED
+from keras_selectivity.claims import departures
+from keras_selectivity.claims import reportable
+from keras_selectivity.measurements import measurements
+from keras_selectivity.reports._figures import FigureKind
 from keras_selectivity.reports._figures import draw
-from keras_selectivity.studies import departures
-from keras_selectivity.studies import mean_interval
-from keras_selectivity.studies._rows import networks
-from keras_selectivity.studies._rows import pick
-from keras_selectivity.studies._rows import reportable
-from keras_selectivity.studies._verdicts import AGREES
-from keras_selectivity.studies._verdicts import DISAGREES
-from keras_selectivity.studies._verdicts import UNDECIDED
+from keras_selectivity.results import MAIN
+from keras_selectivity.results import Levels
+from keras_selectivity.results import Table
+from keras_selectivity.results import levels
+from keras_selectivity.results import mean_interval
+from keras_selectivity.results import networks
+from keras_selectivity.results import pick
 
 _PAPERS = {
     "S": "Selectivity considered harmful",
@@ -36,66 +46,58 @@ li { overflow-wrap: anywhere; }
 """
 
 
-# Heading, format, and where the number is found; a column without numbers is left out.
-_COLUMNS = (
-    ("test accuracy", "{:.2%}", {"measure": "accuracy", "evaluation": "clean"}),
-    ("mean selectivity", "{:.4f}", {"measure": "mean_selectivity", "evaluation": "clean"}),
-    ("over units", "{:.4f}", {"measure": "mean_selectivity_over_units", "evaluation": "clean"}),
-    ("dead units", "{:.1%}", {"measure": "dead_units", "evaluation": "clean"}),
-    ("FGSM 1/255", "{:.2%}", {"measure": "accuracy", "perturbation": "fgsm", "epsilon": 1 / 255}),
-    ("PGD 25 steps", "{:.2%}", {"measure": "accuracy", "perturbation": "pgd", "steps": 25}),
-    ("random-start PGD 8/255", "{:.2%}", {"measure": "random_start_accuracy"}),
-    ("transfer 8/255", "{:.2%}", {"measure": "transfer_accuracy"}),
-    ("zero gradients", "{:.2%}", {"measure": "zero_gradients"}),
-    ("19 corruptions", "{:.2%}", {"measure": "accuracy", "perturbation": "all 19 corruptions"}),
-    ("relative", "{:.3f}", {"measure": "relative_accuracy", "perturbation": "all 19 corruptions"}),
-    ("benchmark corruptions", "{:.2%}", {"measure": "accuracy", "perturbation": "benchmark corruptions"}),
-    ("Jacobian", "{:.2f}", {"measure": "jacobian_norm_mean"}),
-)
-
-
-def table(rows):
+def table(rows: Table) -> str:
     """One line a network, as aligned text: alpha, seed, and the main numbers there are.
 
     Args:
-        rows: What `keras_selectivity.studies.read_results` returns.
+        rows: What `keras_selectivity.results.read` or `scan` returns.
 
     Raises:
         InputError: The rows mix protocols.
     """
-    lines = _cells(rows)
+    lines = _cells(levels(rows).rows)
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in lines)
 
 
-def layer_table(rows):
+def layer_table(rows: Table) -> str:
     """Selectivity of one network by layer, as aligned text."""
-    width = max((len(row["layer"]) for row in rows if row["layer"]), default=0)
+    found = levels(rows).rows
+    width = max((len(name) for name in found["layer"].unique().drop_nulls()), default=0)
     values = [
-        next(iter(pick(rows, measure, x="layer", evaluation="clean").values()), {})
+        dict(pick(found, measure, x="layer", evaluation="clean").select("layer", "value").iter_rows())
         for measure in ("units", "mean_selectivity", "sd_selectivity", "dead_units")
     ]
     forms = ("{:5.0f}", "{:11.4f}", "{:5.3f}", "{:5.1%}")
     lines = [f"{'layer':{width}}  units  selectivity     sd   dead"]
     for layer in values[0]:
         cells = [
-            form.format(found[layer]) if layer in found else "–".rjust(len(form.format(0)))
-            for form, found in zip(forms, values, strict=True)
+            form.format(of[layer]) if layer in of else "–".rjust(len(form.format(0)))
+            for form, of in zip(forms, values, strict=True)
         ]
         lines.append("  ".join([layer.ljust(width), *cells]))
     return "\n".join(lines)
 
 
-def write_page(folder, rows, *, title, description, results, claims=None, formats=("png",)):
+def write_page(
+    folder: str | Path,
+    rows: Table,
+    *,
+    title: str,
+    description: str,
+    results: str | None,
+    claims: pl.DataFrame | None = None,
+    formats: Iterable[str] = ("png",),
+) -> Path:
     """Writes figures and a page that holds all of them, so that it can be sent as one file.
 
     Args:
         folder: Folder to write into: `index.html` and the figures.
-        rows: What `keras_selectivity.studies.read_results` returns.
+        rows: What `keras_selectivity.results.read` or `scan` returns.
         title: Heading.
         description: What was done.
         results: Name of the file with all numbers, as the page should link to it, or `None`.
-        claims: What `keras_selectivity.studies.check_claims` returns, or `None` for no such section.
+        claims: What `keras_selectivity.claims.check` returns, or `None` for no such section.
         formats: Endings of the figures' files, `"png"` among them.
 
     Returns:
@@ -105,17 +107,17 @@ def write_page(folder, rows, *, title, description, results, claims=None, format
         InputError: The rows mix protocols, or hold no accuracy on a test split.
     """
     folder = Path(folder)
-    rows, undefined = reportable(rows)
-    drawn, missing = draw(rows, folder, formats)
-    sections = [f"<p>{escape(description)}</p>", _departed(rows) if claims is not None else ""]
+    found, undefined = reportable(rows)
+    drawn, missing = draw(found, folder, formats)
+    sections = [f"<p>{escape(description)}</p>", _departed(found) if claims is not None else ""]
     if undefined:
         names = escape(", ".join(undefined))
         sections.append(
             f"<p><b>Left out, because accuracy or selectivity is undefined</b> (diverged): {names}.</p>"
         )
-    sections.append(_html_table(_cells(rows, by_alpha=claims is not None)))
+    sections.append(_html_table(_cells(found.rows, by_alpha=claims is not None)))
     if claims is not None:
-        sections.append(_claims(claims))
+        sections.append(_claims(claims.to_dicts()))
         sections.append("<h2>Figures</h2>")
     sections += [_figure(kind, folder) for kind in drawn]
     if any(kind.papers for kind in drawn):
@@ -132,14 +134,14 @@ def write_page(folder, rows, *, title, description, results, claims=None, format
 <meta name="viewport" content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body>
 <h1>{escape(title)}</h1>
 {"".join(sections)}
-<footer>{escape(_protocol(rows))}{link}</footer>
+<footer>{escape(_protocol(found.rows))}{link}</footer>
 </body></html>
 """,
     )
     return path
 
 
-def _html_table(lines):
+def _html_table(lines: list[list[str]]) -> str:
     head, *body = (
         "<tr>" + "".join(f"<{tag}>{escape(cell)}</{tag}>" for cell in line) + "</tr>"
         for number, line in enumerate(lines)
@@ -148,14 +150,14 @@ def _html_table(lines):
     return f'<div class="wide"><table><thead>{head}</thead><tbody>{"".join(body)}</tbody></table></div>'
 
 
-def _departed(rows):
+def _departed(rows: Levels) -> str:
     found = departures(rows)
     if not found:
         return "<p>The papers' protocol.</p>"
     return f"<p><b>Departs from the papers' protocol:</b> {escape('; '.join(found))}.</p>"
 
 
-def _claims(claims):
+def _claims(claims: list[dict[str, Any]]) -> str:
     counts = {
         verdict: sum(c["verdict"] == verdict for c in claims) for verdict in (AGREES, DISAGREES, UNDECIDED)
     }
@@ -168,7 +170,7 @@ def _claims(claims):
             " (reduced protocol)" if claim["departures"] and not claim["needed"] else ""
         )
         cells = (
-            f"<b>{escape(claim['name'])}</b><br>{escape(claim['statement'])}<br><small>{_PAPERS[claim['paper']]}, "
+            f"<b>{escape(claim['claim'])}</b><br>{escape(claim['statement'])}<br><small>{_PAPERS[claim['paper']]}, "
             f"{escape(claim['where'])}</small>",
             escape(claim["theirs"]),
             escape(claim["ours"] or "–"),
@@ -183,7 +185,7 @@ def _claims(claims):
     )
 
 
-def _figure(kind, folder):
+def _figure(kind: FigureKind, folder: Path) -> str:
     picture = base64.b64encode((folder / f"{kind.name}.png").read_bytes()).decode()
     papers = f" As {', '.join(map(_spelt, kind.papers))}." if kind.papers else ""
     caption = escape(kind.caption)
@@ -193,12 +195,12 @@ def _figure(kind, folder):
     )
 
 
-def _spelt(figure):
+def _spelt(figure: str) -> str:
     paper, number = figure.split()
     return f"Figure {number} of {paper}"
 
 
-def _missing(missing):
+def _missing(missing: list[tuple[FigureKind, str]]) -> str:
     if not missing:
         return ""
     items = "".join(
@@ -209,42 +211,51 @@ def _missing(missing):
     return f"<h2>Figures that these rows do not allow</h2><ul>{items}</ul>"
 
 
-def _cells(rows, by_alpha=False):
+def _cells(rows: pl.DataFrame, by_alpha: bool = False) -> list[list[str]]:
     """The main numbers: a line a network, or a line an arm and alpha with bootstrapped intervals over seeds."""
+    columns: list[tuple[str, str, dict[str, float]]] = []
+    for name, measurement in measurements().items():
+        evaluation = name if name == "clean" else None  # there alone, others measure what is called the same
+        for column in measurement.columns:
+            found = pick(rows, column.quantity, evaluation=evaluation, **column.where)
+            if found.height:
+                columns.append(
+                    (column.heading, column.format, dict(found.select("model", "value").iter_rows()))
+                )
+    headings = [heading for heading, *_ in columns]
     known = networks(rows)
-    columns = [(heading, form, pick(rows, **where)) for heading, form, where in _COLUMNS]
-    columns = [column for column in columns if column[2]]
     if by_alpha:
-        arms = {row["model"]: row["arm"] or "main" for row in rows}
-        groups = {}
-        for name, (_, _, label) in known.items():
-            groups.setdefault(label if arms[name] == "main" else f"{arms[name]}, {label}", []).append(name)
-        lines = [["networks", "seeds", *(heading for heading, *_ in columns)]]
-        for label, names in groups.items():
-            numbers = [_mean(form, [found[n] for n in names if n in found]) for _, form, found in columns]
-            lines.append([label, str(len(names)), *numbers])
+        arm, label = pl.col("arm").cast(pl.String), pl.col("label")
+        known = known.with_columns(group=pl.when(arm == MAIN).then(label).otherwise(arm + ", " + label))
+        lines = [["networks", "seeds", *headings]]
+        for (label,), part in known.group_by("group", maintain_order=True):
+            names = part["model"].to_list()
+            numbers = [_mean(form, [of[name] for name in names if name in of]) for _, form, of in columns]
+            lines.append([str(label), str(len(names)), *numbers])
         return lines
-    lines = [["network", "seed", *(heading for heading, *_ in columns)]]
-    for name, (_, seed, label) in known.items():
-        numbers = [form.format(found[name]) if name in found else "" for _, form, found in columns]
+    lines = [["network", "seed", *headings]]
+    for name, seed, label in known.select("model", "seed", "label").iter_rows():
+        numbers = [form.format(of[name]) if name in of else "" for _, form, of in columns]
         lines.append([label, "" if seed is None else str(seed), *numbers])
     return lines
 
 
-def _mean(form, values):
+def _mean(form: str, values: list[float]) -> str:
     if not values:
         return ""
     mean, low, high = mean_interval(values)
     return form.format(mean) + (f" [{form.format(low)}, {form.format(high)}]" if len(values) > 1 else "")
 
 
-def _protocol(rows):
-    row = next(r for r in rows if r["measure"] == "accuracy" and r["samples"])
+def _protocol(rows: pl.DataFrame) -> str:
+    row = rows.filter(pl.col("measure") == "accuracy", pl.col("samples") > 0).row(0, named=True)
     texts = []
-    needed = ("network", "epochs", "samples_trained_on", "batch_size")
-    trained = next((r for r in rows if all(r[name] for name in needed)), None)
-    if trained:
-        seeds = len({r["seed"] for r in rows if r["alpha"] is not None})
+    needed = [
+        pl.col("network").is_not_null(),
+        *(pl.col(n) > 0 for n in ("epochs", "samples_trained_on", "batch_size")),
+    ]
+    for trained in rows.filter(needed).head(1).iter_rows(named=True):
+        seeds = rows.filter(pl.col("alpha").is_not_null())["seed"].n_unique()
         texts.append(
             f"{trained['network']} trained for {trained['epochs']} epochs on {trained['samples_trained_on']:,} "
             f"images in batches of {trained['batch_size']}, {seeds} seed{'s' if seeds > 1 else ''} for each α, the "

@@ -1,28 +1,34 @@
 """Figures of many networks: accuracy against alpha and selectivity, signs compared, learning, preferred classes."""
 
 import numpy as np
+import polars as pl
+from matplotlib.figure import Figure
 
+from keras_selectivity.reports._drawing import alphas_below
 from keras_selectivity.reports._drawing import clean
 from keras_selectivity.reports._drawing import colors
 from keras_selectivity.reports._drawing import dots
 from keras_selectivity.reports._drawing import from_zero
 from keras_selectivity.reports._drawing import legend
 from keras_selectivity.reports._training_figures import layered
-from keras_selectivity.studies import mean_interval
-from keras_selectivity.studies import rank_sum
-from keras_selectivity.studies import t95
-from keras_selectivity.studies import t_test
-from keras_selectivity.studies._rows import by_label
-from keras_selectivity.studies._rows import networks
-from keras_selectivity.studies._rows import per_alpha
-from keras_selectivity.studies._rows import pick
+from keras_selectivity.results import Levels
+from keras_selectivity.results import Significance
+from keras_selectivity.results import by_label
+from keras_selectivity.results import mean_interval
+from keras_selectivity.results import networks
+from keras_selectivity.results import per_alpha
+from keras_selectivity.results import per_model
+from keras_selectivity.results import pick
+from keras_selectivity.results import rank_sum
+from keras_selectivity.results import t95
+from keras_selectivity.results import t_test
 
 _STARS = "* p < 0.05, ** p < 0.01"
 
 
-def accuracy(figure, rows):
+def accuracy(figure: Figure, table: Levels) -> None:
     """Accuracy against alpha with tests against alpha = 0, its distribution, and accuracy against selectivity."""
-    found, index = _of(rows, "accuracy"), _of(rows, "mean_selectivity")
+    found, index = _of(table, "accuracy"), _of(table, "mean_selectivity")
     means, spread, relation = figure.subplots(1, 3)
     shades = colors(found)
     for place, (alpha, values) in enumerate(found.items()):
@@ -56,9 +62,9 @@ def accuracy(figure, rows):
     legend(relation)
 
 
-def signs(figure, rows):
+def signs(figure: Figure, table: Levels) -> None:
     """Accuracy of alpha and -alpha by magnitude with rank-sum tests, and against selectivity."""
-    found, index = _of(rows, "accuracy"), _of(rows, "mean_selectivity")
+    found, index = _of(table, "accuracy"), _of(table, "mean_selectivity")
     magnitudes = sorted({abs(a) for a in found if a})
     left, right = figure.subplots(1, 2)
     shades = colors(found)
@@ -67,10 +73,10 @@ def signs(figure, rows):
         top = 0
         for alpha, shift in ((-magnitude, -0.12), (magnitude, 0.12)):
             if alpha in found:
-                values = np.array(found[alpha]) * 100
-                left.plot([place + shift] * len(values), values, "o", ms=4, color=shades[alpha], alpha=0.6)
-                left.plot(place + shift, values.mean(), "_", ms=14, mew=2, color=shades[alpha])
-                top = max(top, values.max())
+                percent = np.array(found[alpha]) * 100
+                left.plot([place + shift] * len(percent), percent, "o", ms=4, color=shades[alpha], alpha=0.6)
+                left.plot(place + shift, percent.mean(), "_", ms=14, mew=2, color=shades[alpha])
+                top = max(top, percent.max())
         if magnitude in both:
             test = rank_sum(found[magnitude], found[-magnitude], len(both))
             left.annotate(_stars(test), (place, top), ha="center", va="bottom")
@@ -86,73 +92,72 @@ def signs(figure, rows):
     legend(right)
 
 
-def learning_time(figure, rows):
+def learning_time(figure: Figure, table: Levels) -> None:
     """Epochs until 95 % of a run's best test accuracy."""
-    runs = pick(rows, "test_accuracy", x="epoch")
+    found = pick(table.rows, "test_accuracy", x="epoch")
+    runs = per_model(found, pl.col("value").sort_by("epoch").implode())
     axes = figure.subplots()
-    dots(axes, by_label(rows, {name: t95([run[e] for e in sorted(run)]) for name, run in runs.items()}))
+    dots(axes, runs.with_columns(value=pl.Series([t95(run) for run in runs["value"]], dtype=pl.Float64)))
     axes.set_ylabel("epochs to 95 % of the\nbest test accuracy")
     from_zero(axes)
     clean(axes)
 
 
-def preferred_classes(figure, rows):
+def preferred_classes(figure: Figure, table: Levels) -> None:
     """Share of units that change their preferred class at least once, and number of changes."""
-    once = pick(rows, "val_selectivity/preferred_changed_once", x="epoch")
-    shares = pick(rows, "val_selectivity/preferred_changed", x="epoch")
+    once = pick(table.rows, "val_selectivity/preferred_changed_once", x="epoch")
+    shares = pick(table.rows, "val_selectivity/preferred_changed", x="epoch")
     left, right = figure.subplots(1, 2)
-    dots(left, by_label(rows, {name: run[max(run)] for name, run in once.items()}), 100)
+    dots(left, per_model(once, pl.col("value").sort_by("epoch").last()), 100)
     left.set_ylabel("units that change their\npreferred class (%)")
     left.set_ylim(0, 105)
-    dots(right, by_label(rows, {name: sum(run.values()) for name, run in shares.items()}))
+    dots(right, per_model(shares, pl.col("value").sum()))
     right.set_ylabel("changes a unit, mean")
     from_zero(right)
     clean(left)
     clean(right)
 
 
-def precision(figure, rows):
+def precision(figure: Figure, table: Levels) -> None:
     """Mean precision by layer, and over layers."""
-    layered(figure, rows, "mean_precision", "mean precision", "units")
+    layered(figure, table, "mean_precision", "mean precision", "units")
 
 
-def information(figure, rows):
+def information(figure: Figure, table: Levels) -> None:
     """Mean mutual information by layer, and over layers."""
-    layered(figure, rows, "mean_mutual_information", "mutual information (bits)", "units")
+    layered(figure, table, "mean_mutual_information", "mutual information (bits)", "units")
 
 
-def activity(figure, rows):
+def activity(figure: Figure, table: Levels) -> None:
     """Share of samples that activate a unit: its distribution over units."""
-    known = networks(rows)
-    values = {}
-    for row in rows:
-        if row["measure"] == "active_share" and row["unit"] is not None:
-            values.setdefault(known[row["model"]][2], []).append(row["value"] * 100)
-    alphas = {label: alpha for alpha, _, label in known.values()}
-    shades = colors(alphas.values())
+    known = networks(table.rows).select("model", "alpha", "label")
+    shares = table.units.filter(pl.col("measure") == "active_share").select("model", "value")
+    found = shares.collect(engine="streaming").join(known, on="model", maintain_order="left")
+    shades = colors(known["alpha"].unique())
     axes = figure.subplots()
-    for place, (label, shares) in enumerate(values.items()):
-        box = axes.boxplot(shares, positions=[place], widths=0.6, whis=2, patch_artist=True, manage_ticks=False,
-                           flierprops={"ms": 2}, medianprops={"color": "k"})  # fmt: skip
-        box["boxes"][0].set(facecolor=shades[alphas[label]])
-    labels = [label.removeprefix("α = ").replace("_", "\n") for label in values]
-    axes.set_xticks(range(len(values)), labels, fontsize=8)
-    axes.set(xlabel="regulariser scale α", ylabel="samples that activate\na unit (%)", ylim=(-3, 103))
+    labels = []
+    for place, (label, alpha, part) in enumerate(by_label(found)):
+        box = axes.boxplot(part["value"] * 100, positions=[place], widths=0.6, whis=2, patch_artist=True,
+                           manage_ticks=False, flierprops={"ms": 2}, medianprops={"color": "k"})  # fmt: skip
+        box["boxes"][0].set(facecolor=shades[alpha])
+        labels.append(label)
+    alphas_below(axes, labels)
+    axes.set(ylabel="samples that activate\na unit (%)", ylim=(-3, 103))
     clean(axes)
 
 
-def dead_units(figure, rows):
+def dead_units(figure: Figure, table: Levels) -> None:
     """Share of dead units against alpha."""
     axes = figure.subplots()
-    dots(axes, by_label(rows, pick(rows, "dead_units", evaluation="clean")), 100)
+    dots(axes, pick(table.rows, "dead_units", evaluation="clean"), 100)
     axes.set_ylabel("dead units (%)")
     axes.set_ylim(0, max(5, 1.08 * axes.dataLim.y1))
     clean(axes)
 
 
-def _of(rows, measure):
-    return per_alpha(rows, measure, evaluation="clean")
+def _of(table: Levels, measure: str) -> dict[float, list[float]]:
+    return per_alpha(pick(table.rows, measure, evaluation="clean"))
 
 
-def _stars(test):
-    return "" if not test.significant else "**" if test.p < 0.01 else "*"
+def _stars(test: Significance) -> str:
+    return "" if not test.significant else "**" if (test.p or 0) < 0.01 else "*"

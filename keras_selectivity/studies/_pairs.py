@@ -2,14 +2,11 @@
 
 import itertools
 
-from keras_selectivity._errors import DamagedError
 from keras_selectivity.measurements import measure
-from keras_selectivity.studies._results import Results
-from keras_selectivity.studies._results import read_results
-from keras_selectivity.studies._results import sole_writer
+from keras_selectivity.results import sole_writer
+from keras_selectivity.studies._join import open_results
 from keras_selectivity.studies._run import MODEL
 from keras_selectivity.studies._runs_folder import PAIRS
-from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._study import MAIN
 
 
@@ -34,11 +31,7 @@ def compare_runs(study, folder, *, data_dir=None, verbose=2):
     compared = [each for each in study.evaluation.measure if each.compares]
     path = folder.path / PAIRS
     with sole_writer(path, wait=True):  # what another runner compares is then there already
-        try:
-            results = Results(path)
-        except DamagedError as error:
-            print(f"{error} Set aside as {set_aside(path).name}; comparing again.", flush=True)
-            results = Results(path)
+        results = open_results(path)
         zero = alphas.get(0.0, [])
         for names in alphas.values():
             # One alpha at a time, which bounds how many networks and activations are held.
@@ -53,15 +46,4 @@ def compare_runs(study, folder, *, data_dir=None, verbose=2):
                 pairs=pairs,
                 verbose=int(verbose == 1),
             )
-
-
-def read_pairs(folder):
-    """Rows of the distances that were measured."""
-    path = folder.path / PAIRS
-    if not path.exists():
-        return []
-    try:
-        return read_results(path)
-    except DamagedError as error:
-        print(f"{error} Left out; start the study again to compare anew.", flush=True)
-        return []
+        results.pack()

@@ -1,21 +1,16 @@
 """Runs of a study in this process, in N processes, or on a Ray cluster, and their rows in one table."""
 
-import contextlib
 import os
-from pathlib import Path
 
 import filelock
 
 from keras_selectivity._checks import whole_number
-from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
+from keras_selectivity.studies._join import clean_values
+from keras_selectivity.studies._join import join
 from keras_selectivity.studies._networks import adopt_networks
 from keras_selectivity.studies._pairs import compare_runs
-from keras_selectivity.studies._pairs import read_pairs
 from keras_selectivity.studies._processes import run_in_processes
-from keras_selectivity.studies._results import read_results
-from keras_selectivity.studies._results import write_results
-from keras_selectivity.studies._runs_folder import ROWS
 from keras_selectivity.studies._runs_folder import RunsFolder
 from keras_selectivity.studies._runs_folder import time_left
 from keras_selectivity.studies._worker import finish
@@ -65,7 +60,7 @@ def run_study(
         options: `strategy` and `tensorboard`, as in `execute`.
 
     Returns:
-        Path of the results: one measurement a row, see `read_results`. Rows with an `epoch` (0-based)
+        Path of the results: one measurement a row, see `keras_selectivity.results.read`. Rows with an `epoch` (0-based)
         are the training history. `None` if no run is done, with `only`, or with `together`.
 
     Raises:
@@ -115,34 +110,6 @@ def run_study(
     return results
 
 
-def join(study, folder, output):
-    """Writes the rows of all runs that are done as one table.
-
-    Args:
-        study: A `Study`.
-        folder: A `RunsFolder`.
-        output: Folder for `results.csv`, or a `.csv` or `.parquet` file.
-
-    Returns:
-        Path of the table, or `None` if no run is done.
-    """
-    path = Path(output)
-    path = path if path.suffix in (".csv", ".parquet") else path / "results.csv"
-    rows = []
-    for name in study.runs:
-        with contextlib.suppress(FileNotFoundError):
-            rows += _rows(study, folder, name)
-    if not rows:
-        return None
-    rows += [
-        {**row, "study": study.name, "arm": study.arms[row["model"]]}
-        for row in read_pairs(folder)
-        if {row["model"], row["other"]} <= set(study.runs)
-    ]
-    write_results(path, rows)
-    return path
-
-
 def attempt(study, name, folder, options, wait=False):
     """Does one run under its lock, and notes how it ended.
 
@@ -160,17 +127,6 @@ def attempt(study, name, folder, options, wait=False):
         except Exception as error:
             folder.fail(name, reason_of(error))
     return True
-
-
-def _rows(study, folder, name):
-    path = folder.path / name / ROWS
-    if not path.exists():
-        raise FileNotFoundError(path)
-    try:
-        return [{**row, "study": study.name, "arm": study.arms[name]} for row in read_results(path)]
-    except DamagedError as error:
-        print(f"{name}: {error} Left out; start the study again to measure it anew.", flush=True)
-        return []
 
 
 def _here(study, folder, names, options):
@@ -195,22 +151,13 @@ def _report(study, folder, name):
     done, failed = (sum(row["state"] == state for row in status) for state in ("done", "failed"))
     said = mine["state"]
     if said == "done":
-        rows = {r["measure"]: r["value"] for r in _rows(study, folder, name) if _is_clean(r)}
+        found = clean_values(folder, name)
         for measure, form in (("accuracy", ".2%"), ("mean_selectivity", ".4f")):
-            if rows.get(measure) is not None:
-                said += f", {measure.replace('_', ' ')} {rows[measure]:{form}}"
+            if found.get(measure) is not None:
+                said += f", {measure.replace('_', ' ')} {found[measure]:{form}}"
     elif mine["reason"]:
         said += f": {mine['reason']}"
     left = time_left(status)
     left = f", about {left / 60:.0f} min left" if left and done < len(status) else ""
     also = f", {failed} failed" if failed else ""
     print(f"{name}: {said}  [{done}/{len(status)} done{also}{left}]", flush=True)
-
-
-def _is_clean(row):
-    return (
-        row["layer"] is None
-        and row["perturbation"] is None
-        and row["split"] == "test"
-        and row["epoch"] is None
-    )

@@ -18,8 +18,9 @@ from keras_selectivity.studies._setup import MODEL
 from keras_selectivity.studies._setup import RUN_FILE
 from keras_selectivity.studies._setup import on_tensorflow
 
-ROWS = "rows.parquet"
-PAIRS = "pairs.parquet"
+# Folders of `keras_selectivity.results.Results`
+ROWS = "rows"
+PAIRS = "pairs"
 _STATE = "_state"
 _TABLE = {str: object}
 # What `_state/study.json` and the notes of the runs hold
@@ -84,16 +85,17 @@ class RunsFolder:
                 if folder.exists() and changed_settings(config, folder):
                     set_aside(folder, "replaced")
                     self.forget_pairs()
-                elif remeasure and (folder / ROWS).exists():
-                    set_aside(folder / ROWS, "replaced")
+                elif remeasure:
+                    for place in places(folder / ROWS):
+                        set_aside(place, "replaced")
             if remeasure:
                 self.forget_pairs()
         write_json(self.study_file, {"content": study.content, "version": __version__})
 
     def forget_pairs(self):
         """Sets distances between networks aside, one of which is not what it was."""
-        if (self.path / PAIRS).exists():
-            set_aside(self.path / PAIRS, "replaced")
+        for place in places(self.path / PAIRS):
+            set_aside(place, "replaced")
 
     def _before(self):
         """What was registered, or `None`; also if it is damaged, since it can be written again."""
@@ -202,6 +204,16 @@ class RunsFolder:
             "seconds": note.get("seconds") if state == "done" else None,
             "reason": reason if state == "failed" else None,
         }
+
+
+def places(path):
+    """Where the rows are that belong into a folder: there, in the one file that an older version kept, or both."""
+    return [place for place in (path, older_file(path)) if place.exists()]
+
+
+def older_file(path):
+    """The file in which an older version kept the rows that belong into a folder."""
+    return path.with_name(f"{path.name}.parquet")
 
 
 def set_aside(path, word="damaged"):

@@ -10,12 +10,12 @@ import keras
 import numpy as np
 
 from keras_selectivity import datasets
+from keras_selectivity import results
 from keras_selectivity import robustness
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_directory
 from keras_selectivity.measurements import about
 from keras_selectivity.saved_model import is_export
-from keras_selectivity.studies._results import write_results
 from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._setup import on_tensorflow
 from keras_selectivity.studies._worker import reason_of
@@ -35,7 +35,7 @@ class Search(NamedTuple):
     """What a search has found.
 
     Attributes:
-        rows: A dict for every completed trial, the best first; see `read_results`.
+        rows: A dict for every completed trial, the best first; as rows of results.
         failed: A line for every trial that failed, with its hyperparameters and the reason; the next search
             tries it again.
     """
@@ -209,7 +209,7 @@ def tune(
     if not rows:
         raise InputError(f"No trial was completed. {failed[0] if failed else f'See {output / _TUNER}.'}")
     ordered = sorted(rows.values(), key=lambda row: -row["value"])
-    write_results(output / "results.csv", ordered)
+    results.write(output / "results.csv", results.frame(ordered))
     with whole_directory(output / _BEST, overwrite=True, ours=is_export) as folder:
         shutil.copytree(output / _RUNS / ordered[0]["model"] / "model", folder, dirs_exist_ok=True)
     return Search(ordered, failed)

@@ -8,7 +8,9 @@ from keras_selectivity._errors import InputError
 from keras_selectivity._system_errors import explain
 from keras_selectivity.measurements import about
 from keras_selectivity.measurements import evaluate
-from keras_selectivity.studies._results import Results
+from keras_selectivity.results import PIECE
+from keras_selectivity.studies._join import compared
+from keras_selectivity.studies._join import open_results
 from keras_selectivity.studies._run import execute
 from keras_selectivity.studies._runs_folder import ROWS
 from keras_selectivity.studies._runs_folder import set_aside
@@ -71,7 +73,7 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
     """Trains and measures one run; what is done already is left alone.
 
     What is damaged is named, set aside and done again: a SavedModel is made anew from `run.keras`, if that is
-    there; a checkpoint, or both, mean the run; a table of rows its measurements. The caller holds the run's lock.
+    there; a checkpoint, or both, mean the run; a file of rows the pieces that it held. On JAX, a run is trained only. The caller holds the run's lock.
 
     Args:
         study: A `Study`.
@@ -81,59 +83,48 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
         strategy: As in `execute`.
         tensorboard: As in `execute`.
         verbose: As in `keras.Model.fit`.
-
-    Returns:
-        The run's rows; none on JAX, which trains only.
     """
-    from keras_selectivity.studies._pairs import read_pairs
-
     start, run, config = time.monotonic(), folder.path / name, study.runs[name]
     options = {"data_dir": data_dir, "strategy": strategy, "tensorboard": tensorboard, "verbose": verbose}
 
     folder.forget_failure(name)
     before = folder.noted(name)
-    if not (run / MODEL).exists() and any(name in (row["model"], row["other"]) for row in read_pairs(folder)):
+    if not (run / MODEL).exists() and name in compared(folder):
         folder.forget_pairs()  # they are of a network that is gone
 
     exported = trained(name, config, run, damaged=folder.forget_pairs, **options)
     if exported is None:  # to be exported and measured where TensorFlow is
         folder.note(name, state="trained", seconds=time.monotonic() - start)
-        return []
+        return
     path = run / ROWS
-    try:
-        results = Results(path)
-    except DamagedError as error:
-        print(f"{name}: {error} Set aside as {set_aside(path).name}; measuring again.", flush=True)
-        results = Results(path)
-    if any(row["fingerprint"] != exported.fingerprint for row in results.rows):
+    results = open_results(path, name)
+    if results.fingerprints - {exported.fingerprint}:
         aside = set_aside(path, "replaced").name
         print(
             f"{name}: its rows are of a network that is gone. Set aside as {aside}; measuring again.",
             flush=True,
         )
         folder.forget_pairs()
-        results = Results(path)
+        results = open_results(path, name)
     # Distances between networks are for when all are there.
     alone = study.evaluation.replace(measure=tuple(m for m in study.evaluation.measure if not m.compares))
     evaluate({name: exported}, alone, results, data_dir=data_dir, verbose=int(verbose == 1))
-    if not any(row["epoch"] is not None for row in results.rows):
-        results.add(_history(name, exported, config.dataset))
+    for rows in _history(name, exported, config.dataset):
+        if not results.has(tuple(rows[0].get(column) for column in PIECE), exported.fingerprint):
+            results.add(rows)
+    results.pack()
     # A session that found everything done says nothing about how long a run takes.
     seconds = before.get("seconds") if before.get("state") == "done" else time.monotonic() - start
     folder.note(name, state="done", seconds=seconds)
-    return results.rows
 
 
 def _history(name, exported, dataset):
+    """The logs of a training as rows: a piece each for training, validation and test."""
     shared = {**about(name, exported), "dataset": dataset}
-    return [
-        {
-            **shared,
-            "split": _SPLITS.get(log.split("_")[0], "train"),
-            "epoch": epoch,
-            "measure": log,
-            "value": value,
-        }
-        for log in _HISTORY
-        for epoch, value in enumerate(exported.run["history"].get(log, []))
-    ]
+    pieces = {}
+    for log in _HISTORY:
+        split = _SPLITS.get(log.split("_")[0], "train")
+        for epoch, value in enumerate(exported.run["history"].get(log, [])):
+            row = {**shared, "split": split, "epoch": epoch, "measure": log, "value": value}
+            pieces.setdefault(split, []).append(row)
+    return pieces.values()

@@ -11,8 +11,7 @@ import zipfile
 from html.parser import HTMLParser
 
 import numpy as np
-import pyarrow
-import pyarrow.parquet
+import polars as pl
 import pytest
 from conftest import tiny_network
 
@@ -28,15 +27,16 @@ from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
 from keras_selectivity._seal import check_zip
 from keras_selectivity._seal import seal_zip
+from keras_selectivity.claims import check
 from keras_selectivity.reports import layer_table
 from keras_selectivity.reports import table
 from keras_selectivity.reports import write_page
-from keras_selectivity.studies import COLUMNS
+from keras_selectivity.results import COLUMNS
+from keras_selectivity.results import frame
+from keras_selectivity.results import read
+from keras_selectivity.results import write
 from keras_selectivity.studies import _runs_folder
-from keras_selectivity.studies import check_claims
-from keras_selectivity.studies import read_results
 from keras_selectivity.studies import read_study
-from keras_selectivity.studies import write_results
 from keras_selectivity.training import _progress
 
 STUDY = {
@@ -71,8 +71,8 @@ READERS = {
     "run.keras": lambda path: (_run_file.read_record(path), members(path)),
     "epoch-0001.keras": members,
     "together.npz": members,
-    "rows.parquet": read_results,
-    "results.csv": read_results,
+    "rows.parquet": lambda path: read(path).to_dicts(),
+    "results.csv": lambda path: read(path).to_dicts(),
 }
 
 
@@ -94,7 +94,7 @@ def _written(tmp_path_factory, exported_path):
     seal_zip(folder / "together.npz")
     rows = [{**ROW, "unit": unit, "layer": f"layer{unit % 3}"} for unit in range(60)]
     for name in ("rows.parquet", "results.csv"):
-        write_results(folder / name, rows)
+        write(folder / name, frame(rows))
     return folder
 
 
@@ -301,7 +301,7 @@ def test_no_cell_of_a_table_is_taken_on_trust(tmp_path, column, cell):
     if cell == "" or (column, cell) == ("seed", "nan"):
         cell = None
     try:
-        found = read_results(path)
+        found = read(path).to_dicts()
     except ks.InputError as error:
         assert len(str(error)) < 300
     else:
@@ -330,16 +330,16 @@ def test_tables_of_another_form_are_refused(tmp_path, change):
     names, line = change(names, [values.get(name, "") for name in names])
     (tmp_path / "r.csv").write_text(",".join(names) + "\n" + ",".join(line) + "\n")
     with pytest.raises(ks.InputError, match=r"r\.csv"):
-        read_results(tmp_path / "r.csv")
+        read(tmp_path / "r.csv").to_dicts()
 
 
 def test_a_row_twice_is_refused_and_a_heading_alone_is_an_empty_table(tmp_path):
     for name in ("r.csv", "r.parquet"):
-        write_results(tmp_path / name, [ROW, {**ROW, "value": 0.5}])
+        write(tmp_path / name, frame([ROW, {**ROW, "value": 0.5}]))
         with pytest.raises(ks.InputError, match="holds a row twice"):
-            read_results(tmp_path / name)
-        write_results(tmp_path / name, [])
-        assert read_results(tmp_path / name) == []
+            read(tmp_path / name).to_dicts()
+        write(tmp_path / name, frame([]))
+        assert read(tmp_path / name).to_dicts() == []
 
 
 @pytest.mark.parametrize(
@@ -351,9 +351,9 @@ def test_a_row_twice_is_refused_and_a_heading_alone_is_an_empty_table(tmp_path):
 def test_columns_of_another_kind_are_refused(tmp_path, column, values):
     row = {"schema": 2, **ROW}
     table = {name: values if name == column else [row.get(name)] for name in COLUMNS}
-    pyarrow.parquet.write_table(pyarrow.table(table), tmp_path / "r.parquet")
+    pl.DataFrame(table).write_parquet(tmp_path / "r.parquet")
     with pytest.raises(ks.InputError, match=r"r\.parquet has a bad cell"):
-        read_results(tmp_path / "r.parquet")
+        read(tmp_path / "r.parquet").to_dicts()
 
 
 HOSTILE = ("=1+1", "+1", "-x", "@SUM(A1)", "'=x", "'", "<script>alert(1)</script>", '" onload="x', r"$\frac{a$", "a$b$c",
@@ -363,8 +363,8 @@ HOSTILE = ("=1+1", "+1", "-x", "@SUM(A1)", "'=x", "'", "<script>alert(1)</script
 @pytest.mark.parametrize("name", ["r.csv", "r.parquet"])
 def test_names_come_back_as_they_were_and_no_cell_is_a_formula(tmp_path, name):
     rows = [{**ROW, "model": text, "layer": text, "dataset": text} for text in HOSTILE]
-    write_results(tmp_path / name, rows)
-    assert [row["layer"] for row in read_results(tmp_path / name)] == list(HOSTILE)
+    write(tmp_path / name, frame(rows))
+    assert [row["layer"] for row in read(tmp_path / name).to_dicts()] == list(HOSTILE)
     if name == "r.csv":
         with open(tmp_path / name, newline="") as file:
             texts = {
@@ -400,8 +400,9 @@ def test_a_page_shows_hostile_names_as_they_are(tmp_path):
         rows += [shared, {**shared, "measure": "mean_selectivity"}]
         rows += [{**shared, "measure": "mean_selectivity", "layer": layer} for layer in HOSTILE]
         rows.append({**shared, "measure": "val_accuracy", "epoch": 0, "protocol": None})
+    rows = frame(rows)
     page = write_page(
-        tmp_path, rows, title="<u>", description="<u>", results='" onload="x.csv', claims=check_claims(rows),
+        tmp_path, rows, title="<u>", description="<u>", results='" onload="x.csv', claims=check(rows),
         formats=("png", "svg"),
     )  # fmt: skip
     tags = _Tags()
@@ -414,9 +415,9 @@ def test_a_page_shows_hostile_names_as_they_are(tmp_path):
 
 def test_rows_without_a_result_are_said_to_be_none(tmp_path):
     none = {**dict.fromkeys(COLUMNS), **ROW, "value": None}
-    for rows in ([], [none], [{**none, "measure": "loss", "value": 1.0}]):
+    for rows in map(frame, ([], [none], [{**none, "measure": "loss", "value": 1.0}])):
         for function in (
-            check_claims,
+            check,
             lambda r: write_page(tmp_path, r, title="", description="", results=None),
         ):
             with pytest.raises(ks.InputError, match="no accuracy on a test split"):
@@ -431,9 +432,8 @@ def test_a_diverged_network_is_named_and_the_others_are_shown(tmp_path):
             value = None if alpha == 1 and measure == "mean_selectivity" else 0.5
             rows.append({**dict.fromkeys(COLUMNS), **ROW, "model": f"m{alpha}", "alpha": alpha, "measure": measure,
                          "value": value})  # fmt: skip
-    text = write_page(
-        tmp_path, rows, title="", description="", results=None, claims=check_claims(rows)
-    ).read_text()
+    rows = frame(rows)
+    text = write_page(tmp_path, rows, title="", description="", results=None, claims=check(rows)).read_text()
     assert "Left out, because accuracy or selectivity is undefined</b> (diverged): m1.0." in text
     assert (tmp_path / "accuracy.png").exists() and "α = 1<" not in text
 

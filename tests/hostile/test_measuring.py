@@ -11,8 +11,8 @@ from keras import layers
 
 import keras_selectivity as ks
 from keras_selectivity import representations
+from keras_selectivity import results
 from keras_selectivity import robustness
-from keras_selectivity import studies
 
 SHAPE, N = (8, 8, 3), 12
 GOOD = np.random.default_rng(0).random((N, *SHAPE), np.float32)
@@ -308,16 +308,16 @@ VALUES = (
 )
 COMPARISONS = (-1, 0, 1.5, NAN, "2", None, True)
 ARRAYS = {
-    "t_test": [(studies.t_test, (v, [1, 2, 3])) for v in VALUES] + [(studies.t_test, ([1, 2, 3], v)) for v in VALUES],
-    "t_test comparisons": [(studies.t_test, ([1, 2, 3], [2, 3, 5], c)) for c in COMPARISONS],
-    "paired_t_test": [(studies.paired_t_test, (v, [1, 2, 3])) for v in (*VALUES, [1, 2], [])]
-    + [(studies.paired_t_test, ([1, 2, 3], [2, 3, 5], c)) for c in COMPARISONS],
-    "rank_sum": [(studies.rank_sum, (v, [1, 2, 3])) for v in VALUES]
-    + [(studies.rank_sum, ([1, 2, 3], [2, 3, 5], c)) for c in COMPARISONS],
-    "spearman": [(studies.spearman, (v, [1, 2, 3], 3)) for v in (*VALUES, [1, 2], [])]
-    + [(studies.spearman, ([1, 2, 3], [2, 3, 5], s)) for s in (-1, 1.5, NAN, "3", None, True)],
-    "mean_interval": [(studies.mean_interval, (v,)) for v in (*VALUES, [])],
-    "t95": [(studies.t95, (v,)) for v in (*VALUES, [])],
+    "t_test": [(results.t_test, (v, [1, 2, 3])) for v in VALUES] + [(results.t_test, ([1, 2, 3], v)) for v in VALUES],
+    "t_test comparisons": [(results.t_test, ([1, 2, 3], [2, 3, 5], c)) for c in COMPARISONS],
+    "paired_t_test": [(results.paired_t_test, (v, [1, 2, 3])) for v in (*VALUES, [1, 2], [])]
+    + [(results.paired_t_test, ([1, 2, 3], [2, 3, 5], c)) for c in COMPARISONS],
+    "rank_sum": [(results.rank_sum, (v, [1, 2, 3])) for v in VALUES]
+    + [(results.rank_sum, ([1, 2, 3], [2, 3, 5], c)) for c in COMPARISONS],
+    "spearman": [(results.spearman, (v, [1, 2, 3], 3)) for v in (*VALUES, [1, 2], [])]
+    + [(results.spearman, ([1, 2, 3], [2, 3, 5], s)) for s in (-1, 1.5, NAN, "3", None, True)],
+    "mean_interval": [(results.mean_interval, (v,)) for v in (*VALUES, [])],
+    "t95": [(results.t95, (v,)) for v in (*VALUES, [])],
     "dimensionality": [(ks.dimensionality, (v,)) for v in (*VALUES, [], A.astype(object), A * 1j, A[:1], A * NAN)]
     + [(ks.dimensionality, (A, v)) for v in (0, -1, 1.01, NAN, "0.9", None, True, [0.9])],
     "running covariance": [(representations.RunningCovariance, (v,)) for v in (0, -1, 1.5, "3", None, NAN)]
@@ -332,7 +332,7 @@ ARRAYS = {
     + [(robustness.distances, (GOOD, GOOD, v)) for v in ("l1", None, 2)],
 }  # fmt: skip
 KEYWORDS = {
-    "mean_interval": (studies.mean_interval, ([1, 2, 3],), {
+    "mean_interval": (results.mean_interval, ([1, 2, 3],), {
         "confidence": (0, 1, 1.5, -0.5, NAN, "0.95", None), "resamples": NOT_WHOLE, "seed": (-1, 0.5, "0", None),
     }),
     "off_axis_selectivity": (ks.off_axis_selectivity, (A, Y, A, Y), {

@@ -166,7 +166,7 @@ def test_rows_that_break_the_contract_are_refused_by_name(network, found, messag
     evaluation = Evaluation("shapes", limit=10, measure=(after, broken(found=found)()))
     with pytest.raises(ks.InputError, match=f"The measurement broken breaks its contract: .*{message}"):
         evaluate({"n": network}, evaluation, results, verbose=0)
-    assert {json.loads(r["protocol"])["evaluation"] for r in results.rows} == {"clean", "jacobian"}
+    assert {json.loads(r["protocol"])["evaluation"] for r in results.frame().to_dicts()} == {"clean", "jacobian"}
 
 
 def changed(**attributes):

@@ -29,8 +29,8 @@ from keras_selectivity.measurements import OffAxis
 from keras_selectivity.measurements import UnitGradients
 from keras_selectivity.measurements import Units
 from keras_selectivity.measurements import evaluate
-from keras_selectivity.studies import Results
-from keras_selectivity.studies import read_results
+from keras_selectivity.results import Results
+from keras_selectivity.results import read
 
 EVERYTHING = Evaluation(
     "shapes",
@@ -71,7 +71,7 @@ def _table(models, tmp_path_factory):
 def rows_of(results, model, evaluation, measure):
     return [
         row
-        for row in results.rows
+        for row in results.frame().to_dicts()
         if (row["model"], row["measure"]) == (model, measure)
         and json.loads(row["protocol"])["evaluation"] == evaluation
     ]
@@ -150,18 +150,22 @@ def test_rows_of_representations(models):
             if (r["layer"], r["perturbation"]) == ("stem_relu", perturbation)
         ]
         assert row["value"] == ks.dimensionality(values)
-    (row,) = [r for r in results.rows if r["measure"] == "pwcca_distance" and r["layer"] == "stem_relu"]
+    (row,) = [
+        r
+        for r in results.frame().to_dicts()
+        if r["measure"] == "pwcca_distance" and r["layer"] == "stem_relu"
+    ]
     assert (row["model"], row["other"]) == ("a", "b")
     assert row["value"] == pytest.approx(ks.pwcca_distance(a, b, symmetric=True), abs=1e-6)
     for name in "ab":
         for layer in layers:
             values = {
-                r["measure"]: r["value"] for r in results.rows
+                r["measure"]: r["value"] for r in results.frame().to_dicts()
                 if (r["model"], r["layer"]) == (name, layer) and json.loads(r["protocol"])["evaluation"] == "off-axis"
             }  # fmt: skip
             assert values["off_axis_selectivity"] == max(values.values())
-    again = len(results.rows)
-    assert len(evaluate(models, chosen, results, verbose=0).rows) == again
+    again = len(results.frame().to_dicts())
+    assert len(evaluate(models, chosen, results, verbose=0).frame()) == again
 
 
 def test_transfer_comes_from_alpha_zero(models, table):
@@ -192,13 +196,13 @@ def test_an_interrupted_evaluation_goes_on(models, table, tmp_path, monkeypatch)
         evaluate(models, EVERYTHING, Results(path), verbose=0)
     monkeypatch.undo()
     kept = path.read_bytes()
-    assert len(read_results(path)) > 40
+    assert len(read(path).to_dicts()) > 40
     resumed = evaluate(models, EVERYTHING, Results(path), verbose=0)
     _, rows = kept.split(b"\n", 1)  # the checksum stands in the heading
     assert path.read_bytes().split(b"\n", 1)[1].startswith(rows)
 
     def values(results):
-        return sorted((str(list(r.values())[:-6]), r["value"]) for r in results.rows)
+        return sorted((str(list(r.values())[:-6]), r["value"]) for r in results.frame().to_dicts())
 
     assert values(resumed) == values(table)
     monkeypatch.setattr(robustness, "fgsm_accuracy", None, raising=False)
@@ -210,8 +214,8 @@ def test_an_interrupted_evaluation_goes_on(models, table, tmp_path, monkeypatch)
 def test_the_batch_size_does_not_matter(models, table):
     measure = [each for each in EVERYTHING.measure if not isinstance(each, Corruptions)]
     resized = evaluate(models, EVERYTHING.replace(batch_size=7, measure=measure), verbose=0)
-    expected = {str([row[k] for k in row if k != "value"]): row["value"] for row in table.rows}
-    for row in resized.rows:
+    expected = {str([row[k] for k in row if k != "value"]): row["value"] for row in table.frame().to_dicts()}
+    for row in resized.frame().to_dicts():
         value = expected[str([row[k] for k in row if k != "value"])]
         assert row["value"] == value or row["value"] == pytest.approx(value, rel=1e-4, abs=1e-4)
 
@@ -227,17 +231,17 @@ def test_a_killed_evaluation_leaves_a_whole_table(tmp_path):
     ]  # fmt: skip
     with stopped(command, Pause(tmp_path / "pause", "rows.csv", passing=20), signal.SIGKILL) as process:
         assert process.wait() == -signal.SIGKILL
-    before = read_results(path)
+    before = read(path).to_dicts()
     assert len(before) == 4 + 4 * 7 + 19  # the network, its seven layers, nineteen corruptions
     assert subprocess.run(command, capture_output=True).returncode == 0
-    rows = read_results(path)
+    rows = read(path).to_dicts()
     assert rows[: len(before)] == before
     assert sum(row["severity"] is not None for row in rows) == 95
 
 
 def test_a_part_of_the_corruptions_has_no_mean(models):
     some = Evaluation("shapes", limit=10, measure=[Corruptions(only=("fog", "snow"))])
-    rows = evaluate(models, some, verbose=0).rows
+    rows = evaluate(models, some, verbose=0).frame().to_dicts()
     assert {r["perturbation"] for r in rows} == {None, "fog", "snow"}
 
 
@@ -272,7 +276,7 @@ def test_change_is_taken_from_released_versions_with_clean_counterparts(models, 
     )
 
     def change():
-        found = evaluate(one, settings, verbose=0).rows
+        found = evaluate(one, settings, verbose=0).frame().to_dicts()
         return [r for r in found if r["perturbation"] == "fog" and r["measure"] == "dimensionality"]
 
     rows, part = change(), datasets.subset(test, 50, seed=0)

@@ -14,8 +14,10 @@ from keras_selectivity.reports import _study_figures as study_figures
 from keras_selectivity.reports import draw
 from keras_selectivity.reports import kinds
 from keras_selectivity.reports import table
-from keras_selectivity.studies import COLUMNS
-from keras_selectivity.studies import _rows
+from keras_selectivity.results import COLUMNS
+from keras_selectivity.results import frame
+from keras_selectivity.results import levels
+from keras_selectivity.results import pick
 
 SHARED = {"dataset": "cifar10", "split": "test", "samples": 100, "fingerprint": "f"}
 
@@ -64,7 +66,7 @@ def _rows_fixture():
 
 def drawn(function, rows):
     figure = _drawing.Figure()
-    function(figure, rows)
+    function(figure, levels(frame(rows)))
     return figure.axes
 
 
@@ -130,14 +132,14 @@ def test_representation_figures_are_the_rows(rows, tmp_path):
     scatter = drawn(figures.unit_scatter, rows)[0]
     assert [len(line.get_xdata()) for line in scatter.lines] == [2, 2, 2]  # the dead unit is left out
     rows += [{**r, "measure": "active_share"} for r in rows if r["measure"] == "precision"]
-    names = [kind.name for kind in draw(rows, tmp_path)[0]]
+    names = [kind.name for kind in draw(frame(rows), tmp_path)[0]]
     assert names[-8:] == [
         "dimensionality", "pwcca", "off_axis", "units", "activity", "precision", "information", "unit_measures"
     ]  # fmt: skip
 
 
 def test_every_figure_is_drawn_from_what_there_is(rows, tmp_path):
-    drawn_, missing = draw(rows, tmp_path, ("png", "svg"))
+    drawn_, missing = draw(frame(rows), tmp_path, ("png", "svg"))
     names = [kind.name for kind in drawn_]
     assert names == [
         "attacks", "jacobian", "corruption", "corruption_severity5", "corruption_each", "corruption_trade_off",
@@ -149,7 +151,7 @@ def test_every_figure_is_drawn_from_what_there_is(rows, tmp_path):
     assert {"pwcca": "[evaluation.pwcca]", "leaky_accuracy": "an arm 'leaky' in the study"}.items() <= {
         kind.name: needed for kind, needed in missing
     }.items()
-    assert draw(rows[:1], tmp_path)[0] == []
+    assert draw(frame(rows[:1]), tmp_path)[0] == []
 
 
 def test_every_figure_of_the_papers_has_a_function():
@@ -197,7 +199,7 @@ def test_figures_of_a_study(rows, tmp_path):
 
 
 def test_tables_show_the_rows(rows):
-    text = table(rows).splitlines()
+    text = table(frame(rows)).splitlines()
     assert text[0].split("  ")[-1].strip() == "Jacobian"
     assert [line.split()[-1] for line in text[1:]] == ["8.00", "7.00", "9.00"]
     assert "reference" in text[3] and "90.00%" in text[3] and "79.61%" in text[1]
@@ -206,4 +208,4 @@ def test_tables_show_the_rows(rows):
 def test_mixed_protocols_are_refused(rows):
     rows.append(row("m2", 2.0, "clean", "accuracy", 0.5, {"balanced_subset": 10}))
     with pytest.raises(ks.InputError, match=r"rows of accuracy mix protocols.*balanced_subset"):
-        _rows.pick(rows, "accuracy", evaluation="clean")
+        pick(frame(rows), "accuracy", evaluation="clean")

@@ -4,9 +4,9 @@ import shutil
 
 import pytest
 
+from keras_selectivity.results import read
 from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import make_study
-from keras_selectivity.studies import read_results
 from keras_selectivity.studies import run_study
 from keras_selectivity.training import RunCheckpoint
 
@@ -25,7 +25,7 @@ STUDY = make_study(
 
 
 def again(folder):
-    return read_results(run_study(STUDY, folder / "runs", folder, verbose=0))
+    return read(run_study(STUDY, folder / "runs", folder, verbose=0)).to_dicts()
 
 
 def flip(path, bit=0):
@@ -69,10 +69,10 @@ FINISHED = {
         lambda runs: (runs / NAME / "model" / "run.json").unlink(), "lacks its run.json", f"{NAME}/model.damaged-1", True),
     "model is gone": (
         lambda runs: shutil.rmtree(runs / NAME / "model"), "rows are of a network that is gone",
-        f"{NAME}/rows.parquet.replaced-1", True),
+        f"{NAME}/rows.replaced-1", True),
     "a bit in the rows": (
-        lambda runs: flip(runs / NAME / "rows.parquet"), "rows.parquet is damaged",
-        f"{NAME}/rows.parquet.damaged-1", False),
+        lambda runs: flip(runs / NAME / "rows" / "pack-0001" / "rows.parquet"), "rows.parquet is damaged",
+        f"{NAME}/rows/pack-0001.damaged-1", False),
     "a bit in study.json": (
         lambda runs: flip(runs / "_state" / "study.json"), "study.json is damaged", None, False),
     "a bit in a note": (lambda runs: flip(runs / "_state" / f"{NAME}.json"), "", None, False),
@@ -92,7 +92,7 @@ def test_a_finished_study_is_healed(once, tmp_path, capsys, case):
     assert aside is None or (runs / aside).exists()
     assert (model.stat().st_mtime_ns != before) == new
     assert RunsFolder(runs).status(STUDY)[0]["state"] == "done"
-    kept = read_results(once / "results.csv")
+    kept = read(once / "results.parquet").to_dicts()
     assert [(r["measure"], r["layer"]) for r in rows] == [(r["measure"], r["layer"]) for r in kept]
     assert new or rows == kept
     assert again(tmp_path) == rows  # and is left alone from then on
@@ -116,4 +116,4 @@ def test_an_interrupted_run_is_begun_again_where_it_cannot_go_on(stopped, once, 
     rows = again(tmp_path)
     assert "damaged" in capsys.readouterr().out and (runs / f"{NAME}.damaged-1").exists()
     history = {row["epoch"] for row in rows if row["measure"] == "val_accuracy"}
-    assert history == {0, 1} and len(rows) == len(read_results(once / "results.csv"))
+    assert history == {0, 1} and len(rows) == len(read(once / "results.parquet").to_dicts())

@@ -14,11 +14,11 @@ from studies.test_runner import content_of
 import keras_selectivity as ks
 from keras_selectivity._json_file import write_json
 from keras_selectivity.cli import main
+from keras_selectivity.results import read
 from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import adopt_networks
 from keras_selectivity.studies import make_study
 from keras_selectivity.studies import publish_networks
-from keras_selectivity.studies import read_results
 from keras_selectivity.studies import run_study
 
 
@@ -41,8 +41,8 @@ def test_published_networks_are_measured_as_the_trained_ones(published, tmp_path
     )
     monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("it trains"))
     options = {"networks": published / "networks", "verbose": 0}
-    rows = read_results(run_study(study, tmp_path / "runs", tmp_path, **options))
-    assert content_of(rows) == content_of(read_results(published / "results.csv"))
+    rows = read(run_study(study, tmp_path / "runs", tmp_path, **options)).to_dicts()
+    assert content_of(rows) == content_of(read(published / "results.parquet").to_dicts())
     best = [row["value"] for row in rows if row["measure"] == "test_accuracy"][entry["best_epoch"]]
     assert best == entry["test_accuracy"]
 

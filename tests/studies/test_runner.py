@@ -18,9 +18,11 @@ from processes import Pause
 
 import keras_selectivity as ks
 from keras_selectivity._json_file import write_json
+from keras_selectivity.results import read
+from keras_selectivity.results import write
 from keras_selectivity.studies import RunsFolder
+from keras_selectivity.studies import join
 from keras_selectivity.studies import make_study
-from keras_selectivity.studies import read_results
 from keras_selectivity.studies import run_study
 from keras_selectivity.studies import time_left
 
@@ -55,7 +57,7 @@ def command(folder, content, *arguments):
     (folder / "study.toml").write_text(text)
     return [
         sys.executable, "-m", "keras_selectivity", "study", "run", str(folder / "study.toml"),
-        "--runs", str(folder / "runs"), "--output", str(folder / "results.csv"), *arguments,
+        "--runs", str(folder / "runs"), "--output", str(folder / "results.parquet"), *arguments,
     ]  # fmt: skip
 
 
@@ -85,7 +87,7 @@ def _done(once, tmp_path):
 
 def again(folder, content=CONTENT, **options):
     """Runs the study once more; returns its rows."""
-    return read_results(run_study(make_study(content), folder / "runs", folder, verbose=0, **options))
+    return read(run_study(make_study(content), folder / "runs", folder, verbose=0, **options)).to_dicts()
 
 
 def stamp(folder):
@@ -93,12 +95,22 @@ def stamp(folder):
 
 
 def test_truncated_rows_are_measured_again(once, done, capsys):
-    path, trained = done / "runs" / NAME / "rows.parquet", stamp(done)
+    path, trained = done / "runs" / NAME / "rows" / "pack-0001" / "rows.parquet", stamp(done)
     path.write_bytes(path.read_bytes()[:-100])
     rows = again(done)
     assert "rows.parquet is damaged" in capsys.readouterr().out
-    assert (path.parent / "rows.parquet.damaged-1").exists() and stamp(done) == trained
-    assert rows == read_results(once / "results.csv")
+    assert path.parent.with_name("pack-0001.damaged-1").exists() and stamp(done) == trained
+    assert rows == read(once / "results.parquet").to_dicts()
+
+
+def test_rows_of_an_older_version_are_taken_over(once, done):
+    run = done / "runs" / NAME
+    write(run / "rows.parquet", read(run / "rows"))
+    shutil.rmtree(run / "rows")
+    joined = read(join(make_study(CONTENT), RunsFolder(done / "runs"), done / "joined.parquet"))
+    assert again(done) == joined.to_dicts() == read(once / "results.parquet").to_dicts()
+    assert (run / "rows.parquet.replaced-1").exists()
+    assert [path.name for path in (run / "rows").iterdir()] == ["pack-0001"], "nothing is measured again"
 
 
 def test_a_damaged_model_is_exported_again(done, capsys):
@@ -155,8 +167,8 @@ def test_a_changed_study_is_refused_with_the_difference(done):
 
 
 def test_an_added_measurement_keeps_the_others_and_a_changed_one_replaces_them(done):
-    trained, path = stamp(done), done / "runs" / NAME / "rows.parquet"
-    first = [row for row in read_results(path) if row["measure"] == "accuracy" and row["epoch"] is None]
+    trained, path = stamp(done), done / "runs" / NAME / "rows"
+    first = [row for row in read(path).to_dicts() if row["measure"] == "accuracy" and row["epoch"] is None]
     more = changed("evaluation", units={})
     assert any(row["unit"] is not None for row in again(done, more, accept_change=True))
     assert not list(path.parent.glob("*.replaced-1"))
@@ -167,7 +179,7 @@ def test_an_added_measurement_keeps_the_others_and_a_changed_one_replaces_them(d
         if row["measure"] == "accuracy" and row["epoch"] is None
     ]
     assert [row["samples"] for row in first] == [50] and [row["samples"] for row in rows] == [20]
-    assert (path.parent / "rows.parquet.replaced-1").exists() and stamp(done) == trained
+    assert (path.parent / "rows.replaced-1").exists() and stamp(done) == trained
 
 
 def test_another_version_of_the_package_is_refused(done):
@@ -214,7 +226,7 @@ def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path):
     (status,) = RunsFolder(tmp_path / "runs").status(make_study(CONTENT))
     assert status["state"] == "failed" and "File too large" in status["reason"]
     assert run(arguments).returncode == 0
-    assert read_results(tmp_path / "results.csv")
+    assert read(tmp_path / "results.parquet").to_dicts()
 
 
 @pytest.mark.slow
@@ -234,9 +246,9 @@ def test_killed_between_any_two_files_a_study_ends_with_the_same_rows(tmp_path):
     assert len(visited) == len(codes) - 1
     assert visited >= {
         "study.json", "config.json", "epoch-0001.keras", "progress.json", "epoch-0002.keras", "run.keras", "model",
-        "rows.parquet", f"{NAME}.json", "results.csv",
+        "rows.parquet", "pack-0001", f"{NAME}.json", "results.parquet",
     }  # fmt: skip
-    rows = [read_results(folder / "results.csv") for folder in (killed, whole)]
+    rows = [read(folder / "results.parquet").to_dicts() for folder in (killed, whole)]
     assert content_of(rows[0]) == content_of(rows[1]) and len(rows[0]) > 20
     files = [
         sorted(p.relative_to(f) for p in f.rglob("*") if "variables" not in p.parts) for f in (killed, whole)
@@ -256,7 +268,7 @@ def test_two_runners_share_a_study(tmp_path):
     assert [process.returncode for process in both] == [0, 0], said
     trained = "".join(out for out, _ in said).count("Epoch 1/2")
     assert trained == 2, "each run is trained once"
-    rows = read_results(tmp_path / "results.csv")
+    rows = read(tmp_path / "results.parquet").to_dicts()
     assert len({row["model"] for row in rows}) == 2
     assert {row["other"] for row in rows if row["measure"] == "pwcca_distance"} == {"alpha-1_seed0"}
 

@@ -13,8 +13,8 @@ from keras_selectivity.measurements import FGSM
 from keras_selectivity.measurements import Dimensionality
 from keras_selectivity.reports import table
 from keras_selectivity.reports import write_page
+from keras_selectivity.results import read
 from keras_selectivity.studies import make_study
-from keras_selectivity.studies import read_results
 from keras_selectivity.studies import read_study
 from keras_selectivity.studies import run_study
 
@@ -49,7 +49,7 @@ def _done(tmp_path_factory):
 @pytest.mark.filterwarnings("ignore:The network is right for")  # it is hardly trained
 def test_results_are_those_of_measuring_each_model_again(done):
     _, results, folder = done
-    rows = read_results(results)
+    rows = read(results).to_dicts()
     for alpha in (-1, 1):
         exported = ks.load(folder / "runs" / f"alpha{alpha:+d}_seed0" / "model")
         measured = ks.measure_selectivity(exported, tuple(ks.datasets.load("shapes").test), verbose=0)
@@ -74,7 +74,7 @@ def test_running_twice_changes_nothing(done):
 
 def test_page_and_table_show_the_numbers_of_the_rows(done):
     study, results, folder = done
-    rows = read_results(results)
+    rows = read(results).to_dicts()
     page = write_page(folder, rows, title=study.title, description=study.description, results=results.name)
     text = page.read_text()
     accuracy = [r["value"] for r in rows if r["measure"] == "accuracy" and r["epoch"] is None]
@@ -182,7 +182,7 @@ def test_missing_study_file_and_columns(tmp_path):
     with open(tmp_path / "results.csv", "w", newline="") as file:
         csv.writer(file).writerow(["alpha", "value"])
     with pytest.raises(ks.InputError, match=r"lacks the columns .*measure"):
-        read_results(tmp_path / "results.csv")
+        read(tmp_path / "results.csv").to_dicts()
 
 
 def test_every_study_that_ships_is_valid():

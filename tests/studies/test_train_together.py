@@ -14,8 +14,8 @@ import pytest
 
 import keras_selectivity as ks
 from keras_selectivity import _run_file
+from keras_selectivity.results import read
 from keras_selectivity.studies import RunsFolder
-from keras_selectivity.studies import read_results
 from keras_selectivity.studies import read_study
 from keras_selectivity.studies import run_study
 from keras_selectivity.studies._train_together import _Group
@@ -114,7 +114,7 @@ def test_what_jax_has_trained_a_fresh_process_exports_and_measures(trained, tmp_
     assert found.returncode == 0 and found.stdout.count("run.keras"), found.stderr
     found = keras_selectivity("study", "run", study, "--runs", runs, "--output", tmp_path / "results.csv")
     assert found.returncode == 0, found.stderr
-    assert {row["model"] for row in read_results(tmp_path / "results.csv")} == set(read_study(study).runs)
+    assert {row["model"] for row in read(tmp_path / "results.csv").to_dicts()} == set(read_study(study).runs)
     assert {row["state"] for row in RunsFolder(runs).status(read_study(study))} == {"done"}
 
 

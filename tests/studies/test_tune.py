@@ -11,10 +11,10 @@ import keras_selectivity as ks
 from keras_selectivity import datasets
 from keras_selectivity import robustness
 from keras_selectivity.cli import main
+from keras_selectivity.results import read
 from keras_selectivity.studies import RunConfig
 from keras_selectivity.studies import SelectivityHyperModel
 from keras_selectivity.studies import _tune
-from keras_selectivity.studies import read_results
 from keras_selectivity.studies import tune
 
 CONFIG = RunConfig(
@@ -39,7 +39,7 @@ def test_every_seed_is_a_trial_of_its_own(searched):
     for row in rows:
         history = ks.load(folder / "runs" / row["model"] / "model").run["history"]["val_accuracy"]
         assert row["value"] == pytest.approx(max(history)) and row["split"] == "validation"
-    assert [r["value"] for r in read_results(folder / "results.csv")] == [r["value"] for r in rows]
+    assert [r["value"] for r in read(folder / "results.csv").to_dicts()] == [r["value"] for r in rows]
     assert ks.load(folder / "best").fingerprint == rows[0]["fingerprint"]
 
 

@@ -15,7 +15,7 @@ import keras_selectivity as ks
 from keras_selectivity import _run_file
 from keras_selectivity import datasets
 from keras_selectivity.cli import main
-from keras_selectivity.studies import read_results
+from keras_selectivity.results import read
 
 TESTS = Path(__file__).parents[1]
 
@@ -124,7 +124,7 @@ limit = 50
     np.testing.assert_allclose(exported.logits(test.images / np.float32(255)), expected, atol=1e-5)
     rows = [
         row
-        for row in read_results(tmp_path / "r.csv")
+        for row in read(tmp_path / "r.csv").to_dicts()
         if row["measure"] == "accuracy" and row["epoch"] is None
     ]
     assert len(rows) == 1 and rows[0]["samples"] == 50

@@ -1,16 +1,25 @@
 """Statistics of measurements: intervals, and tests that refuse to speak of fewer than three seeds."""
 
+from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from keras_selectivity._checks import array
 from keras_selectivity._checks import number
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 
+Sample = NDArray[np.float64]
+Numbers = Sequence[float] | Sample
 
-def mean_interval(values, *, confidence=0.95, resamples=10_000, seed=0):
+
+def mean_interval(
+    values: Numbers, *, confidence: float = 0.95, resamples: int = 10_000, seed: int = 0
+) -> tuple[float, float, float]:
     """Mean of a sample with its percentile bootstrap interval.
 
     Args:
@@ -33,7 +42,7 @@ def mean_interval(values, *, confidence=0.95, resamples=10_000, seed=0):
     if not 0 < number("confidence", confidence) < 1:
         raise InputError(f"confidence must lie between 0 and 1. Received: {confidence!r}.")
     resamples, seed = whole_number("resamples", resamples, 1), whole_number("seed", seed, 0)
-    mean = float(values.mean())
+    mean = float(np.mean(values))
     if len(values) < 2:
         return mean, mean, mean
     found = stats.bootstrap(
@@ -44,7 +53,7 @@ def mean_interval(values, *, confidence=0.95, resamples=10_000, seed=0):
 
 
 @dataclass(frozen=True)
-class Test:
+class Significance:
     """The result of a significance test.
 
     Attributes:
@@ -58,15 +67,15 @@ class Test:
     name: str
     statistic: float
     p: float | None
-    sizes: tuple
+    sizes: tuple[int, ...]
     comparisons: int = 1
 
     @property
-    def significant(self):
+    def significant(self) -> bool:
         """Whether p lies below 0.05."""
         return self.p is not None and self.p < 0.05
 
-    def __str__(self):
+    def __str__(self) -> str:
         sizes = " and ".join(map(str, self.sizes))
         if self.p is None:
             why = f"at least {_LEAST} are needed" if min(self.sizes) < _LEAST else "they have no spread"
@@ -78,7 +87,7 @@ class Test:
 _LEAST = 3  # fewer seeds have no p-value
 
 
-def t_test(values, baseline, comparisons=1):
+def t_test(values: Numbers, baseline: Numbers, comparisons: int = 1) -> Significance:
     """Welch's t-test of a sample against a baseline; its statistic is the difference of the means.
 
     Args:
@@ -87,7 +96,7 @@ def t_test(values, baseline, comparisons=1):
         comparisons: Multiplies the p-value (Bonferroni), at least 1.
 
     Returns:
-        A `Test`.
+        A `Significance`.
 
     Raises:
         InputError: An argument is out of its range.
@@ -101,7 +110,7 @@ def t_test(values, baseline, comparisons=1):
     )  # fmt: skip
 
 
-def paired_t_test(values, baseline, comparisons=1):
+def paired_t_test(values: Numbers, baseline: Numbers, comparisons: int = 1) -> Significance:
     """Paired t-test; its statistic is the mean difference. Arguments as in `t_test`, of equal length."""
     values, baseline = array("values", values, "n"), array("baseline", baseline, "n")
     if len(values) != len(baseline):
@@ -110,11 +119,11 @@ def paired_t_test(values, baseline, comparisons=1):
     return _test(
         "paired t-test", (values,), comparisons,
         lambda stats: (difference, stats.ttest_rel(values, baseline).pvalue), difference,
-        spread=np.ptp(values - baseline) if len(values) else 0,
+        spread=np.ptp(np.subtract(values, baseline)) if len(values) else 0,
     )  # fmt: skip
 
 
-def rank_sum(values, others, comparisons=1):
+def rank_sum(values: Numbers, others: Numbers, comparisons: int = 1) -> Significance:
     """Wilcoxon's rank-sum test (exact for small samples without ties); its statistic is the difference of the medians.
 
     Arguments as in `t_test`.
@@ -127,7 +136,7 @@ def rank_sum(values, others, comparisons=1):
     )  # fmt: skip
 
 
-def spearman(x, y, seeds):
+def spearman(x: Numbers, y: Numbers, seeds: int) -> Significance:
     """Spearman's rank correlation.
 
     Args:
@@ -146,27 +155,34 @@ def spearman(x, y, seeds):
 
     name = "Spearman's rank correlation"
     if len(x) < _LEAST or np.ptp(x) == 0 or np.ptp(y) == 0:
-        return Test(name, float("nan"), None, (seeds,))
+        return Significance(name, float("nan"), None, (seeds,))
     found = stats.spearmanr(x, y)
     if seeds < _LEAST:
-        return Test(name, float(found.statistic), None, (seeds,))
-    return Test(name, float(found.statistic), float(found.pvalue), (len(x),))
+        return Significance(name, float(found.statistic), None, (seeds,))
+    return Significance(name, float(found.statistic), float(found.pvalue), (len(x),))
 
 
-def _test(name, samples, comparisons, function, otherwise, spread=None):
+def _test(
+    name: str,
+    samples: tuple[Numbers, ...],
+    comparisons: int,
+    function: Callable[[Any], tuple[float, float]],
+    otherwise: float,
+    spread: float | None = None,
+) -> Significance:
     from scipy import stats
 
     comparisons = whole_number("comparisons", comparisons, 1)
     sizes = tuple(len(sample) for sample in samples)
     if min(sizes) < _LEAST or spread == 0:  # where it matters, none means no p-value either
-        return Test(name, otherwise, None, sizes, comparisons)
+        return Significance(name, otherwise, None, sizes, comparisons)
     with np.errstate(all="ignore"):
         statistic, p = function(stats)
-    p = None if p != p else min(1.0, float(p) * comparisons)
-    return Test(name, float(statistic), p, sizes, comparisons)
+    corrected = None if p != p else min(1.0, float(p) * comparisons)
+    return Significance(name, float(statistic), corrected, sizes, comparisons)
 
 
-def t95(accuracies):
+def t95(accuracies: Numbers) -> int:
     """First epoch (from 1) whose accuracy reaches 95 % of the run's best.
 
     ("Selectivity considered harmful", appendix A.2, which uses the test accuracy of every epoch.)
@@ -177,7 +193,7 @@ def t95(accuracies):
     Raises:
         InputError: There are none, or they are no finite numbers.
     """
-    accuracies = array("accuracies", accuracies, "epochs")
-    if not accuracies.size:
+    values: Sample = array("accuracies", accuracies, "epochs")
+    if not values.size:
         raise InputError("There are no epochs.")
-    return int(np.argmax(accuracies >= 0.95 * accuracies.max()) + 1)
+    return int(np.argmax(values >= 0.95 * values.max()) + 1)

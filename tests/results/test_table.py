@@ -8,14 +8,15 @@ import pytest
 
 import keras_selectivity as ks
 from keras_selectivity._errors import DamagedError
-from keras_selectivity.studies import COLUMNS
-from keras_selectivity.studies import Results
-from keras_selectivity.studies import mean_interval
-from keras_selectivity.studies import read_results
-from keras_selectivity.studies import sole_writer
-from keras_selectivity.studies import t95
-from keras_selectivity.studies import write_results
-from keras_selectivity.studies._columns import PIECE
+from keras_selectivity.results import COLUMNS
+from keras_selectivity.results import PIECE
+from keras_selectivity.results import Results
+from keras_selectivity.results import frame
+from keras_selectivity.results import mean_interval
+from keras_selectivity.results import read
+from keras_selectivity.results import sole_writer
+from keras_selectivity.results import t95
+from keras_selectivity.results import write
 
 ROW = {
     "model": "a, b", "fingerprint": "f1", "dataset": "shapes", "split": "test", "samples": 10, "alpha": -0.5,
@@ -29,9 +30,9 @@ def test_rows_come_back_as_they_were(tmp_path, name):
     results.add([ROW, {**ROW, "measure": "loss", "value": 1e-12}])
     results.add([{**ROW, "severity": 4, "epsilon": 0.25, "steps": 7}])
     again = Results(tmp_path / name)
-    assert again.rows == results.rows == read_results(tmp_path / name)
-    assert list(again.rows[0]) == list(COLUMNS)
-    assert again.rows[0]["value"] == 1 / 3 and again.rows[0]["unit"] is None
+    assert again.frame().to_dicts() == results.frame().to_dicts() == read(tmp_path / name).to_dicts()
+    assert list(again.frame().to_dicts()[0]) == list(COLUMNS)
+    assert again.frame().to_dicts()[0]["value"] == 1 / 3 and again.frame().to_dicts()[0]["unit"] is None
     piece = ("a, b", None, "shapes", "test", 10, "fog", 3, '{"x": "y, z"}')
     assert again.has(piece, "f1")
     assert not again.has((*piece[:6], 5, piece[7]), "f1")
@@ -59,8 +60,8 @@ def test_the_same_measurement_by_another_protocol_is_refused_before_it_is_made(t
 def test_undefined_values_are_empty(tmp_path):
     results = Results(tmp_path / "rows.csv")
     results.add([{**ROW, "value": float("nan")}])
-    assert results.rows[0]["value"] is None
-    assert read_results(tmp_path / "rows.csv") == results.rows
+    assert results.frame().to_dicts()[0]["value"] is None
+    assert read(tmp_path / "rows.csv").to_dicts() == results.frame().to_dicts()
 
 
 def test_a_write_that_fails_leaves_the_table_whole(tmp_path):
@@ -74,7 +75,7 @@ def test_a_write_that_fails_leaves_the_table_whole(tmp_path):
 
 
 def test_other_files_are_refused(tmp_path):
-    with pytest.raises(ks.InputError, match=r"\.csv or \.parquet files. Received: rows.xls"):
+    with pytest.raises(ks.InputError, match=r"\.csv or \.parquet files, or a folder. Received: rows.xls"):
         Results("rows.xls")
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
     with pytest.raises(ks.InputError, match=r"lacks the columns schema, study.*no table of results"):
@@ -83,12 +84,12 @@ def test_other_files_are_refused(tmp_path):
     text = (tmp_path / "b.csv").read_text()
     (tmp_path / "b.csv").write_text(unsealed(text).replace(str(1 / 3), "high"))
     with pytest.raises(ks.InputError, match=r"has a bad cell: value is a number, and is 'high'"):
-        read_results(tmp_path / "b.csv")
+        read(tmp_path / "b.csv").to_dicts()
     (tmp_path / "c.parquet").write_bytes(b"PAR1")
     with pytest.raises(ks.InputError, match="cannot be read"):
-        read_results(tmp_path / "c.parquet")
+        read(tmp_path / "c.parquet").to_dicts()
     with pytest.raises(ks.InputError, match=r"none\.csv is missing"):
-        read_results(tmp_path / "none.csv")
+        read(tmp_path / "none.csv").to_dicts()
 
 
 def unsealed(text):
@@ -134,18 +135,18 @@ def test_t95_is_the_first_epoch_within_five_percent_of_the_best():
 
 def test_a_newer_schema_and_a_truncated_file_are_named(tmp_path):
     path = tmp_path / "a.csv"
-    write_results(
-        path, [{"model": "m", "measure": "accuracy", "value": 0.5, "unit": unit} for unit in range(3)]
+    write(
+        path, frame([{"model": "m", "measure": "accuracy", "value": 0.5, "unit": unit} for unit in range(3)])
     )
     text = unsealed(path.read_text())
     path.write_text(text.replace("\n2,", "\n9,"))
     with pytest.raises(ks.InputError, match="has schema 9, this version knows up to 2"):
-        read_results(path)
+        read(path).to_dicts()
     path.write_text(text[:-16])
     with pytest.raises(DamagedError, match="ends in the middle of a row"):
-        read_results(path)
+        read(path).to_dicts()
     whole = tmp_path / "a.parquet"
-    write_results(whole, [{"model": "m", "measure": "accuracy", "value": 0.5}])
+    write(whole, frame([{"model": "m", "measure": "accuracy", "value": 0.5}]))
     whole.write_bytes(whole.read_bytes()[:-10])
     with pytest.raises(DamagedError, match="checksum does not fit"):
-        read_results(whole)
+        read(whole).to_dicts()

@@ -1,11 +1,13 @@
 """Distance ratios against a hand-made table."""
 
 import numpy as np
+import polars as pl
 import pytest
 from scipy import stats
 
-from keras_selectivity.studies import distance_ratios
-from keras_selectivity.studies import distances_by_alpha
+from keras_selectivity.claims import distance_ratios
+from keras_selectivity.claims import distances
+from keras_selectivity.results import frame
 
 
 def rows():
@@ -28,21 +30,21 @@ def rows():
 
 
 def test_pairs_are_sorted_by_alpha():
-    found = distances_by_alpha(list(rows()))
-    assert set(found) == {(-1, -1), (-1, 0), (0, 0)}
-    assert sorted(found[-1, 0]["one"]) == [0.2, 0.3, 0.3, 0.4]
+    found = distances(frame(rows()))
+    assert found.select("low", "high").unique(maintain_order=True).rows() == [(-1, -1), (-1, 0), (0, 0)]
+    ones = found.filter(pl.col("low") == -1, pl.col("high") == 0, pl.col("layer") == "one")
+    assert sorted(ones["value"]) == [0.2, 0.3, 0.3, 0.4]
 
 
 def test_ratio_and_paired_test():
-    ((alpha, (ratios, p)),) = distance_ratios(list(rows())).items()
+    found = distance_ratios(frame(rows()))
     between, within = 0.3 * np.arange(1, 4), 0.1 * np.arange(1, 4)
-    assert alpha == -1 and list(ratios) == ["one", "two", "three"]
-    np.testing.assert_allclose(list(ratios.values()), between / within)
+    assert found["alpha"].to_list() == [-1] * 3 and found["layer"].to_list() == ["one", "two", "three"]
+    np.testing.assert_allclose(found["ratio"], between / within)
     t = (between - within).mean() / (between - within).std(ddof=1) * np.sqrt(3)
-    assert p == pytest.approx(2 * stats.t.sf(abs(t), 2), abs=1e-6)
+    assert found["p"][0] == pytest.approx(2 * stats.t.sf(abs(t), 2), abs=1e-6)
 
 
 def test_two_seeds_have_a_ratio_and_no_p_value():
-    two = [row for row in rows() if "a3" not in (row["model"], row["other"])]
-    ((_, (ratios, p)),) = distance_ratios(two).items()
-    assert len(ratios) == 3 and p is None
+    found = distance_ratios(frame(row for row in rows() if "a3" not in (row["model"], row["other"])))
+    assert found.height == 3 and found["p"].is_null().all()

@@ -4,14 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_selectivity.studies._statistics import Test
-from keras_selectivity.studies._statistics import mean_interval
-from keras_selectivity.studies._statistics import rank_sum
-from keras_selectivity.studies._statistics import spearman
-from keras_selectivity.studies._statistics import t_test
+from keras_selectivity.results import Significance
+from keras_selectivity.results import mean_interval
+from keras_selectivity.results import rank_sum
+from keras_selectivity.results import spearman
+from keras_selectivity.results import t_test
 
 AGREES, DISAGREES, UNDECIDED = "agrees", "disagrees", "not enough data"
 LEAST_SEEDS = 3
+
+ByAlpha = dict[float, list[float]]
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,12 @@ class Finding:
     needed: str = ""
 
 
-def nothing(needed):
+def nothing(needed: str) -> Finding:
     """The finding where the rows hold nothing about a claim."""
     return Finding("", UNDECIDED, "", needed)
 
 
-def trend(by_alpha, sign, *, least=-np.inf, most=np.inf):
+def trend(by_alpha: ByAlpha, sign: int, *, least: float = -np.inf, most: float = np.inf) -> Finding:
     """Whether a measure rises (`sign` 1) or falls (-1) with alpha, by rank correlation over all networks.
 
     Args:
@@ -57,7 +59,15 @@ def trend(by_alpha, sign, *, least=-np.inf, most=np.inf):
     )
 
 
-def difference(by_alpha, alpha, sign, *, unit="points", scale=100, comparisons=1):
+def difference(
+    by_alpha: ByAlpha,
+    alpha: float,
+    sign: int,
+    *,
+    unit: str = "points",
+    scale: float = 100,
+    comparisons: int = 1,
+) -> Finding:
     """Whether a measure differs at one alpha from that at alpha = 0.
 
     Args:
@@ -75,7 +85,7 @@ def difference(by_alpha, alpha, sign, *, unit="points", scale=100, comparisons=1
     return decide(f"{test.statistic * scale:+.3g} {unit} at α = {alpha:g}", test, test.statistic * sign)
 
 
-def unchanged(by_alpha, alphas, margin):
+def unchanged(by_alpha: ByAlpha, alphas: list[float], margin: float) -> Finding:
     """Whether accuracy at some alphas is that at alpha = 0, within a margin.
 
     Args:
@@ -96,7 +106,7 @@ def unchanged(by_alpha, alphas, margin):
     return Finding(text, verdict, str(worst), needed)
 
 
-def level(values, low, high, *, what="", form="{:.3g}"):
+def level(values: list[float], low: float, high: float, *, what: str = "", form: str = "{:.3g}") -> Finding:
     """Whether the mean of a sample, one value a network, lies in a range.
 
     Args:
@@ -106,7 +116,6 @@ def level(values, low, high, *, what="", form="{:.3g}"):
         what: What stands behind the number.
         form: Format of a number.
     """
-    values = [v for v in values if v is not None]
     if len(values) < LEAST_SEEDS:
         return nothing(f"{LEAST_SEEDS} seeds")
     mean, below, above = mean_interval(values)
@@ -120,7 +129,7 @@ def level(values, low, high, *, what="", form="{:.3g}"):
     )  # fmt: skip
 
 
-def asymmetry(by_alpha, sign=-1):
+def asymmetry(by_alpha: ByAlpha, sign: int = -1) -> Finding:
     """Whether +alpha gives less (`sign` -1) than -alpha, by rank-sum test at the largest magnitude of both signs."""
     both = sorted(a for a in by_alpha if a > 0 and -a in by_alpha)
     if not both:
@@ -130,7 +139,7 @@ def asymmetry(by_alpha, sign=-1):
     return decide(text, tests[both[-1]], tests[both[-1]].statistic * sign)
 
 
-def share(members, needed_members, total):
+def share(members: list[str], needed_members: int, total: int) -> Finding:
     """Whether at least as many of a list hold as in the paper.
 
     Args:
@@ -142,7 +151,7 @@ def share(members, needed_members, total):
     return Finding(text, AGREES if len(members) >= needed_members else DISAGREES, "means over seeds compared")
 
 
-def decide(text, test: Test, in_direction):
+def decide(text: str, test: Significance, in_direction: float) -> Finding:
     """The verdict of a test of a direction."""
     if test.p is None:
         return Finding(text, UNDECIDED, str(test), f"{LEAST_SEEDS} seeds of every alpha")

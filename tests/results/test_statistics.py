@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import special
 
-from keras_selectivity.studies import paired_t_test
-from keras_selectivity.studies import rank_sum
-from keras_selectivity.studies import spearman
-from keras_selectivity.studies import t_test
+from keras_selectivity.results import paired_t_test
+from keras_selectivity.results import rank_sum
+from keras_selectivity.results import spearman
+from keras_selectivity.results import t_test
 
 A = np.array([0.51, 0.53, 0.55, 0.52])
 B = np.array([0.50, 0.49, 0.52])

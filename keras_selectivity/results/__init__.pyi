@@ -1,0 +1,31 @@
+"""Tables of results: columns, files, what grows piece by piece, selecting, and statistics of what was selected."""
+
+from ._columns import COLUMNS as COLUMNS
+from ._columns import PIECE as PIECE
+from ._frames import frame as frame
+from ._join import Part as Part
+from ._join import join as join
+from ._select import MAIN as MAIN
+from ._select import Levels as Levels
+from ._select import Table as Table
+from ._select import by_label as by_label
+from ._select import evaluation_in as evaluation_in
+from ._select import in_arm as in_arm
+from ._select import levels as levels
+from ._select import networks as networks
+from ._select import of_evaluation as of_evaluation
+from ._select import per_alpha as per_alpha
+from ._select import per_model as per_model
+from ._select import pick as pick
+from ._statistics import Significance as Significance
+from ._statistics import mean_interval as mean_interval
+from ._statistics import paired_t_test as paired_t_test
+from ._statistics import rank_sum as rank_sum
+from ._statistics import spearman as spearman
+from ._statistics import t95 as t95
+from ._statistics import t_test as t_test
+from ._store import Results as Results
+from ._table import read as read
+from ._table import scan as scan
+from ._table import sole_writer as sole_writer
+from ._table import write as write

@@ -1,0 +1,238 @@
+"""A table of results on disk: reading, scanning and writing whole files."""
+
+import contextlib
+from collections.abc import Collection
+from collections.abc import Iterator
+from pathlib import Path
+
+import filelock
+import polars as pl
+
+from keras_selectivity._errors import DamagedError
+from keras_selectivity._errors import InputError
+from keras_selectivity._files import whole_file
+from keras_selectivity._seal import PLACE
+from keras_selectivity._seal import check_seal
+from keras_selectivity._seal import seal
+from keras_selectivity.results import _csv
+from keras_selectivity.results._columns import COLUMNS
+from keras_selectivity.results._columns import KEY
+from keras_selectivity.results._columns import SCHEMA
+from keras_selectivity.results._columns import TEXTS
+from keras_selectivity.results._columns import check
+from keras_selectivity.results._frames import conform
+
+_SEAL = "keras_selectivity"  # entry of a Parquet file's metadata
+_MOST_ROWS = 50_000_000
+_PART = 1_000_000  # rows that are looked at together
+# What a file that is no table, or a damaged one, can make Polars raise
+_UNREADABLE = (OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
+
+
+def read(path: str | Path) -> pl.DataFrame:
+    """Reads a table of results into memory, all of it; `scan` takes of a large one what is asked for.
+
+    Args:
+        path: As in `scan`.
+
+    Returns:
+        A frame, one measurement a row: texts as `Categorical`, integers and floats by column, `null` where a column
+        does not apply.
+
+    Raises:
+        InputError: As `scan`.
+    """
+    return scan(path).collect()
+
+
+def scan(path: str | Path) -> pl.LazyFrame:
+    """Opens a table of results and checks every cell, holding a part of it at a time.
+
+    Args:
+        path: A `.csv` or `.parquet` file, or the folder of a `Results`.
+
+    Returns:
+        A lazy frame with the columns of `COLUMNS`, one measurement a row. Only columns and rows that are asked for
+        are read. Rows of networks and layers come before those of units. A CSV file is in memory.
+
+    Raises:
+        InputError: The file is missing or of a newer schema, or its columns are not those of `COLUMNS`.
+        DamagedError: Its checksum does not fit, it cannot be read, ends in the middle of a row, holds a row twice, or
+            a cell is of the wrong kind or out of its range.
+    """
+    path = Path(path)
+    if path.is_dir() and path.suffix not in SUFFIXES:
+        from keras_selectivity.results._folder import files_of
+
+        rows, units = files_of(path)
+        table = sealed(rows + units)
+    else:
+        check_suffix(path)
+        table = _open(path)
+    _check_cells(path, table)
+    return table
+
+
+def sealed(paths: list[Path]) -> pl.LazyFrame:
+    """What Parquet files hold together that were written here, whose cells were checked then.
+
+    Raises:
+        DamagedError: One is not what was written.
+    """
+    check_seals(paths)
+    return conform(scan_files(paths))
+
+
+def scan_files(paths: list[Path]) -> pl.LazyFrame:
+    """What Parquet files hold together, as it is; all columns, without a row, if there is no file."""
+    return (
+        pl.scan_parquet(paths, glob=False) if paths else pl.LazyFrame(schema=dict.fromkeys(COLUMNS, pl.Null))
+    )
+
+
+def check_seals(paths: list[Path]) -> None:
+    """Refuses files that are not what was written.
+
+    Raises:
+        DamagedError: Naming the first.
+    """
+    for path in paths:
+        if not check_seal(path):
+            raise DamagedError(f"{path} is damaged in its checksum.")
+
+
+def write(path: str | Path, table: pl.DataFrame | pl.LazyFrame) -> None:
+    """Writes a table of results as one whole file; a table of millions of rows should be Parquet.
+
+    Args:
+        path: A `.csv` or `.parquet` file.
+        table: Has columns of `COLUMNS`; those it lacks are empty.
+
+    Raises:
+        InputError: There is no such column, or a value is of the wrong kind or out of its range.
+    """
+    check_suffix(Path(path))
+    try:
+        lazy = conform(table.lazy())
+        for part in _parts(lazy):
+            check(part)
+    except (ValueError, pl.exceptions.PolarsError) as error:
+        raise InputError(f"The rows cannot be kept: {error}.") from error
+    write_checked(Path(path), lazy)
+
+
+def write_checked(path: Path, table: pl.LazyFrame) -> None:
+    """As `write`, a table with all columns whose cells were checked."""
+    with whole_file(path) as temporary:
+        if path.suffix == ".parquet":
+            texts = table.with_columns(pl.col(TEXTS).cast(pl.String))
+            texts.sink_parquet(temporary, metadata={_SEAL: PLACE})
+        else:
+            _csv.write(table, temporary, PLACE)
+        seal(temporary)
+
+
+@contextlib.contextmanager
+def sole_writer(path: str | Path, wait: bool = False) -> Iterator[None]:
+    """Holds a lock beside a file or folder while the block runs; a killed process leaves it open again.
+
+    Args:
+        path: The file or folder.
+        wait: Wait for another process that holds it, instead of refusing.
+
+    Raises:
+        InputError: Another process holds it.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(blocking=wait)
+    except filelock.Timeout:
+        raise InputError(f"Another process is writing to {path}. Wait, or choose another file.") from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _open(path: Path) -> pl.LazyFrame:
+    try:
+        has_seal = check_seal(path)
+        if path.suffix == ".csv":
+            heading = _csv.names_of(path)
+            names = heading[:-1] if has_seal else heading
+            _refuse(path, "has twice", {name for name in names if names.count(name) > 1})
+            table = _csv.read(path, heading)
+        else:
+            if not has_seal and _SEAL in pl.read_parquet_metadata(path):
+                raise DamagedError(f"{path} is damaged in its checksum.")
+            table = pl.scan_parquet(path, glob=False)
+            names = table.collect_schema().names()
+        _check_schema(path, table)
+        _refuse(path, "lacks the columns", [name for name in COLUMNS if name not in names])
+        _refuse(path, "has unknown columns", [name for name in names if name not in COLUMNS])
+        return conform(table)
+    except _UNREADABLE as error:
+        raise _named(path, error) from error
+
+
+def _named(path: Path, error: BaseException) -> InputError:
+    """The exception that says what is wrong with a file."""
+    if isinstance(error, InputError):
+        return error
+    said = " ".join(str(error).split())[:200]
+    if isinstance(error, ValueError | pl.exceptions.InvalidOperationError):
+        return DamagedError(f"{path} has a bad cell: {said}.")
+    return DamagedError(f"{path} cannot be read ({said}).")
+
+
+def _refuse(path: Path, problem: str, columns: Collection[str]) -> None:
+    if columns:
+        raise InputError(f"{path} {problem} {', '.join(columns)[:300]}; it is no table of results.")
+
+
+def _check_schema(path: Path, table: pl.LazyFrame) -> None:
+    kind = table.collect_schema().get("schema")
+    newest = table.select(pl.col("schema").max()).collect().item() if kind and kind.is_integer() else None
+    if newest is not None and newest > SCHEMA:
+        raise InputError(
+            f"{path} has schema {newest}, this version knows up to {SCHEMA}. Upgrade keras_selectivity."
+        )
+
+
+def _parts(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+    rows = table.select(pl.len()).collect().item()
+    if rows > _MOST_ROWS:
+        raise InputError(f"there are {rows:,} rows, more than the {_MOST_ROWS:,} that are read")
+    for start in range(0, rows, _PART):
+        yield table.slice(start, _PART).collect()
+
+
+def _check_cells(path: Path, table: pl.LazyFrame) -> None:
+    """Looks at every cell, and for rows that are there twice: by a hash of each first, which needs eight bytes a row."""
+    hashes = []
+    try:
+        for part in _parts(table):
+            check(part)
+            hashes.append(part.select(KEY).hash_rows())
+        if not hashes:
+            return
+        every = pl.concat(hashes)
+        if every.n_unique() == len(every):
+            return
+        alike = every.filter(every.is_duplicated()).unique()
+        keys = [part.select(KEY) for part in _parts(table)]
+        if pl.concat(k.filter(k.hash_rows().is_in(alike.implode())) for k in keys).is_duplicated().any():
+            raise DamagedError(f"{path} holds a row twice.")
+    except _UNREADABLE as error:
+        raise _named(path, error) from error
+
+
+SUFFIXES = (".csv", ".parquet")
+
+
+def check_suffix(path: Path) -> None:
+    """Refuses a path that is no file of a table."""
+    if path.suffix not in SUFFIXES:
+        raise InputError(f"Results are .csv or .parquet files. Received: {path}.")
