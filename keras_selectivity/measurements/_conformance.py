@@ -2,6 +2,8 @@
 
 import json
 import math
+from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import Any
 
 from keras_selectivity._errors import InputError
@@ -10,6 +12,7 @@ from keras_selectivity.measurements._measure import evaluate
 from keras_selectivity.measurements._measurement import Measurement
 from keras_selectivity.measurements._measurement import Row
 from keras_selectivity.measurements._registry import check_contract
+from keras_selectivity.results import Results
 
 
 def check_measurement(
@@ -41,7 +44,9 @@ def check_measurement(
             evaluate(networks, evaluation, kept, verbose=0)
         except InputError as error:
             raise AssertionError(f"{made.name} does not conform: {error}") from error
-        return [row for row in kept.rows if json.loads(row["protocol"])["evaluation"] != "clean"]
+        return [
+            row for row in kept.frame().to_dicts() if json.loads(row["protocol"])["evaluation"] != "clean"
+        ]
 
     whole = _Table()
     found = rows(whole)
@@ -75,28 +80,18 @@ def _made(measurement: Any) -> Measurement:
     return made
 
 
-class _Table:
+class _Table(Results):
     """A table in memory that knows its pieces."""
 
-    def __init__(self, pieces: list[list[Row]] | tuple[()] = ()) -> None:
-        self.pieces = list(pieces)
+    def __init__(self, pieces: Iterable[list[Row]] = ()) -> None:
+        super().__init__()
+        self.pieces: list[list[Row]] = []
+        for rows in pieces:
+            self.add(rows)
 
-    @property
-    def rows(self) -> list[Row]:
-        return [row for piece in self.pieces for row in piece]
-
-    def has(self, piece: tuple[Any, ...], fingerprint: str) -> bool:
-        return any(_key(rows[0]) == piece for rows in self.pieces)
-
-    def add(self, rows: list[Row]) -> None:
-        empty = dict.fromkeys(("layer", "unit", "epsilon", "steps", "epoch"))
-        self.pieces.append([{**empty, **row} for row in rows])
-
-
-def _key(row: Row) -> tuple[Any, ...]:
-    from keras_selectivity.results import PIECE
-
-    return tuple(row[name] for name in PIECE)
+    def add(self, rows: Iterable[Mapping[str, object]]) -> None:
+        super().add(rows)
+        self.pieces.append([dict(row) for row in rows])
 
 
 def _network(seed: int) -> Any:

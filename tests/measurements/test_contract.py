@@ -162,11 +162,14 @@ def _network():
 )
 def test_rows_that_break_the_contract_are_refused_by_name(network, found, message):
     after = ks.measurements.Jacobian(projections=1)
-    results = ks.studies.Results()
+    results = ks.results.Results()
     evaluation = Evaluation("shapes", limit=10, measure=(after, broken(found=found)()))
     with pytest.raises(ks.InputError, match=f"The measurement broken breaks its contract: .*{message}"):
         evaluate({"n": network}, evaluation, results, verbose=0)
-    assert {json.loads(r["protocol"])["evaluation"] for r in results.frame().to_dicts()} == {"clean", "jacobian"}
+    assert {json.loads(r["protocol"])["evaluation"] for r in results.frame().to_dicts()} == {
+        "clean",
+        "jacobian",
+    }
 
 
 def changed(**attributes):
