@@ -87,8 +87,12 @@ def read_record(path):
         return parse_json(archive.read(_RECORD), TRAINING, f"{_RECORD} in {path}")
 
 
-def load_model(path):
-    """The model of a `.keras` file.
+def load_model(path, compile=True):
+    """The model of a `.keras` file: the one place where such files are loaded.
+
+    Args:
+        path: The file.
+        compile: Whether to load the optimizer and its state, too.
 
     Raises:
         InputError: Keras cannot load it, with Keras's reason.
@@ -98,7 +102,7 @@ def load_model(path):
     from keras_selectivity.training import SelectivityModel  # noqa: F401 (registers our classes)
 
     try:
-        return keras.saving.load_model(path)
+        return keras.saving.load_model(path, compile=compile)
     except Exception as error:  # whatever a damaged or foreign file makes Keras stumble over
         raise InputError(f"{path} cannot be loaded as a Keras model ({error}).") from error
 

@@ -13,6 +13,7 @@ from keras_selectivity.results import read
 from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import make_study
 from keras_selectivity.studies import run_study
+from keras_selectivity.studies.engines import Here
 
 STUDY = {
     "study": {
@@ -49,7 +50,7 @@ def run_demo(folder, *, resume=False, overwrite=False):
     if not resume:
         shutil.rmtree(work, ignore_errors=True)
     study, runs = make_study(STUDY), RunsFolder(work / "runs")
-    results = run_study(study, runs, work / "results.csv")
+    results = run_study(study, Here(runs), work / "results.csv")
     if runs.failures:
         raise InputError(f"The demonstration failed. {next(iter(runs.failures.values()))}")
     rows = read(results)

@@ -4,9 +4,11 @@ import os
 import sys
 from pathlib import Path
 from typing import Annotated
+from typing import Any
 
 from pydantic import Field
 
+from keras_selectivity._errors import InputError
 from keras_selectivity._settings import Positive
 from keras_selectivity._settings import Several
 from keras_selectivity._settings import Text
@@ -22,6 +24,16 @@ from keras_selectivity.cli._study import add_runs
 from keras_selectivity.cli._study import status_table
 from keras_selectivity.cli._study import write_report
 
+# Options that are an engine's, by the name of its argument
+_ENGINE = {
+    "workers": "--workers",
+    "address": "--ray",
+    "together": "--together",
+    "minutes": "--minutes",
+    "retries": "--retries",
+    "strategy": "--strategy",
+    "tensorboard": "--tensorboard",
+}
 EXAMPLE = "keras-selectivity study run experiments/first_light_cifar10/study.toml --runs runs/first_light --workers 2"
 
 
@@ -52,6 +64,7 @@ def add_options(parser: Parser) -> None:
     )
     add(
         "--ray",
+        dest="address",
         nargs="?",
         const="",
         type=str,
@@ -103,7 +116,8 @@ def run(options: Options) -> int:
     from keras_selectivity.studies import run_study
 
     study, runs = read_study(options.study), RunsFolder(options.runs)
-    if options.together is None and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+    engine = _engine(options, runs)
+    if engine.measures and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
         study.evaluation.check_folders()  # JAX trains only
     if options.dry_run:
         wanted = study.names(options.only)
@@ -111,33 +125,45 @@ def run(options: Options) -> int:
         return 0
     results = run_study(
         study,
-        runs,
+        engine,
         options.output or Path(options.study).parent,
         only=options.only,
-        workers=options.workers,
-        ray=options.ray,
-        retries=options.retries if options.retries is not None else 2,
-        together=options.together,
-        minutes=options.minutes,
         accept_change=options.accept_change,
         networks=_published(options),
-        strategy=options.strategy,
-        tensorboard=options.tensorboard,
-        data_dir=options.data_dir,
     )
     if results is not None:
         print(f"Results in {results}")
         if options.output is None or Path(options.output).suffix == "":
             write_report(study, results, results.parent)
     left = [
-        row
-        for row in runs.unfinished(study, options.only)
-        if row["state"] == "failed" or not options.together
+        row for row in runs.unfinished(study, options.only) if row["state"] == "failed" or engine.measures
     ]
     if left:
         print(status_table(left), file=sys.stderr)
         print("keras-selectivity: start the command again to do what is not done", file=sys.stderr)
     return int(bool(left))
+
+
+def _engine(options: Options, runs: Any) -> Any:
+    """The engine that the options name.
+
+    Raises:
+        InputError: Options do not go together.
+    """
+    from keras_selectivity.studies import engines
+
+    kinds = {"workers": engines.Processes, "address": engines.Ray, "together": engines.Vectorized}
+    given = {name: getattr(options, name) for name in _ENGINE if getattr(options, name) is not None}
+    chosen = [name for name in kinds if name in given]
+    if len(chosen) > 1:
+        raise InputError(
+            f"{_ENGINE[chosen[0]]} and {_ENGINE[chosen[1]]} do not go together; name one of them."
+        )
+    kind: Any = kinds[chosen[0]] if chosen else engines.Here
+    for name in given.keys() - kind.accepts:
+        whose = _ENGINE[chosen[0]] if chosen else "runs in this process"
+        raise InputError(f"{_ENGINE[name]} does not go together with {whose}.")
+    return kind(runs, data_dir=options.data_dir, **given)
 
 
 def _published(options: Options) -> Path | str | None:

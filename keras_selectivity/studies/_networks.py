@@ -9,6 +9,7 @@ from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_directory
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
+from keras_selectivity._run_file import load_model
 from keras_selectivity._run_file import read_record
 from keras_selectivity._run_file import save_run
 from keras_selectivity.studies._setup import CONFIG
@@ -43,16 +44,12 @@ def publish_networks(study, runs, networks):
     Returns:
         The entries of the index, a list of dicts.
     """
-    import keras
-
-    from keras_selectivity.training import SelectivityModel  # noqa: F401 (registers our classes)
-
     networks = Path(networks)
     for name in study.runs:
         trained, published = Path(runs) / name / RUN_FILE, networks / f"{name}.keras"
         if trained.exists() and not published.exists():
             record = read_record(trained)
-            save_run(keras.saving.load_model(trained, compile=False), published, **record)
+            save_run(load_model(trained, compile=False), published, **record)
     names = [name for name in study.runs if (networks / f"{name}.keras").exists()]
     entries = [_entry(name, networks / f"{name}.keras") for name in names]
     write_json(networks / INDEX, {"study": study.name, "networks": entries})

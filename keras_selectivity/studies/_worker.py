@@ -3,6 +3,8 @@
 import time
 import traceback
 
+import filelock
+
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._system_errors import explain
@@ -67,6 +69,32 @@ def reason_of(error):
         return known[0]
     traceback.print_exception(error)
     return f"{type(error).__name__}: {error}"
+
+
+def attempt(study, name, folder, options, wait=False):
+    """Does one run under its lock, and notes how it ended.
+
+    Args:
+        study: A `Study`.
+        name: Name of the run.
+        folder: A `RunsFolder`.
+        options: Keywords of `finish`.
+        wait: Wait for another process that works on the run.
+
+    Returns:
+        Whether the run was free, which it always is with `wait`.
+    """
+    lock = folder.lock(name)
+    try:
+        held = lock.acquire(blocking=wait)
+    except filelock.Timeout:
+        return False
+    with held:
+        try:
+            finish(study, name, folder, **options)
+        except Exception as error:
+            folder.fail(name, reason_of(error))
+    return True
 
 
 def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=None, verbose=2):

@@ -8,6 +8,7 @@ from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
 from keras_selectivity._json_file import write_json
+from keras_selectivity._run_file import load_model
 from keras_selectivity._seal import check_zip
 from keras_selectivity._seal import seal_zip
 from keras_selectivity.training import _methods  # noqa: F401
@@ -80,6 +81,6 @@ def load_checkpoint(path):
     """
     check_zip(path)
     try:
-        return keras.saving.load_model(path)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DamagedError(f"{path} cannot be loaded ({error}).") from error
+        return load_model(path)
+    except InputError as error:  # it is ours, and so not what was written
+        raise DamagedError(str(error)) from error

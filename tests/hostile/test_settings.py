@@ -271,4 +271,31 @@ def test_a_run_that_the_study_does_not_have_is_refused(option, tmp_path, capsys)
     arguments = ["study", "run", str(tmp_path / "study.toml"), "--runs", str(tmp_path / "runs"), *option]
     assert main([*arguments, "--only", "beta"]) == 2
     assert "There is no run 'beta' in the study. Its runs are alpha" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--workers", "2", "--ray"], "--workers and --ray do not go together"),
+        (["--workers", "2", "--together", "2"], "--workers and --together do not go together"),
+        (["--ray", "--together", "2"], "--ray and --together do not go together"),
+        (["--minutes", "3"], "--minutes does not go together with runs in this process"),
+        (["--retries", "3"], "--retries does not go together with runs in this process"),
+        (["--workers", "2", "--minutes", "3"], "--minutes does not go together with --workers"),
+        (["--workers", "2", "--strategy", "mirrored"], "--strategy does not go together with --workers"),
+        (["--ray", "--strategy", "mirrored"], "--strategy does not go together with --ray"),
+        (["--together", "2", "--strategy", "mirrored"], "--strategy does not go together with --together"),
+        (["--together", "2", "--tensorboard", "logs"], "--tensorboard does not go together with --together"),
+        (["--together", "2", "--retries", "1"], "--retries does not go together with --together"),
+        (["--workers", "0"], "workers must be greater than or equal to 1"),
+        (["--together", "2", "--minutes", "0"], "minutes must be greater than 0"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_options_that_do_not_go_together_are_refused(options, message, tmp_path, capsys):
+    (tmp_path / "study.toml").write_text(written(GOOD))
+    arguments = ["study", "run", str(tmp_path / "study.toml"), "--runs", str(tmp_path / "runs"), *options]
+    assert main([*arguments, "--dry-run"]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
     assert not (tmp_path / "runs").exists()

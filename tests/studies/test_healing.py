@@ -8,6 +8,7 @@ from keras_selectivity.results import read
 from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import make_study
 from keras_selectivity.studies import run_study
+from keras_selectivity.studies.engines import Here
 from keras_selectivity.training import RunCheckpoint
 
 NAME = "alpha-1_seed0"
@@ -25,7 +26,7 @@ STUDY = make_study(
 
 
 def again(folder):
-    return read(run_study(STUDY, folder / "runs", folder, verbose=0)).to_dicts()
+    return read(run_study(STUDY, Here(folder / "runs", verbose=0), folder)).to_dicts()
 
 
 def flip(path, bit=0):

@@ -20,13 +20,14 @@ from keras_selectivity.studies import adopt_networks
 from keras_selectivity.studies import make_study
 from keras_selectivity.studies import publish_networks
 from keras_selectivity.studies import run_study
+from keras_selectivity.studies.engines import Here
 
 
 @pytest.fixture(scope="module", name="published")
 def _published(tmp_path_factory):
     folder = tmp_path_factory.mktemp("published")
     study = make_study(CONTENT)
-    run_study(study, folder / "runs", folder, verbose=0)
+    run_study(study, Here(folder / "runs", verbose=0), folder)
     publish_networks(study, folder / "runs", folder / "networks")
     return folder
 
@@ -40,8 +41,8 @@ def test_published_networks_are_measured_as_the_trained_ones(published, tmp_path
         entry["sha256"] == hashlib.sha256((published / "networks" / f"{NAME}.keras").read_bytes()).hexdigest()
     )
     monkeypatch.setattr(keras.Model, "fit", lambda *_, **__: pytest.fail("it trains"))
-    options = {"networks": published / "networks", "verbose": 0}
-    rows = read(run_study(study, tmp_path / "runs", tmp_path, **options)).to_dicts()
+    engine = Here(tmp_path / "runs", verbose=0)
+    rows = read(run_study(study, engine, tmp_path, networks=published / "networks")).to_dicts()
     assert content_of(rows) == content_of(read(published / "results.parquet").to_dicts())
     best = [row["value"] for row in rows if row["measure"] == "test_accuracy"][entry["best_epoch"]]
     assert best == entry["test_accuracy"]

@@ -1,6 +1,7 @@
 """Studies that are interrupted, damaged, shared, changed: what is done stays, what is lost is done again."""
 
 import contextlib
+import functools
 import json
 import os
 import resource
@@ -25,6 +26,9 @@ from keras_selectivity.studies import join
 from keras_selectivity.studies import make_study
 from keras_selectivity.studies import run_study
 from keras_selectivity.studies import time_left
+from keras_selectivity.studies.engines import Here
+from keras_selectivity.studies.engines import Processes
+from keras_selectivity.studies.engines import Ray
 
 NAME = "alpha-1_seed0"
 CONTENT = {
@@ -75,7 +79,7 @@ def content_of(rows):
 @pytest.fixture(scope="module", name="once")
 def _once(tmp_path_factory):
     folder = tmp_path_factory.mktemp("once")
-    run_study(make_study(CONTENT), folder / "runs", folder, verbose=0)
+    run_study(make_study(CONTENT), Here(folder / "runs", verbose=0), folder)
     return folder
 
 
@@ -85,9 +89,11 @@ def _done(once, tmp_path):
     return tmp_path
 
 
-def again(folder, content=CONTENT, **options):
-    """Runs the study once more; returns its rows."""
-    return read(run_study(make_study(content), folder / "runs", folder, verbose=0, **options)).to_dicts()
+def again(folder, content=CONTENT, engine=Here, **options):
+    """Runs the study once more, where an engine does it; returns its rows."""
+    return read(
+        run_study(make_study(content), engine(folder / "runs", verbose=0), folder, **options)
+    ).to_dicts()
 
 
 def stamp(folder):
@@ -190,7 +196,7 @@ def test_another_version_of_the_package_is_refused(done):
 
 
 def test_a_node_with_another_version_is_refused(tmp_path):
-    from keras_selectivity.studies._ray import _task
+    from keras_selectivity.studies.engines._ray import _task
 
     with pytest.raises(ks.InputError, match=r"the study was started with 0\.0\.1. Install the same version"):
         _task(CONTENT, tmp_path / "runs", NAME, {}, "0.0.1")
@@ -315,7 +321,7 @@ def test_worker_processes_finish_a_study_though_one_is_killed(tmp_path, monkeypa
 
     killer = threading.Thread(target=kill, daemon=True)
     killer.start()
-    rows = again(tmp_path, content, workers=2)
+    rows = again(tmp_path, content, functools.partial(Processes, workers=2))
     killer.join(timeout=60)
     assert not killer.is_alive(), "the process was never killed"
     assert f"{NAME}: its process was killed by signal 9" in capsys.readouterr().out
@@ -347,7 +353,7 @@ def test_a_ray_cluster_finishes_a_study_though_a_node_dies(tmp_path, monkeypatch
     killer.start()
     try:
         ray.init(address=cluster.address, log_to_driver=False)
-        rows = again(tmp_path, content, ray=cluster.address)
+        rows = again(tmp_path, content, functools.partial(Ray, address=cluster.address))
         killer.join(timeout=60)
         assert not killer.is_alive(), "the node was never killed"
     finally:

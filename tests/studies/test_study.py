@@ -17,6 +17,7 @@ from keras_selectivity.results import read
 from keras_selectivity.studies import make_study
 from keras_selectivity.studies import read_study
 from keras_selectivity.studies import run_study
+from keras_selectivity.studies.engines import Here
 
 TOML = """
 [study]
@@ -42,7 +43,7 @@ def _done(tmp_path_factory):
     folder = tmp_path_factory.mktemp("study")
     (folder / "study.toml").write_text(TOML)
     study = read_study(folder / "study.toml")
-    results = run_study(study, folder / "runs", folder, verbose=0)
+    results = run_study(study, Here(folder / "runs", verbose=0), folder)
     return study, results, folder
 
 
@@ -67,19 +68,20 @@ def test_running_twice_changes_nothing(done):
     study, results, folder = done
     before = results.read_bytes()
     models = {p: p.stat().st_mtime_ns for p in folder.rglob("run.json")}
-    run_study(study, folder / "runs", folder, verbose=0)
+    run_study(study, Here(folder / "runs", verbose=0), folder)
     assert results.read_bytes() == before
     assert {p: p.stat().st_mtime_ns for p in folder.rglob("run.json")} == models
 
 
 def test_page_and_table_show_the_numbers_of_the_rows(done):
     study, results, folder = done
-    rows = read(results).to_dicts()
-    page = write_page(folder, rows, title=study.title, description=study.description, results=results.name)
+    found = read(results)
+    rows = found.to_dicts()
+    page = write_page(folder, found, title=study.title, description=study.description, results=results.name)
     text = page.read_text()
     accuracy = [r["value"] for r in rows if r["measure"] == "accuracy" and r["epoch"] is None]
     for value in accuracy:
-        assert f"{value:.2%}" in text and f"{value:.2%}" in table(rows)
+        assert f"{value:.2%}" in text and f"{value:.2%}" in table(found)
     assert "A &lt;tiny&gt; study" in text and "on 100 images in batches of 32" in text
     pictures = []
 

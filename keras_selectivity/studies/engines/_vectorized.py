@@ -3,10 +3,14 @@
 import hashlib
 import json
 import time
+from collections.abc import Sequence
+from typing import Any
 
 import filelock
 import numpy as np
 
+from keras_selectivity._checks import number
+from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
@@ -24,55 +28,73 @@ from keras_selectivity.studies._setup import on_tensorflow
 from keras_selectivity.studies._setup import recipe_of
 from keras_selectivity.studies._setup import save
 from keras_selectivity.studies._setup import split_train
+from keras_selectivity.studies._study import Study
+from keras_selectivity.studies.engines._engine import Engine
 
 _SAVE_EVERY = 60.0  # Seconds between checkpoints
 # What a checkpoint tells besides arrays; each log has a list of the runs' values for each epoch.
 _TOLD = {"epochs": int, "history": {str: [HISTORY[str]]}, "preferred": [[[int]]]}
 
 
-def train_together(study, folder, names, together, *, minutes=None, data_dir=None, verbose=2):
-    """Trains runs of a study, several in one program, and leaves a `run.keras` in the folder of each.
+class Vectorized(Engine):
+    """Trains runs that differ in seed and alpha alone in one program on JAX, and leaves a `run.keras` of each.
 
-    Interrupted trainings go on after the last epoch that was saved, whether a process was killed or its
-    time was over.
+    Interrupted trainings go on after the last epoch that was saved, whether a process was killed or its time was over.
 
     Args:
-        study: A `Study`.
-        folder: A `RunsFolder` that the study is registered in.
-        names: Names of the runs.
+        folder: As in `Engine`.
         together: Most runs in one program; another number next time begins what is not finished anew.
-        minutes: Time after which to save and stop; `None` for none. An epoch that would not end in time
-            is not begun, but one is always done.
-        data_dir: Where prepared data sets lie.
-        verbose: 0 shows no progress.
-
-    Returns:
-        Number of runs that are not trained yet.
-
-    Raises:
-        InputError: The backend is not JAX, or a run has a method that cannot be trained together.
+        minutes: Time after which to save and stop; `None` for none. An epoch that would not end in time is not begun, but
+            one is always done.
+        options: As in `Engine`, without `tensorboard`.
     """
-    if on_tensorflow():
-        raise InputError("Runs are trained together on JAX. Set KERAS_BACKEND=jax.")
-    import jax
 
-    # A piece of a few minutes should not spend them on compiling again.
-    jax.config.update("jax_compilation_cache_dir", str(folder.path.absolute() / "_state" / "compiled"))
-    start = time.monotonic()
-    deadline = None if minutes is None else start + 60 * minutes
-    # Groups are those of all runs, whatever is trained already: a checkpoint belongs to its group.
-    for group in _groups(study, names, together):
-        if all(_trained(folder.path / name) for name in group):
-            continue
-        if deadline is not None and time.monotonic() > deadline:
-            break
-        work = _Group(study, folder, group, data_dir, verbose)
-        try:
-            with filelock.FileLock(work.path.with_suffix(".lock"), blocking=False):
-                work.train(deadline)
-        except filelock.Timeout:
-            print(f"{group[0]} to {group[-1]}: another process works on them", flush=True)
-    return sum(not _trained(folder.path / name) for name in names)
+    measures = False
+    accepts = frozenset({"together", "minutes"})
+
+    def __init__(
+        self,
+        folder: Any,
+        *,
+        together: int,
+        minutes: float | None = None,
+        data_dir: Any = None,
+        verbose: int | str = 2,
+    ) -> None:
+        super().__init__(folder, data_dir=data_dir, verbose=verbose)
+        self.together = whole_number("together", together, 1)
+        self.minutes = None if minutes is None else number("minutes", minutes, 0)
+
+    def run(self, study: Study, names: Sequence[str]) -> None:
+        """Trains runs.
+
+        Raises:
+            InputError: The backend is not JAX, or a run has a method that cannot be trained so.
+        """
+        if on_tensorflow():
+            raise InputError("Runs are trained together on JAX. Set KERAS_BACKEND=jax.")
+        import jax
+
+        # A piece of a few minutes should not spend them on compiling again.
+        jax.config.update(
+            "jax_compilation_cache_dir", str(self.folder.path.absolute() / "_state" / "compiled")
+        )
+        start = time.monotonic()
+        deadline = None if self.minutes is None else start + 60 * self.minutes
+        # Groups are those of all runs, whatever is trained already: a checkpoint belongs to its group.
+        for group in _groups(study, names, self.together):
+            if all(_trained(self.folder.path / name) for name in group):
+                continue
+            if deadline is not None and time.monotonic() > deadline:
+                break
+            work = _Group(study, self.folder, group, self.data_dir, self.verbose)
+            try:
+                with filelock.FileLock(work.path.with_suffix(".lock"), blocking=False):
+                    work.train(deadline)
+            except filelock.Timeout:
+                print(f"{group[0]} to {group[-1]}: another process works on them", flush=True)
+        trained = sum(_trained(self.folder.path / name) for name in names)
+        print(f"{trained} of {len(names)} runs are trained", flush=True)
 
 
 def _trained(folder):
@@ -162,12 +184,12 @@ class _Group:
         logs |= {f"val_{name}": values for name, values in found.items()}
         logs["learning_rate"] = np.full(len(self.names), self.recipe.learning_rate_at(epoch))
         means = program.unit_means(self.validation)
-        for number, preferred in enumerate(progress["preferred"]):
-            if not np.isfinite(means[number]).all():
+        for run, preferred in enumerate(progress["preferred"]):
+            if not np.isfinite(means[run]).all():
                 continue  # it has diverged, and fails in the end; the others go on
-            measured = [(means[number], labels[self.validation[number]])]
+            measured = [(means[run], labels[self.validation[run]])]
             for name, value in monitored(self.taps, self.data.classes, measured, preferred).items():
-                logs.setdefault(f"val_selectivity/{name}", np.full(len(self.names), np.nan))[number] = value
+                logs.setdefault(f"val_selectivity/{name}", np.full(len(self.names), np.nan))[run] = value
             preferred[-1] = [int(k) for k in preferred[-1]]
         test = self.data.test
         logs["test_accuracy"] = program.evaluate(images=test.images, labels=test.labels)["accuracy"]
@@ -233,19 +255,19 @@ class _Group:
             seal_zip(temporary)
 
     def _finish(self, program, progress):
-        for number, (name, config) in enumerate(zip(self.names, self.configs, strict=True)):
+        for position, (name, config) in enumerate(zip(self.names, self.configs, strict=True)):
             if _trained(self.folder.path / name):
                 continue
-            model = program.put(progress["weights"], number)
-            model.alpha = config.alpha if config.warmup_epochs == 0 else self.alphas[number]
+            model = program.put(progress["weights"], position)
+            model.alpha = config.alpha if config.warmup_epochs == 0 else self.alphas[position]
             run = self.folder.path / name
             write_json(run / CONFIG, config.to_dict())
             history = {
-                log: [values[number] for values in epochs] for log, epochs in progress["history"].items()
+                log: [values[position] for values in epochs] for log, epochs in progress["history"].items()
             }
-            counts = (len(self.train_positions[number]), self.validation.shape[1])
+            counts = (len(self.train_positions[position]), self.validation.shape[1])
             try:
-                save(model, run, config, history, int(progress["best_epoch"][number]), *counts)
+                save(model, run, config, history, int(progress["best_epoch"][position]), *counts)
             except InputError as error:  # it diverged, alone
                 self.folder.fail(name, str(error))
                 continue

@@ -18,8 +18,9 @@ from keras_selectivity.results import read
 from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import read_study
 from keras_selectivity.studies import run_study
-from keras_selectivity.studies._train_together import _Group
-from keras_selectivity.studies._train_together import _groups
+from keras_selectivity.studies.engines import Vectorized
+from keras_selectivity.studies.engines._vectorized import _Group
+from keras_selectivity.studies.engines._vectorized import _groups
 
 ROOT = Path(__file__).parents[2]
 STUDY = """
@@ -148,9 +149,7 @@ def test_what_cannot_be_trained_together_is_refused(tmp_path):
     found = on_jax(study, tmp_path / "runs", "--together", 2)
     assert found.returncode == 2 and "train it alone, without --together" in found.stderr
     with pytest.raises(ks.InputError, match="KERAS_BACKEND=jax"):
-        run_study(read_study(study), tmp_path / "runs", tmp_path, together=2)
-    with pytest.raises(ks.InputError, match="minutes is for runs"):
-        run_study(read_study(study), tmp_path / "runs", tmp_path, minutes=2)
+        run_study(read_study(study), Vectorized(tmp_path / "runs", together=2), tmp_path)
 
 
 @pytest.mark.slow
