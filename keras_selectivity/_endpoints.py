@@ -1,12 +1,17 @@
 """A Keras classifier as the functions that a SavedModel offers, and what `run.json` says of it."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._samples import scaled
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
 
 
-def instrumented(model):
+def instrumented(model: KerasObject) -> tuple[KerasObject, dict[str, Any]]:
     """The network of a model with its units tapped.
 
     Args:
@@ -24,7 +29,7 @@ def instrumented(model):
     from keras_selectivity.training import kind_of_outputs
     from keras_selectivity.training import probe
 
-    record = {"alpha": None, "metric": None, "regularized": []}
+    record: dict[str, Any] = {"alpha": None, "metric": None, "regularized": []}
     if isinstance(model, SelectivityModel):
         alpha = model.alpha
         alpha = alpha if isinstance(alpha, float) else {"class": type(alpha).__name__, **alpha.get_config()}
@@ -40,7 +45,9 @@ def instrumented(model):
     return network, {**record, "input_shape": list(shape)}
 
 
-def endpoints(network, record, pixel_range):
+def endpoints(
+    network: KerasObject, record: dict[str, Any], pixel_range: tuple[float, float]
+) -> dict[str, Callable[..., Any]]:
     """Functions by name, to be traced: `logits`, `unit_means`, `activations` and `ablated_logits`.
 
     Each takes float32 pixels in [0, 1]; the last one also what to keep of every unit, and what to put
@@ -57,23 +64,23 @@ def endpoints(network, record, pixel_range):
 
     layers = record["layers"]
 
-    def outputs(x):
+    def outputs(x: Tensor) -> Tensor:
         return network(scaled(x, pixel_range), training=False)
 
-    def logits(x):
+    def logits(x: Tensor) -> Tensor:
         return as_logits(outputs(x), record["outputs"])
 
-    def unit_means(x):
+    def unit_means(x: Tensor) -> dict[str, Tensor]:
         with collecting() as found:
             outputs(x)
         return found
 
-    def activations(x):
+    def activations(x: Tensor) -> dict[str, Tensor]:
         with collecting(read=full_output) as found:
             outputs(x)
         return found
 
-    def ablated_logits(x, keep, fill):
+    def ablated_logits(x: Tensor, keep: Tensor, fill: Tensor) -> Tensor:
         parts = iter(zip(_split(keep, layers), _split(fill, layers), strict=True))
         with collecting(
             read=lambda outputs, data_format: (_replaced(outputs, data_format, *next(parts)), None)
@@ -84,7 +91,7 @@ def endpoints(network, record, pixel_range):
     return {**functions, "ablated_logits": ablated_logits} if layers else functions
 
 
-def _input_shape(network):
+def _input_shape(network: KerasObject) -> tuple[int, ...]:
     """Shape of one sample of a network with a single input, which holds floats."""
     import keras
 
@@ -98,12 +105,12 @@ def _input_shape(network):
     return batch.shape[1:]
 
 
-def _split(units, layers):
+def _split(units: Tensor, layers: list[dict[str, Any]]) -> list[Tensor]:
     ends = np.cumsum([layer["units"] for layer in layers])
     return [units[end - layer["units"] : end] for end, layer in zip(ends, layers, strict=True)]
 
 
-def _replaced(outputs, data_format, keep, fill):
+def _replaced(outputs: Tensor, data_format: str, keep: Tensor, fill: Tensor) -> Tensor:
     """Outputs of a layer with some of its units replaced."""
     from keras import ops
 

@@ -1,13 +1,22 @@
 """`Exported`: a trained classifier as the evaluators see it."""
 
 import contextlib
+from collections.abc import Callable
+from collections.abc import Hashable
 from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
+
+from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import array
 from keras_selectivity._errors import InputError
 from keras_selectivity._samples import checked_images
 from keras_selectivity._samples import checked_labels
 from keras_selectivity._samples import pixels
+from keras_selectivity._types import Array
+from keras_selectivity._types import Tensor
 
 _NOT_FINITE = "keras_selectivity: "
 _NO_UNITS = (
@@ -31,9 +40,19 @@ class Exported:
         fingerprint: Twelve hexadecimal digits that tell this network's files from another's.
     """
 
-    def __init__(self, functions, layers, classes, input_shape, run, fingerprint, pixel_range=(0.0, 1.0)):
+    def __init__(
+        self,
+        functions: dict[str, Callable[..., Any]],
+        layers: list[dict[str, Any]],
+        classes: int,
+        input_shape: Sequence[int] | None,
+        run: dict[str, Any],
+        fingerprint: str,
+        pixel_range: tuple[float, float] = (0.0, 1.0),
+    ) -> None:
         self._functions = functions
-        self._compiled = {}
+        self._compiled: dict[Any, Any] = {}
+        self.owner: Any = None  # what holds the variables, which the functions hold only weakly
         self.layer_names = [layer["name"] for layer in layers]
         self.units = {layer["name"]: layer["units"] for layer in layers}
         self.shifts = {layer["name"]: layer["shift"] for layer in layers}
@@ -43,7 +62,7 @@ class Exported:
         self.fingerprint = fingerprint
         self.pixel_range = pixel_range
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         shape = " x ".join(str(n) for n in self.input_shape) if self.input_shape else "any size"
         units = f"{len(self.layer_names)} layers with {sum(self.units.values())} units"
         low, high = self.pixel_range
@@ -52,19 +71,19 @@ class Exported:
             f"{units if self.layer_names else 'no units'}, network takes pixels from {low:g} to {high:g}>"
         )
 
-    def logits(self, x):
+    def logits(self, x: Tensor) -> Tensor:
         """`(n, height, width, channels)` pixels in [0, 1] to `(n, classes)` float32 logits."""
         return self._logits("logits", x)
 
-    def unit_means(self, x):
+    def unit_means(self, x: Tensor) -> dict[str, Tensor]:
         """Spatial mean of every unit: a dict, layer name -> `(n, units)` float32."""
         return self._by_layer("unit_means", x)
 
-    def activations(self, x):
+    def activations(self, x: Tensor) -> dict[str, Tensor]:
         """Full activations: a dict, layer name -> `(n, ..., units)`."""
         return self._by_layer("activations", x)
 
-    def ablated_logits(self, x, keep, fill):
+    def ablated_logits(self, x: Tensor, keep: ArrayLike, fill: ArrayLike) -> Tensor:
         """Logits with units replaced by constants, in every position of their maps.
 
         Args:
@@ -86,7 +105,7 @@ class Exported:
             )
         return self._logits("ablated_logits", x, keep, fill)
 
-    def samples(self, images, labels):
+    def samples(self, images: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
         """Images and labels that fit each other and the network.
 
         Args:
@@ -102,7 +121,7 @@ class Exported:
         images = checked_images(images, self.input_shape)
         return images, self.labels(labels, len(images))
 
-    def pixels(self, images):
+    def pixels(self, images: ArrayLike) -> Array:
         """Images as float32 pixels in [0, 1], for the methods of this class.
 
         Args:
@@ -114,7 +133,7 @@ class Exported:
         """
         return pixels(checked_images(images, self.input_shape))
 
-    def labels(self, labels, samples):
+    def labels(self, labels: ArrayLike, samples: int) -> Array:
         """Labels as an int64 array of length `samples`.
 
         Raises:
@@ -122,7 +141,7 @@ class Exported:
         """
         return checked_labels(labels, samples, self.classes)
 
-    def layers(self, names=None):
+    def layers(self, names: Iterable[str] | None = None) -> list[str]:
         """Names of layers: those given, or all.
 
         Raises:
@@ -143,25 +162,25 @@ class Exported:
             raise InputError(f"{what} There are {', '.join(self.layer_names)}.")
         return names
 
-    def compiled(self, function, *options):
+    def compiled(self, function: Callable[..., Any], *options: Hashable) -> Any:
         """`function(self, *options)`, made once and kept: a `tf.function` that a second call reuses."""
         key = (function, *options)
         if key not in self._compiled:
             self._compiled[key] = function(self, *options)
         return self._compiled[key]
 
-    def _by_layer(self, name, x):
+    def _by_layer(self, name: str, x: Tensor) -> dict[str, Tensor]:
         if name not in self._functions:
             raise InputError(_NO_UNITS)
         with finite_or_error():
             values = self._call(name, x)
             return {layer: finite(values[layer], f"layer {layer}") for layer in self.layer_names}
 
-    def _logits(self, name, x, *others):
+    def _logits(self, name: str, x: Tensor, *others: Tensor) -> Tensor:
         with finite_or_error():
             return finite(self._call(name, x, *others), "logits")
 
-    def _call(self, name, x, *others):
+    def _call(self, name: str, x: Tensor, *others: Tensor) -> Any:
         import tensorflow as tf
 
         try:
@@ -178,7 +197,7 @@ class Exported:
 
 
 @contextlib.contextmanager
-def finite_or_error():
+def finite_or_error() -> Iterator[None]:
     """Makes an `InputError` of TensorFlow's, when a value that must be finite is not."""
     import tensorflow as tf
 
@@ -193,7 +212,7 @@ def finite_or_error():
         ) from error
 
 
-def finite(values, where):
+def finite(values: Tensor, where: str) -> Tensor:
     """The values, which raise an error, also from within a graph, if one of them is not finite."""
     import tensorflow as tf
 

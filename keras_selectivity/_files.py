@@ -7,9 +7,12 @@ import os
 import re
 import secrets
 import shutil
+from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import StrPath
 
 # `.NAME.TOKEN.part` is being written, `.NAME.TOKEN.old` is being replaced. A suffix stays last, because some
 # writers choose a format by it.
@@ -17,7 +20,7 @@ _LEFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.(?P<kind>part|old)(\.\w+)?")
 
 
 @contextlib.contextmanager
-def whole_file(path):
+def whole_file(path: StrPath) -> Iterator[Path]:
     """Yields a temporary path beside `path` that replaces it once the block ends without error."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -33,14 +36,16 @@ def whole_file(path):
         os.close(held)
 
 
-def write_text(path, text):
+def write_text(path: StrPath, text: str) -> None:
     """Writes a text file whole."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 @contextlib.contextmanager
-def whole_directory(path, overwrite=False, ours=None):
+def whole_directory(
+    path: StrPath, overwrite: bool = False, ours: Callable[[Path], bool] | None = None
+) -> Iterator[Path]:
     """Yields an empty temporary directory that becomes `path` once the block ends without error.
 
     Raises:
@@ -59,7 +64,7 @@ def whole_directory(path, overwrite=False, ours=None):
         os.close(held)
 
 
-def replace_directory(new, path):
+def replace_directory(new: StrPath, path: StrPath) -> None:
     """Renames a directory; what lies at `path` is deleted once the new one has its place."""
     path = Path(os.path.abspath(path))
     if not path.exists():
@@ -79,7 +84,7 @@ def replace_directory(new, path):
         os.close(aside)
 
 
-def clean_leftovers(folder):
+def clean_leftovers(folder: StrPath) -> None:
     """Takes away what killed processes have left half-written in a folder, not what a living one is writing.
 
     What was moved aside for a replacement that did not come is put back. A folder that is absent has none.
@@ -107,12 +112,12 @@ def clean_leftovers(folder):
                 os.close(held)
 
 
-def _open(path):
+def _open(path: Path) -> int:
     # A file system of the network locks only what is open for writing, which a folder cannot be.
     return os.open(path, (os.O_RDONLY if path.is_dir() else os.O_RDWR) | os.O_NONBLOCK)
 
 
-def _hold(path):
+def _hold(path: Path) -> int:
     """A descriptor whose lock tells `clean_leftovers` that a living process needs the path."""
     held = _open(path)
     with contextlib.suppress(OSError):  # where there are no locks, nothing is cleaned either
@@ -120,7 +125,7 @@ def _hold(path):
     return held
 
 
-def _reserve(path, suffix, make):
+def _reserve(path: Path, suffix: str, make: Callable[[Path], None]) -> tuple[Path, int]:
     """A new temporary path beside `path`, and its descriptor from `_hold`.
 
     The name cannot be guessed and must be new, so nothing that lies there already is followed.
@@ -135,11 +140,11 @@ def _reserve(path, suffix, make):
             os.close(held)
 
 
-def _make_file(path):
+def _make_file(path: Path) -> None:
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW, 0o666))
 
 
-def check_absent(path, overwrite=False, ours=None):
+def check_absent(path: StrPath, overwrite: bool = False, ours: Callable[[Path], bool] | None = None) -> None:
     """Refuses an output folder that exists and is not empty.
 
     Args:
@@ -160,7 +165,7 @@ def check_absent(path, overwrite=False, ours=None):
         raise InputError(f"{path} holds something else and is not overwritten. Choose another output path.")
 
 
-def digests(folder):
+def digests(folder: StrPath) -> dict[str, str]:
     """SHA-256 of every file below a folder, by relative path."""
     return {
         file.relative_to(folder).as_posix(): hashlib.sha256(file.read_bytes()).hexdigest()

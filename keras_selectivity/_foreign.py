@@ -1,17 +1,24 @@
 """SavedModels that someone else wrote: a serving signature from one batch of images to class scores."""
 
 import os
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._samples import scaled
+from keras_selectivity._types import Array
+from keras_selectivity._types import StrPath
+from keras_selectivity._types import Tensor
 
 _SIZES = (32, 224)  # tried where a signature leaves height and width open
 
 
-def read_foreign(path, pixel_range, outputs):
+def read_foreign(
+    path: StrPath, pixel_range: tuple[float, float], outputs: str | None
+) -> tuple[Callable[..., Any], int, list[int] | None, Any]:
     """Opens a foreign SavedModel.
 
     Args:
@@ -57,7 +64,7 @@ def read_foreign(path, pixel_range, outputs):
         raise InputError(f"{path} takes exactly {spec.shape[0]} images at a time; export it for any number.")
     shape = (None, None, None) if spec.shape.rank is None else tuple(spec.shape[1:])
 
-    def returned(x):
+    def returned(x: Tensor) -> Tensor:
         return tf.cast(signature(**{argument: tf.cast(scaled(x, pixel_range), spec.dtype)})[key], tf.float32)
 
     values = _probed(path, returned, shape, pixel_range)
@@ -70,11 +77,11 @@ def read_foreign(path, pixel_range, outputs):
     if outputs is None and probabilities:
         warn_of_logarithm()
     kind = LOGARITHM if probabilities and outputs != "logits" else RETURNED
-    shape = None if None in shape else list(shape)
-    return lambda x: as_logits(returned(x), kind), max(values.shape[1], 2), shape, loaded
+    known = None if None in shape else list(shape)
+    return lambda x: as_logits(returned(x), kind), max(values.shape[1], 2), known, loaded
 
 
-def _only(path, what, specs):
+def _only(path: StrPath, what: str, specs: dict[str, Any]) -> tuple[str, Any]:
     if len(specs) != 1:
         names = ", ".join(specs) or "none"
         raise InputError(f"{path} has {len(specs)} {what} ({names}); a classifier has one.")
@@ -82,15 +89,22 @@ def _only(path, what, specs):
     return name, spec
 
 
-def _probed(path, function, shape, pixel_range):
+def _probed(
+    path: StrPath,
+    function: Callable[..., Any],
+    shape: tuple[int | None, ...],
+    pixel_range: tuple[float, float],
+) -> Array:
     """Outputs for varied inputs."""
     import tensorflow as tf
 
     from keras_selectivity.training import varied_inputs
 
     low, high = pixel_range
-    for size in _SIZES if None in shape[:2] else (None,):
-        inputs = varied_inputs((shape[0] or size, shape[1] or size, shape[2] or 3))
+    for size in _SIZES if None in shape[:2] else (0,):
+        inputs = varied_inputs(
+            tuple(found or other for found, other in zip(shape, (size, size, 3), strict=True))
+        )
         try:
             # They vary in the network's own scale, whatever that is.
             values = np.asarray(function((tf.constant(inputs) - low) / (high - low)))

@@ -2,6 +2,8 @@
 
 import json
 from pathlib import Path
+from typing import Any
+from typing import NoReturn
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
@@ -9,12 +11,13 @@ from keras_selectivity._files import whole_file
 from keras_selectivity._seal import PLACE
 from keras_selectivity._seal import check_seal
 from keras_selectivity._seal import seal
+from keras_selectivity._types import StrPath
 
 LARGEST = 1 << 26  # bytes; the longest history is a hundredth of it
 _CHECKSUM = "checksum"
 
 
-def write_json(path, value):
+def write_json(path: StrPath, value: dict[str, Any]) -> None:
     """Writes a dict as a JSON file, whole and with a checksum.
 
     Raises:
@@ -26,7 +29,7 @@ def write_json(path, value):
         seal(temporary)
 
 
-def to_json(value, name, **options):
+def to_json(value: Any, name: object, **options: Any) -> str:
     """JSON text.
 
     Raises:
@@ -38,7 +41,7 @@ def to_json(value, name, **options):
         raise InputError(f"{name} cannot be written: {error}.") from error
 
 
-def read_json(path, shape):
+def read_json(path: StrPath, shape: dict[Any, Any]) -> dict[str, Any]:
     """Reads what `write_json` wrote, or an earlier version, which wrote no checksums.
 
     Args:
@@ -63,7 +66,7 @@ def read_json(path, shape):
     return value
 
 
-def parse_json(content, shape, name):
+def parse_json(content: bytes, shape: Any, name: object) -> Any:
     """The value of JSON bytes.
 
     Raises:
@@ -79,7 +82,7 @@ def parse_json(content, shape, name):
     return value
 
 
-def mismatch(value, shape, where="its content"):
+def mismatch(value: Any, shape: Any, where: str = "its content") -> str | None:
     """What is wrong with a value, as half a sentence, or `None`.
 
     Args:
@@ -103,7 +106,7 @@ def mismatch(value, shape, where="its content"):
     return _mismatch_of_entries(value, shape, where) if isinstance(shape, dict) else None
 
 
-_KINDS = {
+_KINDS: dict[Any, tuple[str, Any]] = {
     int: ("a whole number", int),
     float: ("a finite number", int | float),
     str: ("text", str),
@@ -115,14 +118,14 @@ _KINDS = {
 }
 
 
-def _is(value, kind):
+def _is(value: Any, kind: Any) -> bool:
     if kind in (int, float):
         # Beyond 64 bits, and infinity, are numbers that no file of ours holds.
         return type(value) is not bool and isinstance(value, _KINDS[kind][1]) and abs(value) < 2**63
     return isinstance(value, _KINDS[kind][1])
 
 
-def _mismatch_of_entries(value, shape, where):
+def _mismatch_of_entries(value: dict[str, Any], shape: dict[Any, Any], where: str) -> str | None:
     known = {key.removesuffix("?"): each for key, each in shape.items() if key is not str}
     missing = [key for key in shape if key is not str and not key.endswith("?") and key not in value]
     if missing:
@@ -136,12 +139,12 @@ def _mismatch_of_entries(value, shape, where):
     return None
 
 
-def _unique(pairs):
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) < len(pairs):
         raise ValueError("an entry stands there twice")
     return value
 
 
-def _refuse(constant):
+def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")

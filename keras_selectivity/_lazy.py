@@ -1,9 +1,10 @@
 """Re-export tables that import a module only when one of its names is first used."""
 
 import importlib
+from typing import Any
 
 
-def attach(package, table):
+def attach(package: str, table: dict[str, str]) -> tuple[Any, Any, list[str]]:
     """Makes `__getattr__`, `__dir__` and `__all__` for a package.
 
     Args:
@@ -15,7 +16,7 @@ def attach(package, table):
         `(__getattr__, __dir__, __all__)`.
     """
 
-    def __getattr__(name):
+    def __getattr__(name: str) -> Any:
         if name not in table:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         module = importlib.import_module(f"{package}.{table[name]}")

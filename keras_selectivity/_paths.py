@@ -5,11 +5,13 @@ import os
 import reprlib
 import stat
 from pathlib import Path
+from typing import Any
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import StrPath
 
 
-def path_of(value):
+def path_of(value: Any) -> Path:
     """The value as a path, whether or not there is something.
 
     Raises:
@@ -25,7 +27,7 @@ def path_of(value):
     return path
 
 
-def read_text(path, what, most):
+def read_text(path: StrPath, what: str, most: int) -> str:
     """The text of a file that a user names.
 
     Args:
@@ -52,7 +54,7 @@ def read_text(path, what, most):
         raise InputError(f"Cannot read {what} {path}: it is no UTF-8 ({error}).") from error
 
 
-def check_folder(path, write=True):
+def check_folder(path: StrPath, write: bool = True) -> None:
     """Refuses a path at which there is no folder and none can be made, before there is anything to put into it.
 
     Args:
@@ -76,7 +78,7 @@ def check_folder(path, write=True):
     return None
 
 
-def check_file(path):
+def check_file(path: StrPath) -> None:
     """Refuses a path at which there is something else than a file, or no file can be made.
 
     Raises:

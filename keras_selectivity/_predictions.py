@@ -3,8 +3,10 @@
 import warnings
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
 
 _FEWEST = 30  # below, chance is too wide to say anything
 
@@ -16,11 +18,11 @@ class Predictions:
         samples: Number of samples so far.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.samples = self._correct = 0
         self._confidence = self._chance = 0.0
 
-    def add(self, logits, labels):
+    def add(self, logits: ArrayLike, labels: Array) -> None:
         """Adds a batch: `(n, classes)` logits and `(n,)` integer labels."""
         logits = np.asarray(logits, np.float64)
         odds = np.exp(logits - logits.max(axis=1, keepdims=True))
@@ -29,7 +31,7 @@ class Predictions:
         self._confidence += (odds.max(axis=1) / odds.sum(axis=1)).sum()
         self._chance = 1 / logits.shape[1]
 
-    def accuracy(self, *, warn=True):
+    def accuracy(self, *, warn: bool = True) -> float:
         """Share of right predictions.
 
         Args:

@@ -1,11 +1,12 @@
 """Random streams that are told apart by name, so that no two uses of a seed draw the same numbers."""
 
 import hashlib
+from typing import Any
 
 import numpy as np
 
 
-def stream(name, *numbers):
+def stream(name: str, *numbers: Any) -> np.random.Generator:
     """A generator that is independent of those of every other name and of every other numbers.
 
     Name and numbers are hashed whole: NumPy itself takes `[seed, epoch]` and `[seed, epoch, 0]` for the

@@ -2,6 +2,10 @@
 
 import importlib
 import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
 
 # Registered name -> module of `keras_selectivity.training` that defines the class.
 CLASSES = {
@@ -19,10 +23,10 @@ CLASSES = {
 class _Unloaded:
     """Stands for a class until Keras meets it in a file; loading the class registers it in this one's place."""
 
-    def __init__(self, name, module):
+    def __init__(self, name: str, module: str) -> None:
         self._name, self._module = name, module
 
-    def __getattr__(self, attribute):
+    def __getattr__(self, attribute: str) -> Any:
         module = importlib.import_module(f"keras_selectivity.training.{self._module}")
         return getattr(getattr(module, self._name), attribute)
 
@@ -30,7 +34,9 @@ class _Unloaded:
 class _AfterKeras:
     """An entry of `sys.meta_path` that waits for the import of Keras, which is too slow to be made by us."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if name != "keras":
             return None
         others = [finder for finder in sys.meta_path if finder is not self]
@@ -38,21 +44,21 @@ class _AfterKeras:
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
 
-            def execute_and_register(module):
+            def execute_and_register(module: ModuleType) -> None:
                 execute(module)
                 _register(module)
 
-            spec.loader.exec_module = execute_and_register
+            spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
         return spec
 
 
-def _register(keras):
+def _register(keras: Any) -> None:
     known = keras.saving.get_custom_objects()
     for name, module in CLASSES.items():
         known.setdefault(f"keras_selectivity>{name}", _Unloaded(name, module))
 
 
-def register():
+def register() -> None:
     """Registers our classes with Keras, now or once it is imported."""
     if "keras" in sys.modules:
         _register(sys.modules["keras"])

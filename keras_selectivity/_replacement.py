@@ -1,17 +1,23 @@
 """Results that are built beside the ones they replace, which are ours, and take their place when complete."""
 
 import os
+from collections.abc import Callable
+from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import check_absent
 from keras_selectivity._json_file import read_json
 from keras_selectivity._seal import check_seal
+from keras_selectivity._types import StrPath
 
 
-def is_ours(folder, mark, test, parts):
+def is_ours(
+    folder: Path, mark: StrPath, test: Callable[[dict[str, Any]], bool], parts: Iterable[str]
+) -> bool:
     """Whether a folder holds a result of one kind and nothing besides, so that replacing it loses nothing else.
 
     Args:
@@ -34,7 +40,14 @@ def is_ours(folder, mark, test, parts):
         return False
 
 
-def work_folder(folder, *, resume, overwrite, ours, goes_on):
+def work_folder(
+    folder: Path,
+    *,
+    resume: bool,
+    overwrite: bool,
+    ours: Callable[[Path], bool],
+    goes_on: Callable[[Path], bool],
+) -> Path:
     """Where a result is built: in its folder, or beside it if that holds an older one.
 
     Args:

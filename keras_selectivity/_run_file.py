@@ -2,7 +2,10 @@
 
 import math
 import zipfile
+from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
@@ -13,6 +16,8 @@ from keras_selectivity._json_file import parse_json
 from keras_selectivity._json_file import to_json
 from keras_selectivity._seal import check_zip
 from keras_selectivity._seal import seal_zip
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import StrPath
 
 _RECORD = "training.json"
 # What a record says of how a network was trained; the evaluators rely on the entries that are spelt out.
@@ -31,7 +36,9 @@ HISTORY = {str: [(float, None)]}
 TRAINING = {"seed": (int, None), "history": HISTORY, "protocol": PROTOCOL}
 
 
-def training_record(seed, history, protocol):
+def training_record(
+    seed: int | None, history: Mapping[str, Sequence[Any]] | None, protocol: dict[str, Any] | None
+) -> dict[str, Any]:
     """How a network was trained, as it is written; what is not finite is `None`, since JSON has no NaN.
 
     Raises:
@@ -49,12 +56,19 @@ def training_record(seed, history, protocol):
     return record
 
 
-def _number(value):
+def _number(value: Any) -> float | None:
     value = None if value is None else float(value)
     return value if value is not None and math.isfinite(value) else None
 
 
-def save_run(model, path, *, seed, history, protocol):
+def save_run(
+    model: KerasObject,
+    path: StrPath,
+    *,
+    seed: int | None,
+    history: Mapping[str, Sequence[Any]] | None,
+    protocol: dict[str, Any] | None,
+) -> None:
     """Writes a `.keras` file that also holds how the model was trained; on any backend.
 
     Args:
@@ -68,7 +82,7 @@ def save_run(model, path, *, seed, history, protocol):
         seal_zip(temporary, **{_RECORD: record})
 
 
-def read_record(path):
+def read_record(path: StrPath) -> dict[str, Any]:
     """How the network of a `.keras` file was trained: a dict with `seed`, `history` and `protocol`, or an empty one.
 
     Raises:
@@ -87,7 +101,7 @@ def read_record(path):
         return parse_json(archive.read(_RECORD), TRAINING, f"{_RECORD} in {path}")
 
 
-def load_model(path, compile=True):
+def load_model(path: StrPath, compile: bool = True) -> KerasObject:
     """The model of a `.keras` file: the one place where such files are loaded.
 
     Args:
@@ -107,7 +121,9 @@ def load_model(path, compile=True):
         raise InputError(f"{path} cannot be loaded as a Keras model ({error}).") from error
 
 
-def export_run(path, folder, *, pixel_range=(0, 1), overwrite=False):
+def export_run(
+    path: StrPath, folder: StrPath, *, pixel_range: tuple[float, float] = (0, 1), overwrite: bool = False
+) -> Path:
     """Exports the network of a `.keras` file as a SavedModel with the record of its training.
 
     Args:

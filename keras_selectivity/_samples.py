@@ -1,11 +1,17 @@
 """The boundary for images and labels: what comes in as anything leaves as pixels in [0, 1] and int64."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import any_array
 from keras_selectivity._checks import is_float
 from keras_selectivity._checks import number
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
+from keras_selectivity._types import Tensor
 
 _RANGE = (
     "pixel_range must be two finite numbers, what the network expects for black and for white, the smaller "
@@ -13,7 +19,7 @@ _RANGE = (
 )
 
 
-def checked_images(images, shape=None):
+def checked_images(images: ArrayLike, shape: Sequence[int | None] | None = None) -> Array:
     """Images as an array of a type and shape that `pixels` takes; values are not looked at.
 
     Args:
@@ -42,7 +48,7 @@ def checked_images(images, shape=None):
     return images
 
 
-def pixels(images):
+def pixels(images: Array) -> Array:
     """Float32 pixels in [0, 1] of what `checked_images` returned; up to 1e-5 beyond the range is clipped.
 
     Raises:
@@ -62,7 +68,7 @@ def pixels(images):
     return images.clip(0, 1)
 
 
-def checked_labels(labels, samples=None, classes=None):
+def checked_labels(labels: ArrayLike, samples: int | None = None, classes: int | None = None) -> Array:
     """Labels as an `(n,)` int64 array.
 
     Args:
@@ -90,7 +96,7 @@ def checked_labels(labels, samples=None, classes=None):
     return labels.reshape(-1).astype(np.int64)
 
 
-def checked_range(pixel_range):
+def checked_range(pixel_range: Any) -> tuple[float, float]:
     """The two numbers that a network expects for pixels 0 and 1.
 
     Raises:
@@ -105,7 +111,7 @@ def checked_range(pixel_range):
     return low, high
 
 
-def scaled(x, pixel_range):
+def scaled(x: Tensor, pixel_range: tuple[float, float]) -> Tensor:
     """Pixels in [0, 1] brought into another range."""
     low, high = pixel_range
     return x if (low, high) == (0.0, 1.0) else x * (high - low) + low

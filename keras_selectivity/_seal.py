@@ -7,9 +7,11 @@ have none; they are read as they are.
 import hashlib
 import os
 import zipfile
+from typing import BinaryIO
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import StrPath
 
 _MARK = "keras_selectivity-sha256:"
 # What a writer puts where the checksum belongs
@@ -19,7 +21,7 @@ _BINARY = (b"PK\x03\x04", b"PAR1")
 _SEARCHED = 1 << 16
 
 
-def seal(path):
+def seal(path: StrPath) -> None:
     """Writes the checksum of a file into the place that was left for it."""
     with open(path, "r+b") as file:
         position = _position(file)
@@ -30,7 +32,7 @@ def seal(path):
         file.write(digest)
 
 
-def check_seal(path):
+def check_seal(path: StrPath) -> bool:
     """Compares a file with its checksum.
 
     Returns:
@@ -58,7 +60,7 @@ def check_seal(path):
     return True
 
 
-def seal_zip(path, **members):
+def seal_zip(path: StrPath, **members: str) -> None:
     """Adds text files to a zip file, such as Keras and NumPy write, and a checksum as its comment."""
     with zipfile.ZipFile(path, "a") as archive:
         for name, text in members.items():
@@ -67,7 +69,7 @@ def seal_zip(path, **members):
     seal(path)
 
 
-def check_zip(path):
+def check_zip(path: StrPath) -> None:
     """As `check_seal`; a zip file without a seal is compared with the checksums of its members."""
     if check_seal(path):
         return
@@ -80,7 +82,7 @@ def check_zip(path):
         raise DamagedError(f"{path} is damaged in {broken}.")
 
 
-def _position(file):
+def _position(file: BinaryIO) -> int | None:
     """Where the digits of the checksum stand, or `None`."""
     binary = file.read(4) in _BINARY
     file.seek(max(0, file.seek(0, os.SEEK_END) - _SEARCHED) if binary else 0)
@@ -89,7 +91,7 @@ def _position(file):
     return None if found < 0 else start + found + len(_MARK)
 
 
-def _digest(file, position):
+def _digest(file: BinaryIO, position: int) -> bytes:
     """Hexadecimal SHA-256 of a file, as if the checksum's digits were zeros."""
     digest = hashlib.sha256()
     file.seek(0)

@@ -102,7 +102,7 @@ def from_text(name: str, annotation: Any, text: str) -> Any:
     Raises:
         SettingError: It stands for none.
     """
-    adapter = TypeAdapter(dict[str, annotation], config=ConfigDict(allow_inf_nan=False))  # type: ignore[valid-type]
+    adapter = TypeAdapter(dict[str, annotation], config=ConfigDict(allow_inf_nan=False))
     refused = []
     for candidate in (text, text.split(",")):
         try:
@@ -128,7 +128,7 @@ def _shown(name: str | None) -> str:
 
 
 def _must_be(text: str) -> PydanticCustomError:
-    return PydanticCustomError("must_be", "must be {text}", {"text": text})  # type: ignore[arg-type]
+    return PydanticCustomError("must_be", "must be {text}", {"text": text})
 
 
 def _none_twice(values: tuple[T, ...]) -> tuple[T, ...]:

@@ -9,7 +9,7 @@ import sys
 _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
-def explain(error):
+def explain(error: BaseException) -> tuple[str, int] | None:
     """Tells an error of the operating system in one line.
 
     Args:

@@ -2,6 +2,12 @@
 
 import functools
 import hashlib
+from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
+from typing import Concatenate
+from typing import ParamSpec
+from typing import TypeVar
 
 import numpy as np
 
@@ -11,9 +17,13 @@ from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
 from keras_selectivity._exported import finite_or_error
 from keras_selectivity._samples import checked_range
+from keras_selectivity._types import KerasObject
+
+_Options = ParamSpec("_Options")
+_Result = TypeVar("_Result")
 
 
-def wrap(model, pixel_range=(0.0, 1.0)):
+def wrap(model: KerasObject, pixel_range: tuple[float, float] = (0.0, 1.0)) -> Exported:
     """A trained classifier in memory as `load` would give it after `export`: nothing is written.
 
     Args:
@@ -45,21 +55,25 @@ def wrap(model, pixel_range=(0.0, 1.0)):
     return in_memory(network, record, pixel_range, digest)
 
 
-def measures(function):
+def measures(
+    function: Callable[Concatenate[Exported, _Options], _Result],
+) -> Callable[Concatenate[Exported | KerasObject, _Options], _Result]:
     """Lets a measuring function take a Keras model wherever it takes an `Exported`, its first argument.
 
     It also makes an `InputError` of values that turn out not to be finite within its graphs.
     """
 
     @functools.wraps(function)
-    def measured(exported, *arguments, **options):
+    def measured(
+        exported: Exported | KerasObject, *arguments: _Options.args, **options: _Options.kwargs
+    ) -> _Result:
         with finite_or_error():
             return function(as_exported(exported), *arguments, **options)
 
-    return measured
+    return measured  # type: ignore[return-value]  # its first argument has a name besides
 
 
-def as_exported(model):
+def as_exported(model: KerasObject) -> Exported:
     """An `Exported` itself; any other classifier wrapped, for pixels in [0, 1].
 
     Raises:
@@ -68,7 +82,9 @@ def as_exported(model):
     return model if isinstance(model, Exported) else wrap(model)
 
 
-def in_memory(network, record, pixel_range, digest):
+def in_memory(
+    network: KerasObject, record: dict[str, Any], pixel_range: tuple[float, float], digest: Any
+) -> Exported:
     """An `Exported` of an instrumented network; `digest` is a hash of what tells it from another."""
     import tensorflow as tf
 
@@ -87,7 +103,7 @@ def in_memory(network, record, pixel_range, digest):
     )
 
 
-def require_finite(what, weights):
+def require_finite(what: object, weights: Iterable[Any]) -> None:
     """Refuses weights that are not finite: rectifiers may hide that from all that is measured.
 
     Raises:
@@ -109,7 +125,7 @@ def require_finite(what, weights):
         )
 
 
-def require_tensorflow(keras):
+def require_tensorflow(keras: Any) -> None:
     """Refuses other backends.
 
     Raises:

@@ -7,6 +7,7 @@ from keras_selectivity._errors import InputError
 from keras_selectivity._files import replace_directory
 from keras_selectivity._replacement import is_ours
 from keras_selectivity._replacement import work_folder
+from keras_selectivity._types import StrPath
 from keras_selectivity.reports import table
 from keras_selectivity.reports import write_page
 from keras_selectivity.results import read
@@ -34,7 +35,7 @@ STUDY = {
 }  # fmt: skip
 
 
-def run_demo(folder, *, resume=False, overwrite=False):
+def run_demo(folder: StrPath, *, resume: bool = False, overwrite: bool = False) -> None:
     """Trains, exports and measures the networks of the demonstration and writes its page.
 
     Args:
@@ -60,7 +61,7 @@ def run_demo(folder, *, resume=False, overwrite=False):
     print(f"\n{table(rows)}\n\nSavedModels in {folder / 'runs'}, page in {folder / 'index.html'}")
 
 
-def _is_demo(folder):
+def _is_demo(folder: Path) -> bool:
     parts = ("runs", "results.csv", "index.html", "*.png", "*.svg", ".*.part", ".*.part.*", ".*.old")
     mark = RunsFolder(folder / "runs").study_file.relative_to(folder)
     return is_ours(folder, mark, lambda found: found.get("content", {}).get("study") == STUDY["study"], parts)

@@ -9,8 +9,11 @@ import hashlib
 import json
 import os
 import platform
+from collections.abc import Mapping
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from keras_selectivity import __version__
 from keras_selectivity._endpoints import endpoints
@@ -31,6 +34,8 @@ from keras_selectivity._run_file import load_model
 from keras_selectivity._run_file import training_record
 from keras_selectivity._samples import checked_range
 from keras_selectivity._seal import check_seal
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import StrPath
 from keras_selectivity._wrap import in_memory
 from keras_selectivity._wrap import require_finite
 from keras_selectivity._wrap import require_tensorflow
@@ -57,7 +62,16 @@ _SHAPE = {
 }
 
 
-def export(model, path, *, pixel_range=_UNIT, seed=None, history=None, protocol=None, overwrite=False):
+def export(
+    model: KerasObject,
+    path: StrPath,
+    *,
+    pixel_range: tuple[float, float] = _UNIT,
+    seed: int | None = None,
+    history: Mapping[str, Sequence[Any]] | None = None,
+    protocol: dict[str, Any] | None = None,
+    overwrite: bool = False,
+) -> None:
     """Writes a classifier as a SavedModel that every evaluator of this package reads.
 
     The directory appears whole or not at all. `run.json` in it records layer names and units per
@@ -108,13 +122,15 @@ def export(model, path, *, pixel_range=_UNIT, seed=None, history=None, protocol=
         write_json(folder / _RUN, run)
 
 
-def is_export(folder):
+def is_export(folder: StrPath) -> bool:
     """Whether a folder holds a SavedModel that `export` wrote, and nothing besides."""
     parts = ("assets*", "fingerprint.pb", "saved_model.pb", "variables", _RUN)
     return is_ours(Path(folder), _RUN, lambda run: run.get("format") == _FORMAT, parts)
 
 
-def load(path, *, pixel_range=None, outputs=None):
+def load(
+    path: StrPath, *, pixel_range: tuple[float, float] | None = None, outputs: str | None = None
+) -> Exported:
     """Opens a trained classifier for evaluation.
 
     A SavedModel is a program: open only those that you trust.
@@ -160,7 +176,7 @@ def load(path, *, pixel_range=None, outputs=None):
     return exported
 
 
-def versions():
+def versions() -> dict[str, str]:
     """Versions of what decides a result, for the record."""
     import keras
 
@@ -173,7 +189,7 @@ def versions():
     }
 
 
-def _load_own(path, pixel_range):
+def _load_own(path: Path, pixel_range: tuple[float, float] | None) -> Exported:
     import tensorflow as tf
 
     run = read_json(path / _RUN, {"format": str, "format_version": int, str: object})
@@ -205,17 +221,17 @@ def _load_own(path, pixel_range):
         _fingerprint(run["files"]),
         recorded,
     )
-    exported.owner = loaded  # the functions hold their variables only weakly
+    exported.owner = loaded
     return exported
 
 
-def _fingerprint(found):
+def _fingerprint(found: dict[str, str]) -> str:
     """Of the SavedModel itself, without what `run.json` says of it."""
     network = {name: digest for name, digest in found.items() if name != _RUN}
     return hashlib.sha256(json.dumps(network, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _load_keras(path, pixel_range):
+def _load_keras(path: Path, pixel_range: tuple[float, float]) -> Exported:
     import keras
 
     from keras_selectivity.training import SelectivityModel

@@ -1,11 +1,15 @@
 """Conformance checks that users run on a network, or a measurement, of their own."""
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from keras_selectivity._types import Array
+from keras_selectivity._types import KerasObject
 from keras_selectivity.measurements import check_measurement as check_measurement
 
 
@@ -23,11 +27,18 @@ class Check:
     outcome: str
     detail: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.outcome:8} {self.name}: {self.detail}"
 
 
-def check_model(model, images=None, *, alpha=-1.0, samples=16, seed=0):
+def check_model(
+    model: KerasObject,
+    images: ArrayLike | None = None,
+    *,
+    alpha: float = -1.0,
+    samples: int = 16,
+    seed: int = 0,
+) -> list[Check]:
     """Regularises, trains, saves, loads, exports and measures a copy of a classifier.
 
     The model itself is not changed. To have two replicas compared with one, give TensorFlow two logical
@@ -52,7 +63,7 @@ def check_model(model, images=None, *, alpha=-1.0, samples=16, seed=0):
     rng = np.random.default_rng(seed)
     checks = []
 
-    def check(name, function):
+    def check(name: str, function: Callable[[], str]) -> bool:
         try:
             outcome = "passed", function()
         except _SkipError as reason:
@@ -86,10 +97,14 @@ class _SkipError(Exception):
 class _Work:
     """The checks, each a method that returns what it found or raises."""
 
-    def __init__(self, model, alpha):
+    images: Array
+    labels: Array
+    folder: Path
+
+    def __init__(self, model: KerasObject, alpha: float) -> None:
         self.model, self.alpha = model, alpha
 
-    def layers(self):
+    def layers(self) -> str:
         from keras_selectivity import regularize
 
         self.regularized = regularize(self.model, self.alpha)
@@ -98,7 +113,7 @@ class _Work:
             f"{len(taps)} rectifiers, {sum(t.units for t in taps)} units, {self.regularized.classes} classes"
         )
 
-    def training(self):
+    def training(self) -> str:
         model = self._compiled(self.regularized)
         before = [np.array(w) for w in model.get_weights()]
         logs = model.fit(
@@ -116,7 +131,7 @@ class _Work:
             raise ValueError("a step changes no weight")
         return f"selectivity {values['selectivity']:.3f}, loss {values['loss']:.3f}"
 
-    def saving(self):
+    def saving(self) -> str:
         import keras
 
         path = self.folder / "model.keras"
@@ -124,7 +139,7 @@ class _Work:
         self._same(keras.saving.load_model(path)(self.images, training=False), "a loaded .keras file")
         return "logits equal after loading"
 
-    def export(self):
+    def export(self) -> str:
         from keras_selectivity import export
         from keras_selectivity import load
         from keras_selectivity import measure_selectivity
@@ -143,7 +158,7 @@ class _Work:
             raise ValueError("the selectivity of the exported network is not finite")
         return f"mean selectivity {index:.3f} of {len(exported.layer_names)} layers"
 
-    def replicas(self):
+    def replicas(self) -> str:
         import keras
         import tensorflow as tf
 
@@ -171,7 +186,7 @@ class _Work:
             raise ValueError(f"weights of one replica and of two differ by {worst:.2g}")
         return f"weights of one replica and of two differ by at most {worst:.1g}"
 
-    def _compiled(self, model):
+    def _compiled(self, model: KerasObject) -> KerasObject:
         import keras
 
         from keras_selectivity import CoupledSGD
@@ -182,7 +197,7 @@ class _Work:
         model.compile(optimizer=CoupledSGD(0.01), loss=loss, jit_compile=False)
         return model
 
-    def _same(self, found, what):
+    def _same(self, found: ArrayLike, what: str) -> None:
         expected = np.asarray(self.regularized(self.images, training=False))
         if not np.allclose(found, expected, atol=1e-5):
             raise ValueError(f"{what} gives other outputs")

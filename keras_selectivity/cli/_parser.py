@@ -69,7 +69,8 @@ def path_of(check: Callable[..., Any], **options: Any) -> Callable[[str], str]:
         try:
             check(path, **options)
         except OSError as error:
-            raise argparse.ArgumentTypeError(explain(error)[0]) from error
+            known = explain(error)
+            raise argparse.ArgumentTypeError(known[0] if known else str(error)) from error
         return str(path)
 
     return parse

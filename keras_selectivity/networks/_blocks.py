@@ -3,25 +3,37 @@
 import keras
 from keras import layers
 
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
 from keras_selectivity.training import BatchNormalization
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def pixels(input_shape):
+def pixels(input_shape: tuple[int, ...]) -> tuple[Tensor, Tensor]:
     """The input of a network and its pixels, normalised by ImageNet's mean and standard deviation."""
     inputs = keras.Input(input_shape, name="pixels")
     variance = [s * s for s in IMAGENET_STD]
     return inputs, layers.Normalization(mean=IMAGENET_MEAN, variance=variance, name="normalization")(inputs)
 
 
-def relu(slope, name):
+def relu(slope: float, name: str) -> KerasObject:
     """A ReLU, leaky if the slope is not 0."""
     return layers.LeakyReLU(negative_slope=slope, name=name) if slope else layers.ReLU(name=name)
 
 
-def conv_norm(x, width, name, *, size=3, stride=1, fan="fan_in", bias=False, conv_name=None):
+def conv_norm(
+    x: Tensor,
+    width: int,
+    name: str,
+    *,
+    size: int = 3,
+    stride: int = 1,
+    fan: str = "fan_in",
+    bias: bool = False,
+    conv_name: str | None = None,
+) -> Tensor:
     """A convolution padded as PyTorch pads it, and batch norm with PyTorch's settings.
 
     Args:
@@ -51,11 +63,11 @@ def conv_norm(x, width, name, *, size=3, stride=1, fan="fan_in", bias=False, con
     return norm(x)
 
 
-def kaiming(fan):
+def kaiming(fan: str) -> KerasObject:
     """Normal weights with variance 2 / fan (He et al. 2015), not truncated as Keras's own are."""
     return keras.initializers.VarianceScaling(2.0, fan, "untruncated_normal")
 
 
-def pytorch_uniform(fan_in):
+def pytorch_uniform(fan_in: int) -> KerasObject:
     """What PyTorch draws weights and biases of linear layers from: uniform within 1 / sqrt(fan_in)."""
     return keras.initializers.RandomUniform(-(fan_in**-0.5), fan_in**-0.5)

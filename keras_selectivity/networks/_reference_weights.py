@@ -5,11 +5,14 @@ import re
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import StrPath
 
 _PARAMETERS = {"weight": 0, "bias": 1, "running_mean": 2, "running_var": 3}
 
 
-def load_reference_weights(model, path):
+def load_reference_weights(model: KerasObject, path: StrPath) -> KerasObject:
     """Puts the weights of the reference CIFAR ResNet20 into `resnet20()`.
 
     Args:
@@ -25,7 +28,7 @@ def load_reference_weights(model, path):
     """
     with np.load(path, allow_pickle=False) as archive:
         arrays = {name: archive[name] for name in archive.files if not name.endswith("num_batches_tracked")}
-    grouped = {}
+    grouped: dict[str, dict[str, Array]] = {}
     for name, array in arrays.items():
         layer, _, parameter = name.rpartition(".")
         grouped.setdefault(_layer_name(layer), {})[parameter] = _layout(array)
@@ -43,7 +46,7 @@ def load_reference_weights(model, path):
     return model
 
 
-def _layer_name(name):
+def _layer_name(name: str) -> str:
     fixed = {"conv1": "stem_conv", "bn1": "stem_norm", "linear": "logits"}
     if name in fixed:
         return fixed[name]
@@ -54,6 +57,6 @@ def _layer_name(name):
     return f"stage{stage}_block{int(block) + 1}_conv{number}" + ("_norm" if kind == "bn" else "")
 
 
-def _layout(array):
+def _layout(array: Array) -> Array:
     """(out, in, height, width) to (height, width, in, out), and (out, in) to (in, out)."""
     return array.transpose(2, 3, 1, 0) if array.ndim == 4 else array.T

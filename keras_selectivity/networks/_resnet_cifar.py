@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
 from keras_selectivity.networks._blocks import conv_norm
 from keras_selectivity.networks._blocks import kaiming
 from keras_selectivity.networks._blocks import pixels
@@ -10,7 +12,9 @@ from keras_selectivity.networks._blocks import pytorch_uniform
 from keras_selectivity.networks._blocks import relu
 
 
-def resnet20(classes=10, input_shape=(32, 32, 3), negative_slope=0.0):
+def resnet20(
+    classes: int = 10, input_shape: tuple[int, ...] = (32, 32, 3), negative_slope: float = 0.0
+) -> KerasObject:
     """ResNet20 for 32-pixel images, the papers' CIFAR-10 network.
 
     Three stages of three basic blocks with 16, 32 and 64 channels, parameter-free shortcuts,
@@ -31,7 +35,9 @@ def resnet20(classes=10, input_shape=(32, 32, 3), negative_slope=0.0):
     return _resnet(3, (16, 32, 64), classes, input_shape, negative_slope, "resnet20")
 
 
-def resnet8(classes=10, input_shape=(32, 32, 3), negative_slope=0.0):
+def resnet8(
+    classes: int = 10, input_shape: tuple[int, ...] = (32, 32, 3), negative_slope: float = 0.0
+) -> KerasObject:
     """One basic block a stage with 8, 16 and 32 channels: a tenth of ResNet20's work.
 
     For demonstrations and tests; no paper's network. 7 ReLU layers with 120 units.
@@ -48,7 +54,9 @@ def resnet8(classes=10, input_shape=(32, 32, 3), negative_slope=0.0):
     return _resnet(1, (8, 16, 32), classes, input_shape, negative_slope, "resnet8")
 
 
-def _resnet(blocks, widths, classes, input_shape, slope, name):
+def _resnet(
+    blocks: int, widths: tuple[int, ...], classes: int, input_shape: tuple[int, ...], slope: float, name: str
+) -> KerasObject:
     inputs, x = pixels(input_shape)
     x = relu(slope, "stem_relu")(conv_norm(x, widths[0], "stem", conv_name="stem_conv"))
     for stage, width in enumerate(widths, 1):
@@ -65,7 +73,7 @@ def _resnet(blocks, widths, classes, input_shape, slope, name):
     return keras.Model(inputs, logits, name=name)
 
 
-def _basic_block(x, width, stride, slope, name):
+def _basic_block(x: Tensor, width: int, stride: int, slope: float, name: str) -> Tensor:
     y = relu(slope, f"{name}_relu1")(conv_norm(x, width, f"{name}_conv1", stride=stride))
     y = conv_norm(y, width, f"{name}_conv2")
     if stride > 1:
@@ -73,7 +81,7 @@ def _basic_block(x, width, stride, slope, name):
     return relu(slope, f"{name}_relu2")(layers.Add(name=f"{name}_add")([x, y]))
 
 
-def _subsample(x, width, name):
+def _subsample(x: Tensor, width: int, name: str) -> Tensor:
     """The parameter-free shortcut: every second pixel, new channels of zeros on both sides.
 
     (Option A of He et al. 2016, section 4.2, as the papers' reference implementation pads it.)

@@ -1,9 +1,13 @@
 """The ImageNet residual networks without max-pool, as the papers use them for Tiny ImageNet."""
 
+from collections.abc import Callable
+
 import keras
 from keras import layers
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
 from keras_selectivity.networks._blocks import conv_norm
 from keras_selectivity.networks._blocks import pixels
 from keras_selectivity.networks._blocks import pytorch_uniform
@@ -13,7 +17,12 @@ _WIDTHS = (64, 128, 256, 512)
 STEMS = ("7x7/2", "3x3/1")
 
 
-def resnet18(classes=200, input_shape=(64, 64, 3), negative_slope=0.0, stem="7x7/2"):
+def resnet18(
+    classes: int = 200,
+    input_shape: tuple[int, ...] = (64, 64, 3),
+    negative_slope: float = 0.0,
+    stem: str = "7x7/2",
+) -> KerasObject:
     """ResNet18 without max-pool, the papers' Tiny ImageNet network.
 
     Four stages of two basic blocks with 64 to 512 channels, projection shortcuts, 17 ReLU layers with
@@ -36,7 +45,12 @@ def resnet18(classes=200, input_shape=(64, 64, 3), negative_slope=0.0, stem="7x7
     return _resnet(_basic_block, (2, 2, 2, 2), classes, input_shape, negative_slope, stem, "resnet18")
 
 
-def resnet50(classes=200, input_shape=(64, 64, 3), negative_slope=0.0, stem="7x7/2"):
+def resnet50(
+    classes: int = 200,
+    input_shape: tuple[int, ...] = (64, 64, 3),
+    negative_slope: float = 0.0,
+    stem: str = "7x7/2",
+) -> KerasObject:
     """ResNet50 without max-pool, the papers' second Tiny ImageNet network.
 
     3, 4, 6 and 3 bottleneck blocks with 256 to 2,048 channels, the stride in their 3x3 convolution, 49
@@ -46,7 +60,15 @@ def resnet50(classes=200, input_shape=(64, 64, 3), negative_slope=0.0, stem="7x7
     return _resnet(_bottleneck, (3, 4, 6, 3), classes, input_shape, negative_slope, stem, "resnet50")
 
 
-def _resnet(block, counts, classes, input_shape, slope, stem, name):
+def _resnet(
+    block: Callable[..., Tensor],
+    counts: tuple[int, ...],
+    classes: int,
+    input_shape: tuple[int, ...],
+    slope: float,
+    stem: str,
+    name: str,
+) -> KerasObject:
     if stem not in STEMS:
         raise InputError(f"Unknown stem {stem!r}. Choose one of {', '.join(STEMS)}.")
     size, stride = (7, 2) if stem == "7x7/2" else (3, 1)
@@ -63,7 +85,7 @@ def _resnet(block, counts, classes, input_shape, slope, stem, name):
     return keras.Model(inputs, logits, name=name)
 
 
-def _basic_block(x, width, stride, slope, name):
+def _basic_block(x: Tensor, width: int, stride: int, slope: float, name: str) -> Tensor:
     y = relu(slope, f"{name}_relu1")(conv_norm(x, width, f"{name}_conv1", stride=stride, fan="fan_out"))
     y = conv_norm(y, width, f"{name}_conv2", fan="fan_out")
     return relu(slope, f"{name}_relu2")(
@@ -71,7 +93,7 @@ def _basic_block(x, width, stride, slope, name):
     )
 
 
-def _bottleneck(x, width, stride, slope, name):
+def _bottleneck(x: Tensor, width: int, stride: int, slope: float, name: str) -> Tensor:
     y = relu(slope, f"{name}_relu1")(conv_norm(x, width, f"{name}_conv1", size=1, fan="fan_out"))
     y = relu(slope, f"{name}_relu2")(conv_norm(y, width, f"{name}_conv2", stride=stride, fan="fan_out"))
     y = conv_norm(y, 4 * width, f"{name}_conv3", size=1, fan="fan_out")
@@ -80,7 +102,7 @@ def _bottleneck(x, width, stride, slope, name):
     )
 
 
-def _shortcut(x, width, stride, name):
+def _shortcut(x: Tensor, width: int, stride: int, name: str) -> Tensor:
     """The input of a block, projected by a 1x1 convolution where its shape changes."""
     if stride == 1 and x.shape[-1] == width:
         return x

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from keras_selectivity._types import KerasObject
 from keras_selectivity.networks._blocks import conv_norm
 from keras_selectivity.networks._blocks import pixels
 from keras_selectivity.networks._blocks import pytorch_uniform
@@ -11,7 +12,9 @@ from keras_selectivity.networks._blocks import relu
 _GROUPS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
 
 
-def vgg16(classes=10, input_shape=(32, 32, 3), negative_slope=0.0):
+def vgg16(
+    classes: int = 10, input_shape: tuple[int, ...] = (32, 32, 3), negative_slope: float = 0.0
+) -> KerasObject:
     """VGG16 with batch norm for 32-pixel images.
 
     Thirteen 3x3 convolutions with bias and batch norm, a max-pool after each group, one dense layer of

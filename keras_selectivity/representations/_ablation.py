@@ -1,14 +1,19 @@
 """Ablation: accuracy of a trained classifier without some of its units."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import array
 from keras_selectivity._checks import each
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._exported import Exported
 from keras_selectivity._progress import bar
+from keras_selectivity._types import Array
 from keras_selectivity._wrap import measures
 
 FILLS = ("zero", "mean")
@@ -39,19 +44,19 @@ class Ablation:
 
 @measures
 def ablate(
-    exported,
-    images,
-    labels,
-    layer,
+    exported: Exported,
+    images: ArrayLike,
+    labels: ArrayLike,
+    layer: str,
     *,
-    order=None,
-    cumulative=True,
-    fill="zero",
-    points=None,
-    seed=0,
-    batch_size=500,
-    verbose=1,
-):
+    order: ArrayLike | None = None,
+    cumulative: bool = True,
+    fill: str = "zero",
+    points: Any = None,
+    seed: int = 0,
+    batch_size: int = 500,
+    verbose: int = 1,
+) -> Ablation:
     """Accuracy as units of a layer are replaced by zero or by their mean, in all positions.
 
     (Morcos et al. 2018, "On the importance of single directions for generalization"; "Selectivity
@@ -117,7 +122,7 @@ def ablate(
         )
         values[first : first + width] = sums / len(images)
 
-    def accuracies(replaced):
+    def accuracies(replaced: Sequence[int] | Array) -> tuple[Any, Array]:
         keep = np.ones(total, np.float32)
         keep[first + np.asarray(replaced, int)] = 0
         right = np.empty(len(labels), bool)

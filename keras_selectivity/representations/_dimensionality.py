@@ -2,14 +2,17 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import array
 from keras_selectivity._checks import number
 from keras_selectivity._checks import real_array
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
 
 _COLUMNS_AT_A_TIME = 1024
 
@@ -30,7 +33,7 @@ class Spectrum:
     alive: int
     samples: int
 
-    def components(self, variance=0.9):
+    def components(self, variance: float = 0.9) -> int:
         """Smallest number of principal components that explain a share of the variance.
 
         Args:
@@ -49,18 +52,18 @@ class Spectrum:
         # One part in 10^10 less, so that rounding adds no component to an exact share.
         return int(np.searchsorted(explained, variance * explained[-1] * (1 - 1e-10)) + 1)
 
-    def fraction(self, variance=0.9, *, alive_only=False):
+    def fraction(self, variance: float = 0.9, *, alive_only: bool = False) -> float:
         """`components` over the number of dimensions, or of those that have any variance."""
         return self.components(variance) / max(self.alive if alive_only else self.dimensions, 1)
 
     @property
-    def participation_ratio(self):
+    def participation_ratio(self) -> float:
         """Squared sum over sum of squares of the eigenvalues: from 1 to the rank; 0 without variance."""
         squares = (self.eigenvalues**2).sum()
         return float(self.eigenvalues.sum() ** 2 / squares) if squares > 0 else 0.0
 
 
-def dimensionality(activations, variance=0.9):
+def dimensionality(activations: ArrayLike, variance: float = 0.9) -> float:
     """Share of dimensions that principal components need to explain 90 % of the variance.
 
     ("On the relationship between class selectivity, dimensionality, and robustness", section 2:
@@ -81,7 +84,7 @@ def dimensionality(activations, variance=0.9):
     return spectrum(activations).fraction(variance)
 
 
-def spectrum(activations):
+def spectrum(activations: ArrayLike) -> Spectrum:
     """Exact spectrum of a matrix of activations, through the smaller of its two Gram matrices.
 
     Works on blocks of columns in float64; besides the input it needs the memory of the smaller Gram
@@ -127,7 +130,7 @@ class RunningCovariance:
         dimensions: Number of dimensions, at least 1.
     """
 
-    def __init__(self, dimensions):
+    def __init__(self, dimensions: int) -> None:
         dimensions = whole_number("dimensions", dimensions, 1)
         self.samples = 0
         self._first = None
@@ -135,27 +138,27 @@ class RunningCovariance:
         self._sum = np.zeros(dimensions)
         self._products = np.zeros([dimensions, dimensions])
 
-    def update(self, activations):
+    def update(self, activations: ArrayLike) -> None:
         """Adds a `(batch, dimensions)` batch.
 
         Raises:
             InputError: Activations of another shape, or that are not finite.
         """
-        activations = array("Activations", activations, "samples", "dimensions")
-        if activations.shape[1] != len(self._sum):
-            raise InputError(f"Expected {len(self._sum)} dimensions. Received: {activations.shape[1]}.")
-        if not len(activations):
+        batch = array("Activations", activations, "samples", "dimensions")
+        if batch.shape[1] != len(self._sum):
+            raise InputError(f"Expected {len(self._sum)} dimensions. Received: {batch.shape[1]}.")
+        if not len(batch):
             return
         if self._first is None:
             # Sums of differences from a typical value cancel less.
-            self._first, self._typical = activations[0].copy(), activations.mean(axis=0)
-        self._alive |= (activations != self._first).any(axis=0)
-        activations = activations - self._typical
-        self.samples += len(activations)
-        self._sum += activations.sum(axis=0)
-        self._products += activations.T @ activations
+            self._first, self._typical = batch[0].copy(), batch.mean(axis=0)
+        self._alive |= (batch != self._first).any(axis=0)
+        batch = batch - self._typical
+        self.samples += len(batch)
+        self._sum += batch.sum(axis=0)
+        self._products += batch.T @ batch
 
-    def spectrum(self):
+    def spectrum(self) -> Spectrum:
         """The `Spectrum` of all batches so far.
 
         Raises:
@@ -172,7 +175,7 @@ class RunningCovariance:
         return Spectrum(values, dimensions, int(self._alive.sum()), self.samples)
 
 
-def check_variance(variance):
+def check_variance(variance: Any) -> None:
     """Refuses a share of the variance outside (0, 1].
 
     Raises:
@@ -182,7 +185,7 @@ def check_variance(variance):
         raise InputError(f"variance must lie in (0, 1]. Received: {variance!r}.")
 
 
-def _check(shape):
+def _check(shape: tuple[int, ...]) -> None:
     if len(shape) != 2 or shape[0] < 2 or shape[1] < 1:
         raise InputError(
             f"Dimensionality needs activations of shape (samples, dimensions) with at least two samples. "
@@ -190,6 +193,6 @@ def _check(shape):
         )
 
 
-def _check_finite(activations):
+def _check_finite(activations: Array) -> None:
     if not np.isfinite(activations).all():
         raise InputError("Activations must be finite; got NaN or infinity.")

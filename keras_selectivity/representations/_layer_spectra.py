@@ -1,19 +1,34 @@
 """Spectra of all layers of a trained classifier, for images or for what a perturbation changes."""
 
+from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._exported import Exported
 from keras_selectivity._progress import bar
+from keras_selectivity._types import Array
 from keras_selectivity._wrap import measures
 from keras_selectivity.representations._dimensionality import RunningCovariance
+from keras_selectivity.representations._dimensionality import Spectrum
 from keras_selectivity.representations._dimensionality import spectrum
 
 
 @measures
 def layer_spectra(
-    exported, images, perturbed=None, *, layers=None, full_maps=False, batch_size=250, verbose=1
-):
+    exported: Exported,
+    images: ArrayLike,
+    perturbed: ArrayLike | None = None,
+    *,
+    layers: Iterable[str] | None = None,
+    full_maps: bool = False,
+    batch_size: int = 250,
+    verbose: int = 1,
+) -> dict[str, Spectrum]:
     """Spectrum of every layer's activations, or of their change under a perturbation.
 
     The activations are those of the units (spatial means, all layers in one streaming pass), or the
@@ -49,7 +64,7 @@ def layer_spectra(
     starts = range(0, len(images), batch_size)
     progress = bar(len(starts) * (len(names) if full_maps else 1), "batch", verbose)
 
-    def read(start, function):
+    def read(start: int, function: Callable[..., Any]) -> dict[str, Array]:
         part = slice(start, start + batch_size)
         found = function(images[part])
         if perturbed is None:
@@ -78,7 +93,7 @@ def layer_spectra(
     return spectra
 
 
-def _named(name, function, *arguments):
+def _named(name: str, function: Callable[..., Any], *arguments: Any) -> Any:
     try:
         return function(*arguments)
     except InputError as error:

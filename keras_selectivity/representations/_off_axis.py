@@ -1,10 +1,12 @@
 """Off-axis selectivity: how selective the directions of a layer can be made by rotating its axes."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from keras_selectivity._checks import array
@@ -12,6 +14,8 @@ from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._progress import bar
 from keras_selectivity._samples import checked_labels
+from keras_selectivity._types import Array
+from keras_selectivity._types import Tensor
 from keras_selectivity.selectivity import EPSILON
 from keras_selectivity.selectivity import selectivity_index
 
@@ -47,8 +51,16 @@ class OffAxisSelectivity:
 
 
 def off_axis_selectivity(
-    fit, fit_labels, score, score_labels, *, random_starts=1, steps=STEPS, seed=0, verbose=1
-):
+    fit: ArrayLike,
+    fit_labels: ArrayLike,
+    score: ArrayLike,
+    score_labels: ArrayLike,
+    *,
+    random_starts: int = 1,
+    steps: int = STEPS,
+    seed: int = 0,
+    verbose: int = 1,
+) -> OffAxisSelectivity:
     """Searches the orthonormal basis of a layer with the largest mean class selectivity.
 
     W = Q (I - S/2)^-1 (I + S/2) with skew-symmetric S minimises 1 - mean selectivity of the columns
@@ -96,19 +108,19 @@ def off_axis_selectivity(
     )
 
 
-def shifted_selectivity(activations, labels):
+def shifted_selectivity(activations: Array, labels: Array) -> float:
     """Mean selectivity of the columns after their minima are subtracted."""
     means, counts = _class_means(activations, labels)
     return float(selectivity_index(means - activations.min(axis=0), counts).mean())
 
 
-def _class_means(activations, labels):
+def _class_means(activations: Array, labels: Array) -> tuple[Array, Array]:
     one_hot = (labels[:, None] == np.unique(labels)).astype(np.float64)
     counts = one_hot.sum(axis=0)
     return one_hot.T @ activations / counts[:, None], counts
 
 
-def _checked(what, activations, labels):
+def _checked(what: str, activations: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
     activations = array(f"The activations {what}", activations, "samples", "units")
     labels = checked_labels(labels, len(activations))
     if not activations.size:
@@ -118,7 +130,9 @@ def _checked(what, activations, labels):
     return activations, labels
 
 
-def _fit(activations, labels, base, steps, progress):
+def _fit(
+    activations: Array, labels: Array, base: Array, steps: int, progress: Any
+) -> tuple[float, Array, int]:
     """Loss, rotation and number of steps of one start."""
     units = activations.shape[1]
     data = tf.constant(activations, tf.float32)
@@ -131,12 +145,12 @@ def _fit(activations, labels, base, steps, progress):
     optimizer.build([free])
     others = tf.cast(tf.shape(means)[0] - 1, tf.float32)
 
-    def rotation():
+    def rotation() -> Tensor:
         half = (free - tf.transpose(free)) / 2
         return base @ tf.linalg.solve(eye - half, eye + half)
 
     @tf.function(autograph=False)
-    def step():
+    def step() -> Tensor:
         with tf.GradientTape() as tape:
             w = rotation()
             shifted = means @ w - tf.reduce_min(data @ w, axis=0)

@@ -1,15 +1,17 @@
 """Projection-weighted canonical correlation distance between two sets of activations."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import array
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
 
 VARIANTS = ("paper", "google")
 
 
-def pwcca_distance(a, b, *, symmetric=False, variant="paper"):
+def pwcca_distance(a: ArrayLike, b: ArrayLike, *, symmetric: bool = False, variant: str = "paper") -> float:
     """Projection-weighted CCA distance of two layers on the same samples.
 
     One minus the mean of the canonical correlations, each weighted by how much of `a` its canonical
@@ -49,7 +51,7 @@ def pwcca_distance(a, b, *, symmetric=False, variant="paper"):
     return distance(a, b)
 
 
-def pwcca_baseline(samples, units_a, units_b, *, seed=0, repetitions=5):
+def pwcca_baseline(samples: int, units_a: int, units_b: int, *, seed: int = 0, repetitions: int = 5) -> float:
     """Mean distance between independent normal activations: what no relation looks like.
 
     Few samples make any two layers look alike, so compare a distance with this one.
@@ -77,7 +79,7 @@ def pwcca_baseline(samples, units_a, units_b, *, seed=0, repetitions=5):
     )
 
 
-def _checked(which, activations):
+def _checked(which: str, activations: ArrayLike) -> Array:
     activations = array(f"The {which} activations", activations, "samples", "units")
     if not activations.size:
         raise InputError(f"The {which} activations are empty. Received: shape {activations.shape}.")
@@ -94,7 +96,7 @@ def _checked(which, activations):
     return activations
 
 
-def _paper(a, b):
+def _paper(a: Array, b: Array) -> float:
     (q_a, inside_a, r_a), (q_b, inside_b, _) = (_basis(x - x.mean(axis=0)) for x in (a, b))
     across = inside_a.T @ (q_a.T @ q_b) @ inside_b
     rotation, correlations, _ = np.linalg.svd(across, full_matrices=False)
@@ -102,7 +104,7 @@ def _paper(a, b):
     return _distance(weights, correlations)
 
 
-def _basis(centred):
+def _basis(centred: Array) -> tuple[Array, Array, Array]:
     """Orthonormal basis of the columns' span, without directions that are only rounding.
 
     Returns:
@@ -117,7 +119,7 @@ def _basis(centred):
     return q, vectors[:, values > 1e-6 * values[0]], r * scale[varies]
 
 
-def _google(a, b):
+def _google(a: Array, b: Array) -> float:
     scaled = [x - x.mean(axis=0) for x in (a, b)]
     roots = []
     for x in scaled:
@@ -136,13 +138,13 @@ def _google(a, b):
     return _distance(weights, correlations)
 
 
-def _inverse_root(matrix):
+def _inverse_root(matrix: Array) -> Array:
     values, vectors = np.linalg.eigh(matrix)
     kept = values > 1e-12 * values[-1]
     return (vectors[:, kept] / np.sqrt(values[kept])) @ vectors[:, kept].T
 
 
-def _distance(weights, correlations):
+def _distance(weights: Array, correlations: Array) -> float:
     count = min(len(weights), len(correlations))
     weights = weights[:count] / weights[:count].sum()
     return float(np.clip(1 - (weights * correlations[:count].clip(0, 1)).sum(), 0, 1))

@@ -1,15 +1,20 @@
 """Selectivity of every unit of a trained classifier on a whole data set."""
 
 from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._exported import Exported
 from keras_selectivity._predictions import Predictions
 from keras_selectivity._progress import bar
 from keras_selectivity._progress import batches
+from keras_selectivity._types import Array
 from keras_selectivity._wrap import measures
 from keras_selectivity.selectivity import ClassStatistics
 
@@ -52,36 +57,36 @@ class SelectivityMeasurement:
         class_counts: `(classes,)` samples of each class.
     """
 
-    layers: tuple
+    layers: tuple[LayerSelectivity, ...]
     accuracy: float
     samples: int
     class_counts: np.ndarray
 
     @property
-    def mean(self):
+    def mean(self) -> float:
         """Mean selectivity: over the units of a layer first, then over layers."""
         return float(np.mean([layer.selectivity.mean() for layer in self.layers]))
 
     @property
-    def mean_over_units(self):
+    def mean_over_units(self) -> float:
         """Mean selectivity over all units of all layers, in which wide layers count more."""
         return float(np.mean(np.concatenate([layer.selectivity for layer in self.layers])))
 
     @property
-    def dead_units(self):
+    def dead_units(self) -> float:
         """Share of units that no sample activates."""
         return float(np.mean(np.concatenate([layer.dead for layer in self.layers])))
 
-    def rows(self):
+    def rows(self) -> Iterator[dict[str, Any]]:
         """Tidy rows, one value each: the network's, each layer's, then each unit's.
 
-        Returns:
+        Yields:
             Dicts with `layer` and `unit` (`None` for what belongs to the network or a layer),
             `measure` and `value`. Layers have the mean and standard deviation of the selectivity
             over units and the share of dead units.
         """
 
-        def row(layer, unit, measure, value):
+        def row(layer: str | None, unit: int | None, measure: str, value: Any) -> dict[str, Any]:
             return {"layer": layer, "unit": unit, "measure": measure, "value": value}
 
         yield row(None, None, "accuracy", self.accuracy)
@@ -98,7 +103,7 @@ class SelectivityMeasurement:
                 for measure in MEASURES:
                     yield row(layer.name, unit, measure, getattr(layer, measure)[unit].item())
 
-    def __str__(self):
+    def __str__(self) -> str:
         width = max(len("mean over layers"), *(len(layer.name) for layer in self.layers))
         lines = [f"{'layer':{width}}  units  selectivity     sd   dead"]
         lines += [
@@ -115,7 +120,9 @@ class SelectivityMeasurement:
 
 
 @measures
-def measure_selectivity(exported, dataset, *, batch_size=500, verbose=1):
+def measure_selectivity(
+    exported: Exported, dataset: Any, *, batch_size: int = 500, verbose: int = 1
+) -> SelectivityMeasurement:
     """Measures every unit of a trained classifier on a whole data set, in one streaming pass.
 
     Class-conditional means are accumulated in float64 and constant memory. Units that can be
@@ -157,12 +164,12 @@ def measure_selectivity(exported, dataset, *, batch_size=500, verbose=1):
     )
 
 
-def shifted_units(exported, names):
+def shifted_units(exported: Exported, names: Iterable[str]) -> Array:
     """Which units of these layers, one after the other, can be negative: `(units,)` bool."""
     return np.concatenate([np.full(exported.units[name], exported.shifts[name]) for name in names])
 
 
-def selectivity_of(statistics, shifted, names):
+def selectivity_of(statistics: ClassStatistics, shifted: Array, names: Sequence[str] | Array) -> Array:
     """Selectivity index of every unit, in [0, 1].
 
     Args:
@@ -183,7 +190,7 @@ def selectivity_of(statistics, shifted, names):
     return statistics.selectivity(shifted)
 
 
-def _parts(exported, dataset, batch_size, verbose):
+def _parts(exported: Exported, dataset: Any, batch_size: int, verbose: int) -> Iterator[tuple[Array, Array]]:
     """Pixels in [0, 1] and labels, a batch at a time."""
     if isinstance(dataset, tuple | list) and len(dataset) == 2:
         images, labels = exported.samples(*dataset)
@@ -195,8 +202,9 @@ def _parts(exported, dataset, batch_size, verbose):
             f"The data set must be (images, labels), or an iterable of such batches; got {type(dataset).__name__}."
         )
     indexed = isinstance(dataset, keras.utils.PyDataset)
-    progress = bar(len(dataset) if indexed else None, "batch", verbose)
-    for batch in (dataset[i] for i in range(len(dataset))) if indexed else dataset:
+    items: Any = dataset
+    progress = bar(len(items) if indexed else None, "batch", verbose)
+    for batch in (items[i] for i in range(len(items))) if indexed else items:
         if not isinstance(batch, tuple | list) or len(batch) != 2:
             raise InputError(
                 f"A batch of the data set must be (images, labels). Received: {type(batch).__name__}."
@@ -206,7 +214,7 @@ def _parts(exported, dataset, batch_size, verbose):
         progress.add(1)
 
 
-def _by_layer(exported, statistics):
+def _by_layer(exported: Exported, statistics: ClassStatistics) -> tuple[LayerSelectivity, ...]:
     names = exported.layer_names
     of_unit = np.repeat(names, [exported.units[name] for name in names])
     values = {

@@ -1,14 +1,18 @@
 """Every measure of every unit of a trained classifier, and how the measures go together."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from keras_selectivity._checks import LARGEST_INT32
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._exported import Exported
 from keras_selectivity._progress import batches
+from keras_selectivity._types import Array
 from keras_selectivity._wrap import measures
 from keras_selectivity.representations._unit_selectivity import selectivity_of
 from keras_selectivity.representations._unit_selectivity import shifted_units
@@ -49,8 +53,17 @@ class LayerUnits:
 
 @measures
 def measure_units(
-    exported, images, labels, *, layers=None, top=None, bins=100, seed=0, batch_size=500, verbose=1
-):
+    exported: Exported,
+    images: ArrayLike,
+    labels: ArrayLike,
+    *,
+    layers: Iterable[str] | None = None,
+    top: int | None = None,
+    bins: int = 100,
+    seed: int = 0,
+    batch_size: int = 500,
+    verbose: int = 1,
+) -> list[LayerUnits]:
     """All single-unit measures on a whole data set.
 
     ("Selectivity considered harmful", appendices A.10, A.11, A.13, A.14.) The units' activations
@@ -107,7 +120,15 @@ def measure_units(
 
 
 @measures
-def collect_units(exported, images, labels, layers=None, *, batch_size=500, verbose=1):
+def collect_units(
+    exported: Exported,
+    images: ArrayLike,
+    labels: ArrayLike,
+    layers: Iterable[str] | None = None,
+    *,
+    batch_size: int = 500,
+    verbose: int = 1,
+) -> tuple[dict[str, Array], Array]:
     """Unit activations of a whole data set.
 
     Returns:
@@ -129,7 +150,7 @@ def collect_units(exported, images, labels, layers=None, *, batch_size=500, verb
     return found, labels
 
 
-def rank_correlations(layers):
+def rank_correlations(layers: Iterable[LayerUnits]) -> dict[tuple[str, str], tuple[float, float]]:
     """Spearman's rank correlation between the measures, over all units that are not dead.
 
     ("Selectivity considered harmful", appendix A.14.)

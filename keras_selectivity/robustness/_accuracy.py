@@ -1,5 +1,8 @@
 """Accuracy on given images."""
 
+from numpy.typing import ArrayLike
+
+from keras_selectivity._exported import Exported
 from keras_selectivity._predictions import Predictions
 from keras_selectivity._progress import batches
 from keras_selectivity._wrap import measures
@@ -7,7 +10,15 @@ from keras_selectivity.robustness._attack import BATCH_SIZE
 
 
 @measures
-def accuracy(exported, images, labels, *, perturbed=False, batch_size=BATCH_SIZE, verbose=1):
+def accuracy(
+    exported: Exported,
+    images: ArrayLike,
+    labels: ArrayLike,
+    *,
+    perturbed: bool = False,
+    batch_size: int = BATCH_SIZE,
+    verbose: int = 1,
+) -> float:
     """Share of images classified correctly.
 
     Warns if that is no more than by chance although the predictions are confident, unless `perturbed`.

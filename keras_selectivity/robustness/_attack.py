@@ -1,10 +1,14 @@
 """What the attacks share: the gradient of the loss in the pixels, checked arguments, batches."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from keras_selectivity._checks import number
 from keras_selectivity._errors import InputError
+from keras_selectivity._exported import Exported
 from keras_selectivity._exported import finite
+from keras_selectivity._types import Tensor
 
 BATCH_SIZE = 250
 
@@ -14,7 +18,7 @@ _LOSS_SCALE = 1024.0
 _MOST = 1e6  # farther than any image is from another, and small enough for float32
 
 
-def loss_gradient(exported, images, labels):
+def loss_gradient(exported: Exported, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Cross-entropy of every image and its gradient in the pixels; for use in a `tf.function`.
 
     Args:
@@ -40,7 +44,7 @@ def loss_gradient(exported, images, labels):
     return losses, logits, finite(gradient, "the gradient of the loss in the pixels")
 
 
-def no_gradient():
+def no_gradient() -> InputError:
     """The error to raise when the pixels have no gradient."""
     return InputError(
         "The network has no gradient with respect to its input, so it cannot be attacked or analysed by "
@@ -49,23 +53,23 @@ def no_gradient():
     )
 
 
-def is_zero(gradient):
+def is_zero(gradient: Tensor) -> Tensor:
     """Whether an image's gradient is zero everywhere: `(n, ...)` to `(n,)` bool."""
     return tf.reduce_all(gradient == 0, axis=tf.range(1, tf.rank(gradient)))
 
 
-def is_correct(logits, labels):
+def is_correct(logits: Tensor, labels: Tensor) -> Tensor:
     """Whether the largest logit is the label's: `(n,)` bool."""
     return tf.argmax(logits, axis=-1) == labels
 
 
-def signature(exported, *others):
+def signature(exported: Exported, *others: Tensor) -> list[Any]:
     """Input signature for a batch of any size: images, labels, then the others."""
     images = tf.TensorSpec([None, *(exported.input_shape or (None, None, None))], tf.float32)
     return [images, tf.TensorSpec([None], tf.int64), *others]
 
 
-def strength(name, value):
+def strength(name: str, value: Any) -> float:
     """A step or radius as float.
 
     Raises:

@@ -1,13 +1,18 @@
 """The fast gradient sign method: one gradient, any number of strengths."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import each
 from keras_selectivity._errors import InputError
+from keras_selectivity._exported import Exported
 from keras_selectivity._progress import batches
+from keras_selectivity._types import Array
+from keras_selectivity._types import Tensor
 from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._attack import BATCH_SIZE
 from keras_selectivity.robustness._attack import is_correct
@@ -30,7 +35,7 @@ class FGSMAccuracy:
         samples: Number of images.
     """
 
-    epsilons: tuple
+    epsilons: tuple[float, ...]
     accuracy: np.ndarray
     loss: np.ndarray
     zero_gradients: float
@@ -38,7 +43,16 @@ class FGSMAccuracy:
 
 
 @measures
-def fgsm(exported, images, labels, epsilons, *, targets=None, batch_size=BATCH_SIZE, verbose=1):
+def fgsm(
+    exported: Exported,
+    images: ArrayLike,
+    labels: ArrayLike,
+    epsilons: Any,
+    *,
+    targets: ArrayLike | None = None,
+    batch_size: int = BATCH_SIZE,
+    verbose: int = 1,
+) -> Array:
     """Adversarial images of the fast gradient sign method.
 
     `clip(x + epsilon * sign(d cross-entropy / d x), 0, 1)`; the gradient at the clean image is
@@ -71,7 +85,15 @@ def fgsm(exported, images, labels, epsilons, *, targets=None, batch_size=BATCH_S
 
 
 @measures
-def fgsm_accuracy(exported, images, labels, epsilons, *, batch_size=BATCH_SIZE, verbose=1):
+def fgsm_accuracy(
+    exported: Exported,
+    images: ArrayLike,
+    labels: ArrayLike,
+    epsilons: Any,
+    *,
+    batch_size: int = BATCH_SIZE,
+    verbose: int = 1,
+) -> FGSMAccuracy:
     """Accuracy under the fast gradient sign method by strength, in bounded memory.
 
     Args: as for `fgsm`.
@@ -94,7 +116,9 @@ def fgsm_accuracy(exported, images, labels, epsilons, *, batch_size=BATCH_SIZE, 
     return FGSMAccuracy(tuple(epsilons.tolist()), correct / n, loss / n, zero / n, n)
 
 
-def _checked(exported, images, labels, epsilons):
+def _checked(
+    exported: Exported, images: ArrayLike, labels: ArrayLike, epsilons: Any
+) -> tuple[Array, Array, Array]:
     images, labels = exported.samples(images, labels)
     epsilons = [strength("epsilon", e) for e in each("epsilons", epsilons)]
     if not epsilons:
@@ -102,29 +126,29 @@ def _checked(exported, images, labels, epsilons):
     return exported.pixels(images), labels, np.array(epsilons, np.float32)
 
 
-def _moved(images, gradient, epsilon):
+def _moved(images: Tensor, gradient: Tensor, epsilon: Tensor) -> Tensor:
     return tf.clip_by_value(images + epsilon * tf.sign(gradient), 0, 1)
 
 
-def _images(exported):
+def _images(exported: Exported) -> Any:
     @tf.function(input_signature=signature(exported, tf.TensorSpec([None], tf.float32)), autograph=False)
-    def images_of(images, labels, epsilons):
+    def images_of(images: Tensor, labels: Tensor, epsilons: Any) -> Tensor:
         gradient = loss_gradient(exported, images, labels)[2]
         return _moved(images, gradient, tf.reshape(epsilons, [-1, 1, 1, 1, 1]))
 
     return images_of
 
 
-def _outcomes(exported):
+def _outcomes(exported: Exported) -> Any:
     @tf.function(input_signature=signature(exported, tf.TensorSpec([None], tf.float32)), autograph=False)
-    def outcomes(images, labels, epsilons):
+    def outcomes(images: Tensor, labels: Tensor, epsilons: Any) -> tuple[Tensor, Tensor, Tensor]:
         clean_losses, clean_logits, gradient = loss_gradient(exported, images, labels)
 
-        def attacked(epsilon):
+        def attacked(epsilon: Tensor) -> tuple[Tensor, Tensor]:
             logits = tf.cast(exported.logits(_moved(images, gradient, epsilon)), tf.float32)
             return logits, tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
-        def at(epsilon):
+        def at(epsilon: Tensor) -> Tensor:
             logits, losses = tf.cond(
                 epsilon == 0, lambda: (clean_logits, clean_losses), lambda: attacked(epsilon)
             )

@@ -1,17 +1,31 @@
 """Size of the input-output Jacobian of every sample."""
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import LARGEST_INT32
 from keras_selectivity._checks import whole_number
+from keras_selectivity._exported import Exported
 from keras_selectivity._progress import batches
+from keras_selectivity._types import Array
+from keras_selectivity._types import Tensor
 from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._pullback import squared_norms
 
 
 @measures
-def jacobian_norm(exported, images, *, projections=None, seed=0, batch_size=100, verbose=1):
+def jacobian_norm(
+    exported: Exported,
+    images: ArrayLike,
+    *,
+    projections: int | None = None,
+    seed: int = 0,
+    batch_size: int = 100,
+    verbose: int = 1,
+) -> Array:
     """Frobenius norm of d logits / d pixels for every sample, at inference.
 
     Exact, from as many backward passes as there are classes; or estimated from `projections` random
@@ -54,21 +68,21 @@ def jacobian_norm(exported, images, *, projections=None, seed=0, batch_size=100,
     return found
 
 
-def _orthonormal(seed, size, count):
+def _orthonormal(seed: list[int], size: int, count: int) -> Array:
     """`(count, size)` vectors, each uniform on the sphere, orthonormal in groups of `size`."""
     rng = np.random.default_rng(seed)
     counts = [min(size, count - start) for start in range(0, count, size)]
     return np.concatenate([np.linalg.qr(rng.standard_normal([size, n]))[0].T for n in counts])
 
 
-def _squared_norms(exported):
+def _squared_norms(exported: Exported) -> Any:
     shape = [None, *(exported.input_shape or (None, None, None))]
 
     @tf.function(
         input_signature=[tf.TensorSpec(shape), tf.TensorSpec([None, None, exported.classes])],
         autograph=False,
     )
-    def norms(images, vectors):
+    def norms(images: Tensor, vectors: Tensor) -> Tensor:
         return squared_norms(exported.logits, images, lambda i: vectors[i], tf.range(tf.shape(vectors)[0]))
 
     return norms

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._exported import Exported
+from keras_selectivity._types import Array
 from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._accuracy import accuracy
 from keras_selectivity.robustness._attack import BATCH_SIZE
@@ -42,7 +45,7 @@ class GradientMasking:
     samples: int
 
     @property
-    def warnings(self):
+    def warnings(self) -> list[str]:
         """Sentences on what suggests that the network resists gradients rather than attacks."""
         found = []
         if self.zero_gradients > 0.01:
@@ -59,25 +62,25 @@ class GradientMasking:
             )
         return found
 
-    def __str__(self):
+    def __str__(self) -> str:
         text = "; ".join(self.warnings)
         return f"Gradient masking is likely: {text}." if text else "No sign of gradient masking."
 
 
 @measures
 def gradient_masking(
-    exported,
-    images,
-    labels,
+    exported: Exported,
+    images: ArrayLike,
+    labels: ArrayLike,
     *,
-    epsilon=8 / 255,
-    steps=20,
-    step_size=2 / 255,
-    seed=0,
-    transferred=None,
-    batch_size=BATCH_SIZE,
-    verbose=1,
-):
+    epsilon: float = 8 / 255,
+    steps: int = 20,
+    step_size: float = 2 / 255,
+    seed: int = 0,
+    transferred: ArrayLike | None = None,
+    batch_size: int = BATCH_SIZE,
+    verbose: int = 1,
+) -> GradientMasking:
     """Checks that an attack's failures are not the attacker's.
 
     A network can look robust because its gradients vanish. Such a network betrays itself: zero
@@ -132,7 +135,15 @@ def gradient_masking(
 
 
 @measures
-def transfer_images(exported, images, labels, *, epsilon=8 / 255, batch_size=BATCH_SIZE, verbose=1):
+def transfer_images(
+    exported: Exported,
+    images: ArrayLike,
+    labels: ArrayLike,
+    *,
+    epsilon: float = 8 / 255,
+    batch_size: int = BATCH_SIZE,
+    verbose: int = 1,
+) -> Array:
     """Adversarial images of one network, with which to attack others.
 
     PGD in the L-infinity ball, ten steps of a quarter of its radius.

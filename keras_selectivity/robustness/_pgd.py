@@ -1,16 +1,22 @@
 """Projected gradient descent: the whole loop in one graph."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import LARGEST_INT32
 from keras_selectivity._checks import array
 from keras_selectivity._checks import each
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._exported import Exported
 from keras_selectivity._progress import batches
+from keras_selectivity._types import Array
+from keras_selectivity._types import Tensor
 from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._attack import BATCH_SIZE
 from keras_selectivity.robustness._attack import is_correct
@@ -34,7 +40,7 @@ class PGDAccuracy:
         samples: Number of images.
     """
 
-    steps: tuple
+    steps: tuple[int, ...]
     accuracy: np.ndarray
     worst_accuracy: np.ndarray
     loss: np.ndarray
@@ -44,20 +50,20 @@ class PGDAccuracy:
 
 @measures
 def pgd(
-    exported,
-    images,
-    labels,
+    exported: Exported,
+    images: ArrayLike,
+    labels: ArrayLike,
     *,
-    steps=25,
-    step_size=1e-4,
-    epsilon=None,
-    norm="linf",
-    random_start=False,
-    seed=None,
-    targets=None,
-    batch_size=BATCH_SIZE,
-    verbose=1,
-):
+    steps: int = 25,
+    step_size: float = 1e-4,
+    epsilon: float | None = None,
+    norm: str = "linf",
+    random_start: bool = False,
+    seed: int | None = None,
+    targets: ArrayLike | None = None,
+    batch_size: int = BATCH_SIZE,
+    verbose: int = 1,
+) -> Array:
     """Adversarial images of projected gradient descent on the cross-entropy.
 
     Every step moves by `step_size` along the gradient's sign (`"linf"`) or its direction (`"l2"`),
@@ -102,19 +108,19 @@ def pgd(
 
 @measures
 def pgd_accuracy(
-    exported,
-    images,
-    labels,
+    exported: Exported,
+    images: ArrayLike,
+    labels: ArrayLike,
     *,
-    steps=(0, 1, 2, 5, 10, 25),
-    step_size=1e-4,
-    epsilon=None,
-    norm="linf",
-    random_start=False,
-    seed=None,
-    batch_size=BATCH_SIZE,
-    verbose=1,
-):
+    steps: Iterable[int] = (0, 1, 2, 5, 10, 25),
+    step_size: float = 1e-4,
+    epsilon: float | None = None,
+    norm: str = "linf",
+    random_start: bool = False,
+    seed: int | None = None,
+    batch_size: int = BATCH_SIZE,
+    verbose: int = 1,
+) -> PGDAccuracy:
     """Accuracy under projected gradient descent by number of steps, from one run.
 
     No image is left out once it is fooled: a later step may bring it back, which would change the
@@ -137,7 +143,8 @@ def pgd_accuracy(
     wanted = sorted({whole_number("steps", s, 0, LARGEST_INT32) for s in each("steps", steps)})
     if not wanted:
         raise InputError("Name at least one number of steps.")
-    correct, worst, loss, change = 0, 0, 0, 0.0
+    correct: Array = np.zeros(wanted[-1] + 1, int)
+    worst, loss, change = correct, np.zeros(wanted[-1] + 1), 0.0
     for part in batches(len(images), batch_size, verbose):
         start = _start(images, part, settings)
         outcome = _run(exported, images[part], start, labels[part], labels[part], wanted[-1], settings)
@@ -153,7 +160,18 @@ def pgd_accuracy(
 
 
 @measures
-def surviving(exported, images, labels, *, steps, step_size, epsilon, seed, batch_size=BATCH_SIZE, verbose=1):
+def surviving(
+    exported: Exported,
+    images: ArrayLike,
+    labels: ArrayLike,
+    *,
+    steps: int,
+    step_size: float,
+    epsilon: float,
+    seed: int,
+    batch_size: int = BATCH_SIZE,
+    verbose: int = 1,
+) -> Array:
     """Which images a random-start attack in the L-infinity ball never fools.
 
     An image that is fooled at any step is done with, so the attack goes on with the others only.
@@ -177,7 +195,7 @@ def surviving(exported, images, labels, *, steps, step_size, epsilon, seed, batc
     return left
 
 
-def distances(images, others, norm):
+def distances(images: Array, others: Array, norm: str) -> Array:
     """Distance between images in a norm: `(n,)` float64.
 
     Raises:
@@ -192,7 +210,7 @@ def distances(images, others, norm):
     return np.abs(change).max(axis=1) if norm == "linf" else np.sqrt((change**2).sum(axis=1))
 
 
-def _check_norm(norm):
+def _check_norm(norm: Any) -> None:
     """Refuses other norms than those of `NORMS`.
 
     Raises:
@@ -202,24 +220,26 @@ def _check_norm(norm):
         raise InputError(f"norm must be 'linf' or 'l2'. Received: {norm!r}.")
 
 
-def _checked(exported, images, labels):
+def _checked(exported: Exported, images: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
     images, labels = exported.samples(images, labels)
     return exported.pixels(images), labels
 
 
-def _settings(step_size, epsilon, norm, random_start, seed):
+def _settings(
+    step_size: float, epsilon: float | None, norm: str, random_start: bool, seed: int | None
+) -> dict[str, Any]:
     _check_norm(norm)
     if random_start and epsilon is None:
         raise InputError("A random start is drawn from the ball of radius epsilon: name an epsilon.")
     radius = np.inf if epsilon is None else strength("epsilon", epsilon)
     if random_start:
-        seed = np.random.SeedSequence().entropy if seed is None else whole_number("seed", seed, 0)
+        drawn: Any = np.random.SeedSequence().entropy if seed is None else whole_number("seed", seed, 0)
     else:
-        seed = None
-    return {"step_size": strength("step_size", step_size), "radius": radius, "norm": norm, "seed": seed}
+        drawn = None
+    return {"step_size": strength("step_size", step_size), "radius": radius, "norm": norm, "seed": drawn}
 
 
-def _start(images, part, settings):
+def _start(images: Array, part: slice, settings: dict[str, Any]) -> Array:
     """Where the attack on these images starts: there, or at a random point of the ball."""
     clean = images[part]
     if settings["seed"] is None or not len(clean):
@@ -236,22 +256,39 @@ def _start(images, part, settings):
     return np.clip(clean + np.array(moves, np.float32), 0, 1)
 
 
-def _run(exported, clean, start, labels, goals, steps, settings, targeted=False):
+def _run(
+    exported: Exported,
+    clean: Array,
+    start: Array,
+    labels: Array,
+    goals: Array,
+    steps: int,
+    settings: dict[str, Any],
+    targeted: bool = False,
+) -> tuple[Tensor, Tensor, Tensor]:
     """Adversarial images, and `(steps + 1, n)` whether each is classified correctly and its loss."""
     step_size = -settings["step_size"] if targeted else settings["step_size"]
     loop = exported.compiled(_loop, settings["norm"])
     return loop(start, goals, labels, clean, steps, step_size, settings["radius"])
 
 
-def _loop(exported, norm):
+def _loop(exported: Exported, norm: str) -> Any:
     scalar = tf.TensorSpec([], tf.float32)
     images, labels = signature(exported)
     steps = tf.TensorSpec([], tf.int32)
 
     # AutoGraph would wrap our errors into its own, hence the loop in plain TensorFlow.
     @tf.function(input_signature=[images, labels, labels, images, steps, scalar, scalar], autograph=False)
-    def loop(x, goals, labels, clean, steps, step_size, radius):
-        def step(number, x, correct, losses):
+    def loop(
+        x: Tensor,
+        goals: Tensor,
+        labels: Tensor,
+        clean: Tensor,
+        steps: Tensor,
+        step_size: Tensor,
+        radius: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        def step(number: Tensor, x: Tensor, correct: Tensor, losses: Tensor) -> tuple[Tensor, ...]:
             # The prediction after a step comes with the gradient for the next one.
             loss, logits, gradient = loss_gradient(exported, x, goals)
             correct = correct.write(number, is_correct(logits, labels))
@@ -271,14 +308,16 @@ def _loop(exported, norm):
     return loop
 
 
-def _survivors(exported):
+def _survivors(exported: Exported) -> Any:
     scalar = tf.TensorSpec([], tf.float32)
     images, labels = signature(exported)
     steps, shape = tf.TensorSpec([], tf.int32), images.shape
 
     @tf.function(input_signature=[images, labels, images, steps, scalar, scalar], autograph=False)
-    def survivors(x, labels, clean, steps, step_size, radius):
-        def step(number, *images):
+    def survivors(
+        x: Tensor, labels: Tensor, clean: Tensor, steps: Tensor, step_size: Tensor, radius: Tensor
+    ) -> Tensor:
+        def step(number: Tensor, *images: Tensor) -> tuple[Tensor, ...]:
             _, logits, gradient = loss_gradient(exported, images[0], images[1])
             left = tf.where(is_correct(logits, images[1]))[:, 0]
             x, labels, clean, kept, gradient = (tf.gather(v, left) for v in (*images, gradient))
@@ -307,7 +346,7 @@ def _survivors(exported):
     return survivors
 
 
-def _step(x, clean, gradient, norm, step_size, radius):
+def _step(x: Tensor, clean: Tensor, gradient: Tensor, norm: str, step_size: Tensor, radius: Tensor) -> Tensor:
     """One step, back into the ball, back into [0, 1]; clipping leads no image out of the ball."""
     if norm == "linf":
         x = x + step_size * tf.sign(gradient)
@@ -320,5 +359,5 @@ def _step(x, clean, gradient, norm, step_size, radius):
     return tf.clip_by_value(x, 0, 1)
 
 
-def _length(tensor):
+def _length(tensor: Tensor) -> Tensor:
     return tf.sqrt(tf.reduce_sum(tensor**2, axis=[1, 2, 3], keepdims=True))

@@ -1,12 +1,18 @@
 """Gradients of several outputs of a network in its pixels, from one forward pass."""
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 from keras_selectivity._exported import finite
+from keras_selectivity._types import Tensor
 from keras_selectivity.robustness._attack import no_gradient
 
 
-def squared_norms(function, images, cotangent, indices):
+def squared_norms(
+    function: Callable[..., Any], images: Tensor, cotangent: Callable[[Tensor], Tensor], indices: Tensor
+) -> Tensor:
     """Squared lengths of pulled-back cotangents; for use in a `tf.function`.
 
     One forward pass, then one backward pass for each cotangent. On CPUs this loop beats the
@@ -28,7 +34,7 @@ def squared_norms(function, images, cotangent, indices):
         tape.watch(images)
         outputs = tf.cast(function(images), tf.float32)
 
-    def squared_norm(index):
+    def squared_norm(index: Tensor) -> Tensor:
         gradient = tape.gradient(outputs, images, output_gradients=cotangent(index))
         if gradient is None:
             raise no_gradient()

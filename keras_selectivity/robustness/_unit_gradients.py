@@ -1,13 +1,19 @@
 """How much the units' responses depend on the pixels, and how evenly."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._exported import Exported
 from keras_selectivity._progress import batches
+from keras_selectivity._types import Array
+from keras_selectivity._types import Tensor
 from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._pullback import squared_norms
 
@@ -33,17 +39,17 @@ class LayerUnitGradients:
     samples: int
 
     @property
-    def dead(self):
+    def dead(self) -> Array:
         """`(u,)` bool: units whose gradient is zero for every sample."""
         return self.mean == 0
 
     @property
-    def variation_over_samples(self):
+    def variation_over_samples(self) -> Array:
         """`(u,)` coefficient of variation CV_u of every unit; NaN for dead ones."""
         return np.divide(self.deviation, self.mean, out=np.full(self.mean.shape, np.nan), where=~self.dead)
 
     @property
-    def variation_over_units(self):
+    def variation_over_units(self) -> float:
         """Coefficient of variation CV_l of the mean norms of the units that are not dead."""
         means = self.mean[~self.dead]
         return float(means.std() / means.mean()) if len(means) else float("nan")
@@ -51,8 +57,15 @@ class LayerUnitGradients:
 
 @measures
 def input_unit_gradients(
-    exported, images, *, layers=None, units_per_layer=64, seed=0, batch_size=50, verbose=1
-):
+    exported: Exported,
+    images: ArrayLike,
+    *,
+    layers: Iterable[str] | None = None,
+    units_per_layer: int | None = 64,
+    seed: int = 0,
+    batch_size: int = 50,
+    verbose: int = 1,
+) -> list[LayerUnitGradients]:
     """L2 norm of d unit / d pixels for every unit and sample, summarised over samples.
 
     A unit is the spatial mean of a channel after its non-linearity. The more these norms vary over
@@ -103,7 +116,7 @@ def input_unit_gradients(
     ]
 
 
-def _drawn(exported, name, most, seed):
+def _drawn(exported: Exported, name: str, most: int | None, seed: int) -> Array:
     """Indices of the units of a layer to measure."""
     width = exported.units[name]
     if most is None or most >= width:
@@ -112,16 +125,16 @@ def _drawn(exported, name, most, seed):
     return np.sort(rng.choice(width, most, replace=False))
 
 
-def _norms(exported):
+def _norms(exported: Exported) -> Any:
     shape = [None, *(exported.input_shape or (None, None, None))]
     width = sum(exported.units.values())
 
     @tf.function(input_signature=[tf.TensorSpec(shape), tf.TensorSpec([None], tf.int32)], autograph=False)
-    def norms(images, units):
-        def all_units(x):
+    def norms(images: Tensor, units: Tensor) -> Tensor:
+        def all_units(x: Tensor) -> Tensor:
             return tf.concat([tf.cast(m, tf.float32) for m in exported.unit_means(x).values()], axis=1)
 
-        def one(unit):
+        def one(unit: Tensor) -> Tensor:
             return tf.one_hot(tf.fill([tf.shape(images)[0]], unit), width)
 
         return squared_norms(all_units, images, one, units)

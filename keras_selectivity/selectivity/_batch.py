@@ -1,9 +1,12 @@
 """Class-conditional sums of a batch, and the mean selectivity that follows from them."""
 
+from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keras import ops
 
+from keras_selectivity._types import Tensor
 from keras_selectivity.selectivity._index import class_discriminability
 from keras_selectivity.selectivity._index import mean_over_layers
 from keras_selectivity.selectivity._index import selectivity_index
@@ -11,7 +14,7 @@ from keras_selectivity.selectivity._index import selectivity_index
 METRICS = ("selectivity", "discriminability")
 
 
-def class_weights(labels, classes, sample_weight=None):
+def class_weights(labels: Tensor, classes: int, sample_weight: Tensor = None) -> Tensor:
     """How much each sample counts towards each class.
 
     Args:
@@ -46,7 +49,7 @@ def class_weights(labels, classes, sample_weight=None):
     return weights
 
 
-def _identity(tensor):
+def _identity(tensor: Tensor) -> Tensor:
     return tensor
 
 
@@ -62,12 +65,20 @@ class Reduction:
         shards: Number of shards.
     """
 
-    all_reduce: object = _identity
-    shard: object = 0
+    all_reduce: Callable[[Tensor], Tensor] = _identity
+    shard: Tensor = 0
     shards: int = 1
 
 
-def batch_selectivity(unit_means, weights, units_per_layer, *, metric, shifted, reduction=None):
+def batch_selectivity(
+    unit_means: Tensor,
+    weights: Tensor,
+    units_per_layer: Sequence[int],
+    *,
+    metric: str,
+    shifted: Sequence[bool],
+    reduction: Reduction | None = None,
+) -> Tensor:
     """Mean selectivity of a batch: over units within a layer, then over layers.
 
     The statistics are those of the *global* batch: `reduction` sums one matrix of class sums and
@@ -106,7 +117,7 @@ def batch_selectivity(unit_means, weights, units_per_layer, *, metric, shifted, 
     return mean_over_layers(selectivity_index(means, counts), units_per_layer)
 
 
-def _minimum_rows(unit_means, weights, reduction):
+def _minimum_rows(unit_means: Tensor, weights: Tensor, reduction: Reduction) -> Tensor:
     """Each shard's minima in a row of its own, so that a sum over shards gathers them."""
     # A sample without weight must not set the minimum.
     counted = ops.sum(weights, axis=1, keepdims=True) > 0
@@ -115,7 +126,9 @@ def _minimum_rows(unit_means, weights, reduction):
     return ops.matmul(ops.transpose(ops.cast(row, "float32")), minimum)
 
 
-def _batch_discriminability(unit_means, weights, units_per_layer, reduction):
+def _batch_discriminability(
+    unit_means: Tensor, weights: Tensor, units_per_layer: Sequence[int], reduction: Reduction
+) -> Tensor:
     # d' does not change when a constant is added to a unit; centring first keeps E[x^2] - E[x]^2
     # from cancelling in float32.
     total = ops.sum(weights, axis=1, keepdims=True)

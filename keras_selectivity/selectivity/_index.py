@@ -1,13 +1,17 @@
 """The two differentiable single-unit metrics: selectivity index and class discriminability."""
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+
+from keras_selectivity._types import Tensor
 
 EPSILON = 1e-7
 
 
-def selectivity_index(class_means, class_counts=None, epsilon=EPSILON):
+def selectivity_index(class_means: Tensor, class_counts: Tensor = None, epsilon: float = EPSILON) -> Tensor:
     """Class selectivity index of every unit from its class-conditional mean activations.
 
     `(mu_max - mu_rest) / (mu_max + mu_rest + epsilon)`, where `mu_max` is the largest class mean
@@ -37,7 +41,9 @@ def selectivity_index(class_means, class_counts=None, epsilon=EPSILON):
     return xp.where(_count_present(xp, present, class_means) >= 2, index, xp.zeros_like(index))
 
 
-def class_discriminability(class_means, class_mean_squares, class_counts, epsilon=EPSILON):
+def class_discriminability(
+    class_means: Tensor, class_mean_squares: Tensor, class_counts: Tensor, epsilon: float = EPSILON
+) -> Tensor:
     """Class discriminability d' of every unit from its class-conditional first two moments.
 
     `(mu_max - mu_rest) / (sqrt((var_max + var_rest) / 2) + epsilon)`: `var_max` is the variance
@@ -63,7 +69,7 @@ def class_discriminability(class_means, class_mean_squares, class_counts, epsilo
     counts = xp.where(present, xp.reshape(_as_float(xp, class_counts), (-1, 1)), 0.0)
     mu_max, mu_rest, is_max = _max_and_rest(xp, class_means, present)
 
-    def variance(weights):
+    def variance(weights: Tensor) -> Tensor:
         total = xp.maximum(xp.sum(weights, axis=0), epsilon)
         mean = xp.sum(xp.where(weights > 0, weights * class_means, 0.0), axis=0) / total
         square = xp.sum(xp.where(weights > 0, weights * class_mean_squares, 0.0), axis=0) / total
@@ -77,7 +83,7 @@ def class_discriminability(class_means, class_mean_squares, class_counts, epsilo
     return xp.where(_count_present(xp, present, class_means) >= 2, value, xp.zeros_like(value))
 
 
-def mean_over_layers(unit_values, units_per_layer):
+def mean_over_layers(unit_values: Tensor, units_per_layer: Sequence[int]) -> Tensor:
     """Mean over the units of each layer first, then mean over the layers.
 
     ("Selectivity considered harmful", section 3.3, eq. 3: wide layers do not outweigh narrow
@@ -97,7 +103,7 @@ def mean_over_layers(unit_values, units_per_layer):
     return xp.sum(unit_values * xp.cast(weights, unit_values.dtype))
 
 
-def _namespace(*arrays):
+def _namespace(*arrays: Any) -> Any:
     """NumPy for plain arrays (keeps float64, needs no backend), `keras.ops` for tensors."""
     if all(a is None or isinstance(a, (np.ndarray, np.generic, list, tuple, int, float)) for a in arrays):
         return np
@@ -106,14 +112,14 @@ def _namespace(*arrays):
     return ops
 
 
-def _as_float(xp, values):
+def _as_float(xp: Any, values: Any) -> Tensor:
     if xp is np:
         values = np.asarray(values)
         return values if values.dtype.kind == "f" else values.astype(np.float64)
     return xp.convert_to_tensor(values)
 
 
-def _present(xp, class_means, class_counts):
+def _present(xp: Any, class_means: Tensor, class_counts: Tensor) -> Tensor:
     """`(classes, units)` bool: which rows have samples."""
     if len(class_means.shape) != 2:
         raise ValueError(
@@ -130,12 +136,12 @@ def _present(xp, class_means, class_counts):
     return xp.logical_and(xp.reshape(counts, (-1, 1)) > 0, xp.ones_like(class_means) > 0)
 
 
-def _count_present(xp, present, like):
+def _count_present(xp: Any, present: Tensor, like: Tensor) -> Tensor:
     ones = xp.ones_like(like)
     return xp.sum(xp.where(present, ones, xp.zeros_like(like)), axis=0)
 
 
-def _max_and_rest(xp, class_means, present):
+def _max_and_rest(xp: Any, class_means: Tensor, present: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Largest class mean, mean of the other present class means, and where the largest is."""
     candidates = xp.where(present, class_means, -math.inf)
     classes = class_means.shape[0]

@@ -1,8 +1,10 @@
 """Class-conditional statistics of a whole data set in constant memory and float64."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
 from keras_selectivity.selectivity._index import class_discriminability
 from keras_selectivity.selectivity._index import selectivity_index
 
@@ -18,14 +20,14 @@ class ClassStatistics:
         units: Number of units.
     """
 
-    def __init__(self, classes, units):
+    def __init__(self, classes: int, units: int) -> None:
         self.counts = np.zeros(classes)
         self.sums = np.zeros((classes, units))
         self.squares = np.zeros((classes, units))
         self.minimum = np.full(units, np.inf)
         self.maximum = np.full(units, -np.inf)
 
-    def update(self, unit_means, labels):
+    def update(self, unit_means: ArrayLike, labels: ArrayLike) -> None:
         """Adds a batch.
 
         Args:
@@ -63,32 +65,32 @@ class ClassStatistics:
         self.maximum = np.maximum(self.maximum, unit_means.max(axis=0))
 
     @property
-    def class_means(self):
+    def class_means(self) -> Array:
         """`(classes, units)` float64; rows of classes without samples are 0."""
         return self.sums / np.maximum(self.counts, 1)[:, None]
 
     @property
-    def means(self):
+    def means(self) -> Array:
         """`(units,)` float64 mean over all samples."""
         return self.sums.sum(axis=0) / max(self.counts.sum(), 1)
 
     @property
-    def deviations(self):
+    def deviations(self) -> Array:
         """`(units,)` float64 population standard deviation over all samples."""
         square = self.squares.sum(axis=0) / max(self.counts.sum(), 1)
         return np.sqrt(np.maximum(square - self.means**2, 0))
 
     @property
-    def dead(self):
+    def dead(self) -> Array:
         """`(units,)` bool: no sample moves the unit away from zero."""
         return (self.maximum == 0) & (self.minimum == 0)
 
     @property
-    def preferred_class(self):
+    def preferred_class(self) -> Array:
         """`(units,)` int: the present class with the largest mean activation."""
         return np.argmax(np.where(self.counts[:, None] > 0, self.class_means, -np.inf), axis=0)
 
-    def selectivity(self, shifted=None):
+    def selectivity(self, shifted: Array | None = None) -> Array:
         """Selectivity index of every unit.
 
         Args:
@@ -103,7 +105,7 @@ class ClassStatistics:
             means = np.maximum(means - np.where(shifted, self.minimum, 0.0), 0.0)
         return selectivity_index(means, self.counts)
 
-    def discriminability(self):
+    def discriminability(self) -> Array:
         """Class discriminability d' of every unit: `(units,)` float64."""
         squares = self.squares / np.maximum(self.counts, 1)[:, None]
         return class_discriminability(self.class_means, squares, self.counts)

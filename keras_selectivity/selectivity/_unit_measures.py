@@ -1,9 +1,12 @@
 """Measures of single units that need all samples at once: precision, mutual information, activity."""
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from keras_selectivity._types import Array
 
 
-def precision(activations, labels, *, top=None, seed=0):
+def precision(activations: Array, labels: ArrayLike, *, top: int | None = None, seed: int = 0) -> Array:
     """Share of the most common class among the samples that activate a unit most.
 
     (Zhou et al. 2015; "Selectivity considered harmful", appendix A.13.)
@@ -35,7 +38,7 @@ def precision(activations, labels, *, top=None, seed=0):
     return found
 
 
-def mutual_information(activations, labels, *, bins=100):
+def mutual_information(activations: Array, labels: ArrayLike, *, bins: int = 100) -> Array:
     """Mutual information of a unit's activation and the class, in bits.
 
     Activations are put into equally populated bins, exact zeros into one of their own; plug-in
@@ -62,7 +65,7 @@ def mutual_information(activations, labels, *, bins=100):
     return found.clip(0)
 
 
-def active_share(activations):
+def active_share(activations: ArrayLike) -> Array:
     """Share of samples that activate each unit: `(samples, units)` to `(units,)`.
 
     A unit is sparse if it is below one half. ("Selectivity considered harmful", appendix A.11.)
@@ -70,7 +73,7 @@ def active_share(activations):
     return (np.asarray(activations) > 0).mean(axis=0)
 
 
-def _bins(values, bins):
+def _bins(values: Array, bins: int) -> Array:
     """Bin of every value: 0 for zeros, equally populated ones from 1 for the others."""
     found = np.zeros(len(values), int)
     other = values != 0
@@ -80,7 +83,7 @@ def _bins(values, bins):
     return found
 
 
-def _entropy(counts):
+def _entropy(counts: Array) -> float:
     """Entropy in bits with the correction of Miller and Madow."""
     counts = counts[counts > 0]
     shares = counts / counts.sum()

@@ -1,7 +1,12 @@
 """Batch normalization that TensorFlow computes in one operation."""
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
 
 _FUSED_DTYPES = ("float32", "bfloat16", "float16")
 
@@ -28,13 +33,13 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     renorm = False  # which Keras 3.12 does not offer
 
-    def __init__(self, *args, unbiased_variance=False, **kwargs):
+    def __init__(self, *args: Any, unbiased_variance: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.unbiased_variance = bool(unbiased_variance)
         if self.unbiased_variance and (self.renorm or self.synchronized):
             raise ValueError("unbiased_variance goes together with neither renorm nor synchronized.")
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: Tensor, training: bool | None = None, mask: Tensor = None) -> Tensor:
         updated = bool(training and self.trainable)
         if mask is None and self._has_fused_operation(inputs):
             return self._fused(inputs, updated)
@@ -44,16 +49,16 @@ class BatchNormalization(keras.layers.BatchNormalization):
             raise ValueError("unbiased_variance does not go together with a mask.")
         return self._unbiased(inputs)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "unbiased_variance": self.unbiased_variance}
 
-    def as_keras(self):
+    def as_keras(self) -> KerasObject:
         """Keras's own layer with the same options and no weights yet; its running variance is biased."""
         config = self.get_config()
         del config["unbiased_variance"]
         return keras.layers.BatchNormalization.from_config(config)
 
-    def _has_fused_operation(self, inputs):
+    def _has_fused_operation(self, inputs: Tensor) -> bool:
         return (
             keras.backend.backend() == "tensorflow"
             and len(inputs.shape) == 4
@@ -62,7 +67,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and not (self.renorm or self.synchronized)
         )
 
-    def _fused(self, inputs, updated):
+    def _fused(self, inputs: Tensor, updated: bool) -> Tensor:
         import tensorflow as tf
 
         channels = self.moving_mean.shape
@@ -82,7 +87,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             self._update(mean, variance if self.unbiased_variance else variance * ((count - 1) / count))
         return ops.cast(outputs, self.compute_dtype)
 
-    def _unbiased(self, inputs):
+    def _unbiased(self, inputs: Tensor) -> Tensor:
         values = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         rank = len(values.shape)
         axes = [axis for axis in range(rank) if axis != self.axis % rank]
@@ -100,7 +105,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
         return ops.cast(outputs, self.compute_dtype)
 
-    def _update(self, mean, variance):
+    def _update(self, mean: Tensor, variance: Tensor) -> None:
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             value = ops.cast(ops.stop_gradient(value), moving.dtype)
             moving.assign(moving * self.momentum + value * (1.0 - self.momentum))

@@ -1,6 +1,8 @@
 """Checkpoints of a run: the last epoch to resume from, the best epoch to keep."""
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -11,6 +13,8 @@ from keras_selectivity._json_file import write_json
 from keras_selectivity._run_file import load_model
 from keras_selectivity._seal import check_zip
 from keras_selectivity._seal import seal_zip
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import StrPath
 from keras_selectivity.training import _methods  # noqa: F401
 from keras_selectivity.training import _optimizer  # noqa: F401 (registers what a checkpoint holds)
 from keras_selectivity.training import _selectivity_model  # noqa: F401
@@ -31,7 +35,13 @@ class RunCheckpoint(keras.callbacks.Callback):
         keep: Function without arguments whose dict of JSON values joins the progress, or `None`.
     """
 
-    def __init__(self, folder, monitor="val_accuracy", progress=None, keep=None):
+    def __init__(
+        self,
+        folder: StrPath,
+        monitor: str = "val_accuracy",
+        progress: dict[str, Any] | None = None,
+        keep: Callable[[], dict[str, Any]] | None = None,
+    ) -> None:
         super().__init__()
         self.folder = Path(folder)
         self.monitor = monitor
@@ -44,7 +54,7 @@ class RunCheckpoint(keras.callbacks.Callback):
             "history": {},
         }
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {name: float(value) for name, value in (logs or {}).items()}
         if self.monitor not in logs:
             raise InputError(f"There is no log {self.monitor!r}; the logs are {', '.join(sorted(logs))}.")
@@ -67,12 +77,12 @@ class RunCheckpoint(keras.callbacks.Callback):
                 file.unlink()
 
 
-def _finite(value):
+def _finite(value: float) -> float | None:
     # JSON has no NaN; a diverged run must still be recorded.
     return value if abs(value) < float("inf") else None
 
 
-def load_checkpoint(path):
+def load_checkpoint(path: StrPath) -> KerasObject:
     """Loads a `SelectivityModel` saved by `RunCheckpoint`, optimizer state included.
 
     Raises:

@@ -4,9 +4,11 @@ import keras
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
 
 
-def check_built(model):
+def check_built(model: KerasObject) -> None:
     """Refuses what is no Keras model, or has no weights yet."""
     if not isinstance(model, keras.Model):
         raise InputError(f"Expected a Keras model. Received: {type(model).__name__} {model!r:.100}.")
@@ -17,7 +19,7 @@ def check_built(model):
         )
 
 
-def check_classifier(model, outputs):
+def check_classifier(model: KerasObject, outputs: Tensor) -> None:
     """Refuses a model whose outputs are not those of a classifier."""
     shape = getattr(outputs, "shape", None)
     if shape is None or len(shape) != 2:
@@ -28,7 +30,7 @@ def check_classifier(model, outputs):
         )
 
 
-def check_equal(model, copy, inputs):
+def check_equal(model: KerasObject, copy: KerasObject, inputs: Tensor) -> None:
     """Refuses a copy that computes something else than its model does, in inference mode."""
     with keras.StatelessScope():  # seeds stay where they are
         results = [keras.ops.cast(each(inputs, training=False), "float32") for each in (model, copy)]

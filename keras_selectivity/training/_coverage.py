@@ -2,9 +2,13 @@
 
 import collections
 import re
+from collections.abc import Callable
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 
+from keras_selectivity._types import KerasObject
 from keras_selectivity.training._layers import walk
 from keras_selectivity.training._observe import calls_through
 from keras_selectivity.training._trace import scope
@@ -18,7 +22,7 @@ _KINDS = {
 _MAXIMUM = {"Maximum", "max"}
 
 
-def nonlinearities(network, inputs):
+def nonlinearities(network: KerasObject, inputs: Any) -> dict[str, collections.Counter[str]]:
     """Counts the non-linearities in the graph of a network.
 
     Args:
@@ -33,14 +37,14 @@ def nonlinearities(network, inputs):
     paths = list(layers)
     numbers = {id(layer): number for number, layer in enumerate(layers.values())}
 
-    def around(layer, call, *args, **kwargs):
+    def around(layer: KerasObject, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         with scope(f"tap.{numbers[id(layer)]}"):
             return call(*args, **kwargs)
 
     with calls_through(layers.values(), around):
         program = trace(lambda x: network(x, training=False), inputs)
     found = _jax_equations(program, "") if keras.backend.backend() == "jax" else _tensorflow_graph(program)
-    counts: dict = {}
+    counts: dict[str, collections.Counter[str]] = {}
     for place, kind in found:
         numbered = re.findall(r"tap\.(\d+)", place)
         path = paths[int(numbered[-1])] if numbered else ""
@@ -48,13 +52,13 @@ def nonlinearities(network, inputs):
     return counts
 
 
-def _tensorflow_graph(graph):
+def _tensorflow_graph(graph: Any) -> Iterator[tuple[str, str]]:
     graph = graph.as_graph_def()
     bodies = {body.signature.name: body.node_def for body in graph.library.function}
     yield from _tensorflow_nodes(graph.node, bodies, "")
 
 
-def _tensorflow_nodes(nodes, bodies, outer):
+def _tensorflow_nodes(nodes: Any, bodies: Any, outer: Any) -> Iterator[tuple[str, str]]:
     by_name = {node.name: node for node in nodes}
     for node in nodes:
         place = f"{outer}/{node.name}"
@@ -66,14 +70,14 @@ def _tensorflow_nodes(nodes, bodies, outer):
                     yield from _tensorflow_nodes(bodies[called], bodies, place)
 
 
-def _is_zero(by_name, name):
+def _is_zero(by_name: dict[str, Any], name: str) -> bool:
     import tensorflow as tf
 
     node = by_name.get(name.split(":")[0].lstrip("^"))
     return node is not None and node.op == "Const" and not tf.make_ndarray(node.attr["value"].tensor).any()
 
 
-def _jax_equations(program, outer):
+def _jax_equations(program: Any, outer: Any) -> Iterator[tuple[str, str]]:
     for equation in program.eqns:
         place = f"{outer}/{equation.source_info.name_stack}"
         kind = equation.primitive.name
@@ -90,6 +94,6 @@ def _jax_equations(program, outer):
                         yield from _jax_equations(body, place)
 
 
-def _is_literal_zero(variable):
+def _is_literal_zero(variable: Any) -> bool:
     value = getattr(variable, "val", None)
     return value is not None and getattr(value, "size", 1) == 1 and float(value) == 0

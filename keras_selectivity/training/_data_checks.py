@@ -1,14 +1,25 @@
 """What `fit` and `evaluate` are given, checked before anything is compiled, as far as it comes as arrays."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from keras_selectivity._checks import number
 from keras_selectivity._checks import real_array
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
 
 
-def check_data(model, x, y=None, sample_weight=None, class_weight=None):
+def check_data(
+    model: KerasObject,
+    x: Tensor,
+    y: Tensor = None,
+    sample_weight: Tensor = None,
+    class_weight: dict[int, float] | None = None,
+) -> None:
     """Refuses inputs, labels and weights that would train something without meaning.
 
     Args:
@@ -36,13 +47,13 @@ def check_data(model, x, y=None, sample_weight=None, class_weight=None):
         number(f"class_weight[{name!r}]", weight, 0)
 
 
-def check_optimizer(model):
+def check_optimizer(model: KerasObject) -> None:
     """Refuses a learning rate that is negative or no number."""
     if getattr(model, "optimizer", None) is not None:
         number("The learning rate", float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)), 0)
 
 
-def _check_labels(model, labels):
+def _check_labels(model: KerasObject, labels: Any) -> None:
     if labels.ndim == 2 and labels.shape[1] == model.classes:
         _refuse_unless(np.isfinite(labels) & (labels >= 0), labels, "One-hot labels")
     elif labels.ndim == 1 or (labels.ndim == 2 and labels.shape[1] == 1):
@@ -56,16 +67,16 @@ def _check_labels(model, labels):
         )
 
 
-def _refuse_unless(good, values, name):
+def _refuse_unless(good: Array, values: Any, name: str) -> None:
     if not good.all():
         raise InputError(f"{name} must be finite and not negative. Received: {values[~good][0]:g}.")
 
 
-def _parts(x):
+def _parts(x: Tensor) -> list[Any]:
     """The inputs of a model; a list that holds no arrays is left to Keras."""
     parts = list(x.values()) if isinstance(x, dict) else x if isinstance(x, (list, tuple)) else [x]
     return [part for part in parts if hasattr(part, "dtype")]
 
 
-def _is_array(values):
+def _is_array(values: Any) -> bool:
     return values is not None and (isinstance(values, (list, tuple)) or hasattr(values, "__array__"))

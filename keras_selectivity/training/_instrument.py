@@ -1,10 +1,14 @@
 """Finds the non-linearities of a Keras classifier and wraps them in `UnitMeans`."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
 from keras_selectivity.training._batch_normalization import BatchNormalization
 from keras_selectivity.training._checks import check_built
 from keras_selectivity.training._checks import check_classifier
@@ -48,10 +52,10 @@ class Report:
         skipped: Layer name -> why its units are not collected.
     """
 
-    found: tuple
-    skipped: dict
+    found: tuple["Tapped", ...]
+    skipped: dict[str, str]
 
-    def __str__(self):
+    def __str__(self) -> str:
         lines = [f"{len(self.found)} layers, {sum(t.units for t in self.found)} units:"]
         lines += [f"  {t.name}  {t.units}{'  shifted by its minimum' if t.shift else ''}" for t in self.found]
         if self.skipped:
@@ -60,7 +64,9 @@ class Report:
         return "\n".join(lines)
 
 
-def instrument(model, named=(), fused_batch_norm=False, state=True):
+def instrument(
+    model: KerasObject, named: Any = (), fused_batch_norm: bool = False, state: bool = True
+) -> tuple[KerasObject, Report]:
     """Copies a classifier with every hidden non-linearity wrapped in `UnitMeans`.
 
     Found are `ReLU`, `LeakyReLU` and `PReLU` layers, `Activation` layers and activations fused
@@ -86,9 +92,9 @@ def instrument(model, named=(), fused_batch_norm=False, state=True):
     inputs = random_inputs(model)
     seen = observe(model, layers.values(), inputs)
     check_classifier(model, seen.outputs)
-    skipped = {}
+    skipped: dict[str, str] = {}
 
-    def swap(path, original, copy):
+    def swap(path: str, original: KerasObject, copy: KerasObject) -> KerasObject:
         if isinstance(original, UnitMeans):
             return (
                 copy
@@ -112,7 +118,7 @@ def instrument(model, named=(), fused_batch_norm=False, state=True):
         return _wrap(
             _as_layer(copy),
             keys.get(path) or path,
-            _RECTIFIERS.get(kind, True),
+            kind is None or _RECTIFIERS.get(kind, True),
             seen.data_formats.get(id(original)),
         )
 
@@ -127,7 +133,7 @@ def instrument(model, named=(), fused_batch_norm=False, state=True):
     return copy, Report(taps, skipped)
 
 
-def strip(network):
+def strip(network: KerasObject) -> KerasObject:
     """Copies an instrumented network without what this package put into it.
 
     The copy holds Keras's own layers, without `UnitMeans` and with Keras's batch normalization.
@@ -137,7 +143,7 @@ def strip(network):
     return plain
 
 
-def probe(network):
+def probe(network: KerasObject) -> tuple[tuple[Tapped, ...], str, int]:
     """Traces a built network to see what its `UnitMeans` layers hand over.
 
     Returns:
@@ -152,7 +158,7 @@ def probe(network):
     return taps, output, int(outputs.shape[-1])
 
 
-def _called(network, inputs):
+def _called(network: KerasObject, inputs: Tensor) -> tuple[tuple[Tapped, ...], Any, Tensor]:
     with collecting(read=full_output) as found:
         outputs = observe(network, (), inputs).outputs
     wrappers = {w.key: w for w in _wrappers(network)}
@@ -166,7 +172,7 @@ def _called(network, inputs):
     return tuple(taps), output, outputs
 
 
-def _hidden(network, inputs, skipped):
+def _hidden(network: KerasObject, inputs: Tensor, skipped: dict[str, str]) -> dict[str, str]:
     """Why the non-linearities are skipped that are neither in a tapped layer nor in one skipped already."""
     layers = dict(walk(network))
     return {
@@ -177,11 +183,11 @@ def _hidden(network, inputs, skipped):
     }
 
 
-def _wrappers(network):
+def _wrappers(network: KerasObject) -> list[KerasObject]:
     return [layer for _, layer in walk(network) if isinstance(layer, UnitMeans)]
 
 
-def _resolve(name, layers):
+def _resolve(name: str, layers: Iterable[str]) -> str:
     """Full path of a layer named by its path or, if that is unique, by its last part."""
     if name in layers:
         return name
@@ -192,7 +198,7 @@ def _resolve(name, layers):
     raise InputError(f"{name!r} {what} {', '.join(matches or layers)}.")
 
 
-def activation_name(layer):
+def activation_name(layer: KerasObject) -> str | None:
     """Name of the non-linearity a layer ends in, or `None`."""
     if isinstance(layer, keras.layers.ReLU):
         return "leaky_relu" if layer.negative_slope else "relu"
@@ -217,7 +223,7 @@ def activation_name(layer):
     return None
 
 
-def _as_layer(operation):
+def _as_layer(operation: KerasObject) -> KerasObject:
     """The layer that computes what a functional `keras.ops` activation does."""
     if isinstance(operation, keras.layers.Layer):
         return operation
@@ -238,13 +244,13 @@ def _as_layer(operation):
     )
 
 
-def _wrap(layer, key, shift, data_format=None):
+def _wrap(layer: KerasObject, key: str, shift: bool, data_format: str | None = None) -> KerasObject:
     return UnitMeans(layer, key=key, shift=shift, data_format=data_format, dtype=layer.dtype_policy)
 
 
-def _plain(layer):
+def _plain(layer: KerasObject) -> KerasObject:
     return layer.as_keras() if isinstance(layer, BatchNormalization) else layer
 
 
-def _inner(layer):
+def _inner(layer: KerasObject) -> KerasObject:
     return layer.layer if isinstance(layer, UnitMeans) else layer

@@ -1,9 +1,14 @@
 """The logits of a classifier, also of one that ends in a softmax or a sigmoid, wherever that stands."""
 
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from keras import ops
+
+from keras_selectivity._types import Array
+from keras_selectivity._types import Tensor
 
 # What a classifier returns, as `run.json` says it.
 RETURNED = "as returned"
@@ -15,7 +20,7 @@ _SAME_VALUES = ("Identity", "Reshape", "Squeeze", "ExpandDims", "Cast")
 _SMALLEST = 1e-30
 
 
-def varied_inputs(shape):
+def varied_inputs(shape: tuple[int, ...]) -> Array:
     """Eight inputs by which probabilities are told from logits: noise of several scales, black and white.
 
     Args:
@@ -31,7 +36,7 @@ def varied_inputs(shape):
     return np.concatenate([noise, np.zeros((1, *shape), np.float32), np.ones((1, *shape), np.float32)])
 
 
-def are_probabilities(values):
+def are_probabilities(values: Array) -> bool:
     """Whether outputs for varied inputs are probabilities: of classes, or of the second of two.
 
     Args:
@@ -49,7 +54,7 @@ def are_probabilities(values):
     return bool(np.abs(values.sum(axis=1) - 1).max() < 1e-2)  # as near as half precision comes
 
 
-def kind_of_outputs(function, shape):
+def kind_of_outputs(function: Callable[..., Any], shape: tuple[int, ...]) -> str:
     """How a network's logits are to be had, from its graph and from its outputs for varied inputs.
 
     TensorFlow only.
@@ -67,7 +72,7 @@ def kind_of_outputs(function, shape):
     found = []
 
     @tf.function(autograph=False)
-    def traced(x):
+    def traced(x: Tensor) -> Tensor:
         outputs = function(x)
         found.append(_squashing(outputs))
         return tf.cast(outputs, tf.float32)
@@ -82,7 +87,7 @@ def kind_of_outputs(function, shape):
     return RETURNED
 
 
-def warn_of_logarithm():
+def warn_of_logarithm() -> None:
     """Says that logits are made from probabilities, which loses what those have rounded away."""
     warnings.warn(
         "The network returns probabilities, and no final softmax or sigmoid can be left out to get logits; "
@@ -91,7 +96,7 @@ def warn_of_logarithm():
     )
 
 
-def as_logits(outputs, kind):
+def as_logits(outputs: Tensor, kind: str) -> Tensor:
     """`(batch, classes)` float32 logits from the outputs of a network of this kind.
 
     To be called where a `tf.function` is traced. A single output, the second class's, gets a zero
@@ -105,14 +110,14 @@ def as_logits(outputs, kind):
     return ops.concatenate([ops.zeros_like(outputs), outputs], axis=-1) if outputs.shape[-1] == 1 else outputs
 
 
-def _logarithm(probabilities):
+def _logarithm(probabilities: Tensor) -> Tensor:
     logits = ops.log(ops.maximum(probabilities, _SMALLEST))
     if probabilities.shape[-1] > 1:
         return logits
     return logits - ops.log(ops.maximum(1 - probabilities, _SMALLEST))
 
 
-def _squashing(outputs):
+def _squashing(outputs: Tensor) -> Any:
     """The softmax or sigmoid whose values, perhaps reshaped, are these of a graph; or `None`."""
     operation = outputs.op
     while operation.type in _SAME_VALUES:

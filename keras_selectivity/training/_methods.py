@@ -1,14 +1,19 @@
 """Training methods for robustness, which change what a step sees: adversarial images, AugMix views."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_selectivity._checks import number
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
 
 
-def checked_method(method):
+def checked_method(method: Any) -> "_Method | None":
     """The method, or `None`.
 
     Raises:
@@ -25,24 +30,26 @@ def checked_method(method):
 class _Method:
     """What a training step does besides; subclasses store their constructor's arguments by name."""
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The arguments of the constructor."""
         return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> KerasObject:
         """The method with these arguments."""
         return cls(**config)
 
-    def prepare(self, model, x, y):
+    def prepare(self, model: KerasObject, x: Tensor, y: Tensor) -> Tensor:
         """The images that the step trains on."""
         return x
 
-    def example(self, x):
+    def example(self, x: Tensor) -> Tensor:
         """Images that the network takes, of a batch as it comes."""
         return x
 
-    def split(self, outputs, means):
+    def split(
+        self, outputs: Tensor, means: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
         """Outputs and unit means of the samples that labels belong to, and a term of the loss or `None`."""
         return outputs, means, None
 
@@ -64,31 +71,31 @@ class Adversarial(_Method):
         InputError: `epsilon` or `step_size` lies outside [0, 1], or there is no step.
     """
 
-    def __init__(self, epsilon, step_size=None, steps=7):
+    def __init__(self, epsilon: float, step_size: float | None = None, steps: int = 7) -> None:
         self.epsilon = number("epsilon", epsilon, 0, 1)
         self.steps = whole_number("steps", steps, 1)
         default = self.epsilon * (1.25 if steps == 1 else 0.25)
         self.step_size = default if step_size is None else number("step_size", step_size, 0, 1)
 
-    def prepare(self, model, x, y):
+    def prepare(self, model: KerasObject, x: Tensor, y: Tensor) -> Tensor:
         """Adversarial images of the batch."""
         x = ops.cast(x, "float32")
 
-        def loss(images):
+        def loss(images: Tensor) -> Tensor:
             return model.compute_loss(x, y, model.network(images, training=False))
 
-        def within(images):
+        def within(images: Tensor) -> Tensor:
             nearby = ops.minimum(ops.maximum(images, x - self.epsilon), x + self.epsilon)
             return ops.clip(nearby, 0.0, 1.0)
 
-        def step(_, images):
+        def step(_: Any, images: Tensor) -> Tensor:
             return within(images + self.step_size * ops.sign(gradient(loss, images)))
 
         noise = keras.random.uniform(ops.shape(x), -self.epsilon, self.epsilon, seed=model.noise)
         return ops.stop_gradient(ops.fori_loop(0, self.steps, step, within(x + noise)))
 
 
-def gradient(function, x):
+def gradient(function: Callable[..., Any], x: Tensor) -> Tensor:
     """Gradient of a scalar function at `x` on the backend that Keras runs on."""
     if keras.backend.backend() == "jax":
         import jax
@@ -115,18 +122,20 @@ class AugMixConsistency(_Method):
         weight: Weight of the divergence. Defaults to 12.
     """
 
-    def __init__(self, weight=12.0):
+    def __init__(self, weight: float = 12.0) -> None:
         self.weight = number("weight", weight, 0)
 
-    def prepare(self, model, x, y):
+    def prepare(self, model: KerasObject, x: Tensor, y: Tensor) -> Tensor:
         """All views as one batch, the clean images first."""
         return ops.concatenate([x[:, view] for view in range(3)])
 
-    def example(self, x):
+    def example(self, x: Tensor) -> Tensor:
         """The clean images; a batch of validation images has no views."""
         return x[:, 0] if len(x.shape) == 5 else x
 
-    def split(self, outputs, means):
+    def split(
+        self, outputs: Tensor, means: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor], Tensor | None]:
         """The clean images' outputs and unit means, and the weighted divergence."""
         count = ops.shape(outputs)[0] // 3
         views = [ops.cast(outputs[n * count : (n + 1) * count], "float32") for n in range(3)]

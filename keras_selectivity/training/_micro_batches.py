@@ -1,10 +1,23 @@
 """Gradients of a large batch from micro-batches, with the selectivity of the whole batch."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
 
-def gradients(model, x, y, sample_weight, term, micro_batch):
+
+def gradients(
+    model: KerasObject,
+    x: Tensor,
+    y: Tensor,
+    sample_weight: Tensor,
+    term: Callable[..., Any],
+    micro_batch: int,
+) -> tuple[list[Tensor], Tensor, Tensor, Tensor]:
     """Gradients of cross-entropy plus a term of all unit means, in memory for one micro-batch.
 
     Two passes. The first finds the unit means of every sample; the term's gradient in them is then that
@@ -36,7 +49,7 @@ def gradients(model, x, y, sample_weight, term, micro_batch):
     state = model.network.non_trainable_variables
     before = [tf.identity(variable) for variable in state]
 
-    def part(values, number):
+    def part(values: Any, number: Tensor) -> Any:
         if values is None:
             return None
         return keras.tree.map_structure(
@@ -46,7 +59,7 @@ def gradients(model, x, y, sample_weight, term, micro_batch):
     names = [tap.name for tap in model.taps if tap.name in model.regularized]
     widths = [tap.units for tap in model.taps if tap.name in model.regularized]
 
-    def collect(number, found):
+    def collect(number: Tensor, found: Any) -> tuple[Tensor, Tensor]:
         _, means = model.forward(part(x, number), training=True)
         joined = ops.concatenate([means[name] for name in names], axis=1)
         return number + 1, found.write(number, joined)
@@ -67,7 +80,7 @@ def gradients(model, x, y, sample_weight, term, micro_batch):
     variables = model.trainable_variables
     classes = model.network.output_shape[-1]
 
-    def accumulate(number, sums, total, outputs):
+    def accumulate(number: Tensor, sums: Any, total: Tensor, outputs: Tensor) -> tuple[Tensor, ...]:
         inputs, labels, weights, pull = (part(v, number) for v in (x, y, sample_weight, pulled))
         share = tf.cast(tf.shape(pull)[0], tf.float32) / tf.cast(count, tf.float32)
         with tf.GradientTape() as inner:

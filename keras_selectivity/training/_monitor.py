@@ -1,13 +1,21 @@
 """What is measured on whole data sets after every epoch."""
 
+from collections.abc import Iterable
+from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
+from keras_selectivity._types import StrPath
+from keras_selectivity._types import Tensor
 from keras_selectivity.selectivity import ClassStatistics
 from keras_selectivity.training._data_checks import check_data
+from keras_selectivity.training._instrument import Tapped
 from keras_selectivity.training._selectivity_model import SelectivityModel
 
 _BATCH = 256
@@ -42,15 +50,15 @@ class SelectivityMonitor(keras.callbacks.Callback):
         InputError: The data set is empty, or its labels are none of the network's classes.
     """
 
-    def __init__(self, dataset, prefix="val_selectivity", preferred_classes=()):
+    def __init__(self, dataset: Any, prefix: str = "val_selectivity", preferred_classes: Any = ()) -> None:
         super().__init__()
         self.dataset = dataset
         self.prefix = prefix
         self._before = preferred_classes
-        self.preferred_classes = []
-        self._unit_means = None
+        self.preferred_classes: list[Any] = []
+        self._unit_means: Any = None
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: Any = None) -> None:
         self.preferred_classes = list(self._before)
         if not isinstance(self.model, SelectivityModel):
             raise TypeError(
@@ -59,10 +67,10 @@ class SelectivityMonitor(keras.callbacks.Callback):
             )
         self._unit_means = self.model.compiled_unit_means()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         names = [tap.name for tap in self.model.taps]
 
-        def means(inputs):
+        def means(inputs: Tensor) -> Array:
             found = self._unit_means(inputs)
             return np.concatenate([np.asarray(found[name]) for name in names], axis=1)
 
@@ -70,7 +78,7 @@ class SelectivityMonitor(keras.callbacks.Callback):
         found = monitored(self.model.taps, self.model.classes, measured, self.preferred_classes)
         logs.update({f"{self.prefix}/{name}": value for name, value in found.items()})
 
-    def _batches(self):
+    def _batches(self) -> Iterator[Any]:
         data = self.dataset
         if isinstance(data, tuple) and len(data) == 2 and not isinstance(data[0], (tuple, list)):
             count = len(data[1])
@@ -92,14 +100,16 @@ class SelectivityMonitor(keras.callbacks.Callback):
                 "generator, which ends once, does not do: pass arrays, a list of batches or a tf.data.Dataset."
             )
 
-    def _integers(self, labels):
+    def _integers(self, labels: Any) -> Array:
         labels = np.asarray(labels)
         check_data(self.model, None, labels)
         one_hot = labels.ndim == 2 and labels.shape[1] == self.model.classes
         return labels.argmax(axis=1) if one_hot else labels.reshape(-1).astype(int)
 
 
-def monitored(taps, classes, batches, preferred_classes):
+def monitored(
+    taps: Sequence[Tapped], classes: int, batches: Iterable[tuple[Array, Array]], preferred_classes: Any
+) -> dict[str, float]:
     """What `SelectivityMonitor` adds to the logs of an epoch, without its prefix.
 
     Args:
@@ -134,16 +144,16 @@ class AccuracyMonitor(keras.callbacks.Callback):
         log: Name of the log. Defaults to `"test_accuracy"`.
     """
 
-    def __init__(self, dataset, log="test_accuracy"):
+    def __init__(self, dataset: Any, log: str = "test_accuracy") -> None:
         super().__init__()
         self.dataset = dataset
         self.log = log
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs[self.log] = self.model.evaluate(self.dataset, verbose=0, return_dict=True)["accuracy"]
 
 
-def tensorboard_logs(folder, name, hyperparameters):
+def tensorboard_logs(folder: StrPath, name: str, hyperparameters: dict[str, Any]) -> list[Any]:
     """Callbacks that log a run for TensorBoard, with its settings for the HParams plug-in.
 
     Args:
@@ -174,7 +184,7 @@ def tensorboard_logs(folder, name, hyperparameters):
     return [keras.callbacks.TensorBoard(path, write_graph=False)]
 
 
-def preferred_class_changes(preferred_classes):
+def preferred_class_changes(preferred_classes: Any) -> tuple[float, Array]:
     """How often units change their preferred class over training.
 
     ("Selectivity considered harmful", appendix A.16, Figures A28 and A29.)

@@ -3,17 +3,23 @@
 import collections
 import contextlib
 import functools
+from collections.abc import Callable
+from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from dataclasses import field
+from typing import Any
 
 import keras
 from keras import tree
 
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
 from keras_selectivity.training._trace import trace
 
 
 @contextlib.contextmanager
-def calls_through(layers, around):
+def calls_through(layers: Iterable[KerasObject], around: Callable[..., Any]) -> Iterator[None]:
     """A scope in which these layers are called through `around(layer, call, *args, **kwargs)`."""
     layers = list({id(layer): layer for layer in layers}.values())
     for layer in layers:
@@ -36,17 +42,18 @@ class Observation:
         final: Of the layers whose output is the model's own, the `id`.
     """
 
-    outputs: object = None
-    calls: collections.Counter = field(default_factory=collections.Counter)
-    data_formats: dict = field(default_factory=dict)
-    final: set = field(default_factory=set)
+    outputs: Tensor = None
+    calls: collections.Counter[int] = field(default_factory=collections.Counter)
+    data_formats: dict[int, str | None] = field(default_factory=dict)
+    final: set[int] = field(default_factory=set)
 
 
-def observe(model, layers, inputs):
+def observe(model: KerasObject, layers: Iterable[KerasObject], inputs: Any) -> Observation:
     """Traces a call of a model and sees what these layers do."""
-    seen, returned, latest = Observation(), {}, None
+    seen, latest = Observation(), None
+    returned: dict[int, tuple[Tensor, str | None, list[int]]] = {}
 
-    def around(layer, call, *args, **kwargs):
+    def around(layer: KerasObject, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         nonlocal latest
         given = [returned[id(t)][1] for t in tree.flatten((args, kwargs)) if id(t) in returned]
         outputs = call(*args, **kwargs)
@@ -58,7 +65,7 @@ def observe(model, layers, inputs):
             returned[id(tensor)] = tensor, latest, [*makers, id(layer)]  # held, so that no id is used again
         return outputs
 
-    def call(inputs):
+    def call(inputs: Tensor) -> Any:
         seen.outputs = model(inputs, training=False)
         return seen.outputs
 
@@ -69,7 +76,7 @@ def observe(model, layers, inputs):
     return seen
 
 
-def _data_format(layer, outputs, given):
+def _data_format(layer: KerasObject, outputs: Any, given: str | None) -> str | None:
     """Where a layer leaves the channels: it says so, or they stay where the layers before it had them."""
     layer = getattr(layer, "layer", layer) if isinstance(layer, keras.layers.Wrapper) else layer
     rank = len(getattr(outputs, "shape", ()))

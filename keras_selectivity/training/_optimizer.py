@@ -1,9 +1,12 @@
 """SGD with momentum and weight decay as the papers' framework defines them."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_selectivity._keras_private import variable_index
+from keras_selectivity._types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="keras_selectivity", name="CoupledSGD")
@@ -22,7 +25,14 @@ class CoupledSGD(keras.optimizers.Optimizer):
             1e-4.
     """
 
-    def __init__(self, learning_rate=0.1, momentum=0.9, l2=1e-4, name="coupled_sgd", **kwargs):
+    def __init__(
+        self,
+        learning_rate: Any = 0.1,
+        momentum: float = 0.9,
+        l2: float = 1e-4,
+        name: str = "coupled_sgd",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(learning_rate=learning_rate, name=name, **kwargs)
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1). Received: momentum={momentum}.")
@@ -31,7 +41,7 @@ class CoupledSGD(keras.optimizers.Optimizer):
         self.momentum = momentum
         self.l2 = l2
 
-    def build(self, variables):
+    def build(self, variables: Any) -> None:
         if self.built:
             return
         super().build(variables)
@@ -39,12 +49,12 @@ class CoupledSGD(keras.optimizers.Optimizer):
             self.add_variable_from_reference(reference_variable=v, name="velocity") for v in variables
         ]
 
-    def update_step(self, gradient, variable, learning_rate):
+    def update_step(self, gradient: Tensor, variable: Any, learning_rate: Any) -> None:
         gradient = ops.cast(gradient, variable.dtype)
         velocity = self.velocities[variable_index(self, variable)]
         new = self.momentum * velocity + gradient + self.l2 * ops.convert_to_tensor(variable)
         self.assign(velocity, new)
         self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * new)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum, "l2": self.l2}

@@ -1,9 +1,11 @@
 """How far a run is, by the record beside its checkpoints; read without Keras."""
 
 from pathlib import Path
+from typing import Any
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._json_file import read_json
+from keras_selectivity._types import StrPath
 
 PROGRESS = "progress.json"
 _SHAPE = {
@@ -17,12 +19,12 @@ _SHAPE = {
 }
 
 
-def checkpoint_of(epoch):
+def checkpoint_of(epoch: int) -> str:
     """Name of the file of a 0-based epoch."""
     return f"epoch-{epoch + 1:04d}.keras"
 
 
-def restore(folder):
+def restore(folder: StrPath) -> dict[str, Any] | None:
     """Reads where a run stands.
 
     Returns:

@@ -1,10 +1,16 @@
 """Copies a Keras model with some of its layers swapped, weights and all."""
 
+from collections.abc import Callable
+from typing import Any
+from typing import TypeAlias
+
 import keras
 import numpy as np
 from keras import tree
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import Array
+from keras_selectivity._types import KerasObject
 from keras_selectivity.training._checks import check_built
 from keras_selectivity.training._layers import children
 from keras_selectivity.training._layers import is_container
@@ -12,8 +18,11 @@ from keras_selectivity.training._layers import is_graph
 from keras_selectivity.training._layers import join
 from keras_selectivity.training._transfer import transfer
 
+# Path, layer and its copy -> what takes the copy's place
+Swap: TypeAlias = Callable[[str, KerasObject, KerasObject], KerasObject]
 
-def rebuild(model, swap, state=True):
+
+def rebuild(model: KerasObject, swap: Swap, state: bool = True) -> KerasObject:
     """Copies a built model, replacing each layer by what `swap` returns for it.
 
     Args:
@@ -30,7 +39,8 @@ def rebuild(model, swap, state=True):
         InputError: This is no model, or not a built one, or a part of it cannot be copied.
     """
     check_built(model)
-    copies, pairs = {}, []
+    copies: dict[int, KerasObject] = {}
+    pairs: list[tuple[KerasObject, KerasObject]] = []
     copy = _copy(model, "", swap, copies, pairs)
     if not copy.built:
         copy(example_inputs(model), training=False)
@@ -39,14 +49,16 @@ def rebuild(model, swap, state=True):
     return copy
 
 
-def example_inputs(network, fill=lambda shape, dtype: np.zeros(shape, dtype)):
+def example_inputs(
+    network: KerasObject, fill: Callable[[Any, Any], Array] = lambda shape, dtype: np.zeros(shape, dtype)
+) -> Any:
     """One sample of zeros, or of what `fill(shape, dtype)` returns, in the structure of a built network's input.
 
     Raises:
         InputError: The shape of the input is not known, or it holds text.
     """
 
-    def example(shape, dtype):
+    def example(shape: Any, dtype: Any) -> Any:
         if dtype == "string":
             raise InputError(
                 f"{network.name!r} takes text. Regularise the part that follows the vectorisation, and give it "
@@ -72,11 +84,11 @@ def example_inputs(network, fill=lambda shape, dtype: np.zeros(shape, dtype)):
     return example((None, *shape[1:]), "float32")
 
 
-def random_inputs(network):
+def random_inputs(network: KerasObject) -> Any:
     """As `example_inputs`, with random numbers in [0, 1], or of 0 and 1 if they are integers."""
     rng = np.random.default_rng(0)
 
-    def fill(shape, dtype):
+    def fill(shape: Any, dtype: Any) -> Array:
         whole = not str(dtype).startswith(("float", "bfloat"))
         return (rng.integers(0, 2, shape) if whole else rng.random(shape, "float32")).astype(
             "float32" if dtype == "bfloat16" else dtype
@@ -85,7 +97,13 @@ def random_inputs(network):
     return example_inputs(network, fill)
 
 
-def _copy(layer, path, swap, copies, pairs):
+def _copy(
+    layer: KerasObject,
+    path: str,
+    swap: Swap,
+    copies: dict[int, KerasObject],
+    pairs: list[tuple[KerasObject, KerasObject]],
+) -> KerasObject:
     if id(layer) in copies:  # shared by two models
         return copies[id(layer)]
     if is_graph(layer):
@@ -96,7 +114,14 @@ def _copy(layer, path, swap, copies, pairs):
     return _replace(layer, _fresh(layer), path, swap, copies, pairs)
 
 
-def _replace(layer, fresh, path, swap, copies, pairs):
+def _replace(
+    layer: KerasObject,
+    fresh: KerasObject,
+    path: str,
+    swap: Swap,
+    copies: dict[int, KerasObject],
+    pairs: list[tuple[KerasObject, KerasObject]],
+) -> KerasObject:
     """What stands in for `fresh`, an unbuilt twin of `layer`, in the copy."""
     if is_graph(layer) or id(layer) in copies:
         return _copy(layer, path, swap, copies, pairs)
@@ -110,7 +135,14 @@ def _replace(layer, fresh, path, swap, copies, pairs):
     return fresh
 
 
-def _replace_children(layer, fresh, path, swap, copies, pairs):
+def _replace_children(
+    layer: KerasObject,
+    fresh: KerasObject,
+    path: str,
+    swap: Swap,
+    copies: dict[int, KerasObject],
+    pairs: list[tuple[KerasObject, KerasObject]],
+) -> None:
     twins = children(fresh)
     for name, (child, _) in children(layer).items():
         if name not in twins:
@@ -127,7 +159,7 @@ def _replace_children(layer, fresh, path, swap, copies, pairs):
             setter(new)
 
 
-def _fresh(layer):
+def _fresh(layer: KerasObject) -> KerasObject:
     try:
         return type(layer).from_config(layer.get_config())
     except Exception as error:  # the code of the layer's author

@@ -6,6 +6,7 @@ from dataclasses import replace
 import keras
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import KerasObject
 from keras_selectivity.training._optimizer import CoupledSGD
 
 
@@ -29,31 +30,31 @@ class Recipe:
     epochs: int = 200
     batch_size: int = 256
     learning_rate: float = 0.1
-    milestones: tuple = (100, 150)
+    milestones: tuple[int, ...] = (100, 150)
     momentum: float = 0.9
     l2: float = 1e-4
     pad: int = 4
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 2:
             raise InputError(
                 "A training needs at least one epoch and two samples a batch. "
                 f"Received: epochs={self.epochs}, batch_size={self.batch_size}."
             )
 
-    def shortened(self, epochs):
+    def shortened(self, epochs: int) -> "Recipe":
         """The same recipe in fewer (or more) epochs, its milestones scaled in proportion."""
         scale = epochs / self.epochs
         return replace(self, epochs=epochs, milestones=tuple(round(m * scale) for m in self.milestones))
 
-    def optimizer(self):
+    def optimizer(self) -> CoupledSGD:
         """A fresh `CoupledSGD`."""
         return CoupledSGD(self.learning_rate, momentum=self.momentum, l2=self.l2)
 
-    def learning_rate_at(self, epoch):
+    def learning_rate_at(self, epoch: int) -> float:
         """Learning rate during the epoch with this 0-based index."""
         return self.learning_rate * 0.1 ** sum(epoch >= m for m in self.milestones)
 
-    def callback(self):
+    def callback(self) -> KerasObject:
         """The callback that sets the learning rate."""
         return keras.callbacks.LearningRateScheduler(lambda epoch, _: self.learning_rate_at(epoch))

@@ -1,11 +1,13 @@
 """`regularize`: from any Keras classifier to a `SelectivityModel` in one call."""
 
 import re
+from typing import Any
 
 import keras
 
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import KerasObject
 from keras_selectivity.training._instrument import instrument
 from keras_selectivity.training._schedules import AlphaSchedule
 from keras_selectivity.training._schedules import LinearWarmup
@@ -16,16 +18,16 @@ _NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nin
 
 
 def regularize(
-    model,
-    alpha,
+    model: KerasObject,
+    alpha: float | AlphaSchedule,
     *,
-    metric="selectivity",
-    layers=None,
-    warmup_epochs=0,
-    method=None,
-    micro_batch=None,
-    fused_batch_norm=False,
-):
+    metric: str = "selectivity",
+    layers: Any = None,
+    warmup_epochs: int = 0,
+    method: Any = None,
+    micro_batch: int | None = None,
+    fused_batch_norm: bool = False,
+) -> SelectivityModel:
     """Puts class-selectivity regularisation on a Keras classifier.
 
     The result starts from the model's weights and is compiled and trained like any Keras model.
@@ -91,7 +93,7 @@ def regularize(
     )
 
 
-def _checked_layers(layers):
+def _checked_layers(layers: Any) -> Any:
     """`None`, a slice, a function or a list of names."""
     if isinstance(layers, str):
         return _span(layers) or [layers]
@@ -110,7 +112,7 @@ def _checked_layers(layers):
     return layers
 
 
-def _select(names, layers):
+def _select(names: list[str], layers: Any) -> list[str]:
     """The wanted names, in the order of the calls."""
     if layers is None:
         return names
@@ -125,13 +127,13 @@ def _select(names, layers):
     return selected
 
 
-def _matches(name, wanted):
+def _matches(name: str, wanted: str) -> bool:
     """Whether a tapped layer goes by this name: its path, its last part, or one of its calls."""
     plain = name.partition("#")[0]
     return wanted in (name, plain, plain.rpartition("/")[2])
 
 
-def _span(text):
+def _span(text: str) -> slice | None:
     """`"first 3"` or `"last three"` as a slice, or `None`."""
     match = re.fullmatch(r"(first|last)[ -](\w+)", text)
     if match is None:

@@ -2,14 +2,17 @@
 
 import contextlib
 import os
+from contextlib import AbstractContextManager
+from typing import Any
 
 import keras
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import KerasObject
 from keras_selectivity.selectivity import Reduction
 
 
-def replica_reduction():
+def replica_reduction() -> Reduction:
     """The reduction over the replicas of the step being traced.
 
     `ReplicaContext.all_reduce` is differentiable: the gradient of a sum over replicas is the sum
@@ -28,7 +31,7 @@ def replica_reduction():
     )
 
 
-def distribute(strategy):
+def distribute(strategy: str | None) -> tuple[AbstractContextManager[Any], int, int]:
     """A `tf.distribute` strategy by name.
 
     Args:
@@ -60,14 +63,14 @@ def distribute(strategy):
     return made.scope(), made.num_replicas_in_sync, made.cluster_resolver.task_id or 0
 
 
-def several_workers(strategy):
+def several_workers(strategy: Any) -> bool:
     """Whether a strategy spans several processes."""
     import tensorflow as tf
 
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
 
 
-def check_fit(model, x, y, batch_size):
+def check_fit(model: KerasObject, x: Any, y: Any, batch_size: int | None) -> None:
     """Refuses, before anything is traced, what would fail or silently go wrong on replicas."""
     replicas = getattr(model, "distribute_strategy", None)
     replicas = 1 if replicas is None else replicas.num_replicas_in_sync
@@ -101,7 +104,7 @@ def check_fit(model, x, y, batch_size):
         raise InputError(f"Choose a batch size other than {batch}, {shares}.")
 
 
-def check_parts(model, x, y, batch_size):
+def check_parts(model: KerasObject, x: Any, y: Any, batch_size: int | None) -> None:
     """Refuses a batch that its micro-batches do not divide, as far as its size is known beforehand."""
     if model.micro_batch is None:
         return
@@ -118,7 +121,7 @@ def check_parts(model, x, y, batch_size):
         )
 
 
-def _on_cpu():
+def _on_cpu() -> bool:
     import tensorflow as tf
 
     return not tf.config.list_logical_devices("GPU")

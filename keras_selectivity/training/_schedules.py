@@ -1,6 +1,7 @@
 """How alpha changes over the epochs of a training."""
 
 import numbers
+from typing import Any
 
 import keras
 
@@ -10,13 +11,14 @@ from keras_selectivity._errors import InputError
 _MOST = 3.4e38  # of float32
 
 
-def checked_alpha(alpha):
+def checked_alpha(alpha: Any) -> float:
     """The regulariser scale as a float.
 
     Raises:
         InputError: It is not a finite number, in float32.
     """
-    if isinstance(alpha, bool) or not isinstance(alpha, numbers.Real) or not abs(alpha) <= _MOST:
+    real = isinstance(alpha, numbers.Real) and not isinstance(alpha, bool)
+    if not real or not abs(alpha) <= _MOST:
         raise InputError(
             f"alpha must be a finite number (negative: less selective units). Received: alpha={alpha!r}."
         )
@@ -29,15 +31,15 @@ class AlphaSchedule:
     Subclasses define `__call__` and store their constructor's arguments under the same names.
     """
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: int) -> float:
         """Alpha during the epoch with this 0-based index."""
         raise NotImplementedError
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return dict(vars(self))
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, Any]) -> "AlphaSchedule":
         return cls(**config)
 
 
@@ -52,11 +54,11 @@ class LinearWarmup(AlphaSchedule):
         epochs: Epoch index (0-based) from which on the final value holds.
     """
 
-    def __init__(self, alpha, epochs):
+    def __init__(self, alpha: float, epochs: int) -> None:
         self.alpha = checked_alpha(alpha)
         self.epochs = whole_number("epochs of the warm-up", epochs, 1)
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: int) -> float:
         return self.alpha * min(1.0, epoch / self.epochs)
 
 
@@ -70,12 +72,12 @@ class EpochWindow(AlphaSchedule):
         stop: First epoch index after the window; `None` leaves it open.
     """
 
-    def __init__(self, alpha, start=0, stop=None):
+    def __init__(self, alpha: float, start: int = 0, stop: int | None = None) -> None:
         self.alpha = checked_alpha(alpha)
         self.start = whole_number("start", start, 0)
         self.stop = None if stop is None else whole_number("stop", stop, self.start + 1)
 
-    def __call__(self, epoch):
+    def __call__(self, epoch: int) -> float:
         inside = epoch >= self.start and (self.stop is None or epoch < self.stop)
         return self.alpha if inside else 0.0
 
@@ -83,9 +85,9 @@ class EpochWindow(AlphaSchedule):
 class ApplySchedule(keras.callbacks.Callback):
     """Sets the model's alpha at the start of each epoch."""
 
-    def __init__(self, schedule):
+    def __init__(self, schedule: AlphaSchedule) -> None:
         super().__init__()
         self.schedule = schedule
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.model.alpha_variable.assign(checked_alpha(self.schedule(epoch)))

@@ -1,11 +1,18 @@
 """`SelectivityModel`: a Keras model whose loss is cross-entropy - alpha * mean class selectivity."""
 
+from collections.abc import Callable
+from collections.abc import Iterable
+from typing import Any
+
 import keras
 from keras import ops
 
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._keras_private import ChoosesExample
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import StrPath
+from keras_selectivity._types import Tensor
 from keras_selectivity.selectivity import METRICS
 from keras_selectivity.selectivity import Reduction
 from keras_selectivity.selectivity import batch_selectivity
@@ -71,16 +78,16 @@ class SelectivityModel(ChoosesExample):
 
     def __init__(
         self,
-        network,
-        alpha=0.0,
+        network: KerasObject,
+        alpha: float | AlphaSchedule = 0.0,
         *,
-        metric="selectivity",
-        layers=None,
-        report=None,
-        method=None,
-        micro_batch=None,
-        **kwargs,
-    ):
+        metric: str = "selectivity",
+        layers: Iterable[str] | None = None,
+        report: Any = None,
+        method: Any = None,
+        micro_batch: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         # TensorFlow orders operations by name: under another one, sums are rounded otherwise than in the network.
         super().__init__(**{"name": getattr(network, "name", None), **kwargs})
         if not isinstance(metric, str) or metric not in METRICS:
@@ -117,21 +124,21 @@ class SelectivityModel(ChoosesExample):
         self.built = True
 
     @property
-    def alpha(self):
+    def alpha(self) -> Any:
         """The number or schedule that the model was given; setting it recompiles the step."""
         return self._alpha
 
     @alpha.setter
-    def alpha(self, alpha):
-        scheduled = isinstance(alpha, AlphaSchedule)
-        self._alpha = alpha if scheduled else checked_alpha(alpha)
-        self.alpha_variable.assign(checked_alpha(alpha(0)) if scheduled else self._alpha)
+    def alpha(self, alpha: float | AlphaSchedule) -> None:
+        self._alpha = alpha if isinstance(alpha, AlphaSchedule) else checked_alpha(alpha)
+        start = checked_alpha(alpha(0)) if isinstance(alpha, AlphaSchedule) else self._alpha
+        self.alpha_variable.assign(start)
         self.train_function = None
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         return self.network(inputs, training=training)
 
-    def strip(self):
+    def strip(self) -> KerasObject:
         """A copy of the plain classifier with the current weights, of Keras's own layers.
 
         Batch normalization is Keras's too: trained further, its running variance is biased. A functional model of a
@@ -143,41 +150,41 @@ class SelectivityModel(ChoosesExample):
     # What Keras offers of a model with a graph, for whoever makes other models of it.
 
     @property
-    def inputs(self):
+    def inputs(self) -> Any:
         """As `keras.Model.inputs` of the network."""
         return self.network.inputs
 
     @property
-    def outputs(self):
+    def outputs(self) -> Any:
         """As `keras.Model.outputs` of the network."""
         return self.network.outputs
 
     @property
-    def input(self):
+    def input(self) -> Any:
         """As `keras.Model.input` of the network."""
         return self.network.input
 
     @property
-    def output(self):
+    def output(self) -> Any:
         """As `keras.Model.output` of the network."""
         return self.network.output
 
     @property
-    def input_shape(self):
+    def input_shape(self) -> Any:
         """As `keras.Model.input_shape` of the network."""
         return self.network.input_shape
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Any:
         """As `keras.Model.output_shape` of the network."""
         return self.network.output_shape
 
-    def get_layer(self, name=None, index=None):
+    def get_layer(self, name: str | None = None, index: int | None = None) -> KerasObject:
         """As `keras.Model.get_layer`; a name may be that of a layer of the network."""
         inside = name is not None and name in {layer.name for layer in self.network.layers}
         return self.network.get_layer(name) if inside else super().get_layer(name, index)
 
-    def save(self, filepath, *args, **kwargs):
+    def save(self, filepath: StrPath, *args: Any, **kwargs: Any) -> None:
         """As `keras.Model.save`, to a `.keras` file.
 
         Raises:
@@ -190,25 +197,29 @@ class SelectivityModel(ChoosesExample):
             )
         super().save(filepath, *args, **kwargs)
 
-    def export(self, filepath, *args, **kwargs):
+    def export(self, filepath: StrPath, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.export`: the classifier for serving. `keras_selectivity.export` keeps its units too."""
         return self.network.export(filepath, *args, **kwargs)
 
-    def train_step(self, *state_and_data):
+    def train_step(self, *state_and_data: Any) -> Any:
         return self._steps.train_step(self, *state_and_data)
 
-    def test_step(self, *state_and_data):
+    def test_step(self, *state_and_data: Any) -> Any:
         return self._steps.test_step(self, *state_and_data)
 
     @property
-    def _steps(self):
+    def _steps(self) -> Any:
         if keras.backend.backend() == "tensorflow":
-            from keras_selectivity.training import _tensorflow_step as steps
-        else:
-            from keras_selectivity.training import _jax_step as steps
-        return steps
+            from keras_selectivity.training import _tensorflow_step
 
-    def objective(self, x, y, sample_weight, *, training, reduction=_WHOLE):
+            return _tensorflow_step
+        from keras_selectivity.training import _jax_step
+
+        return _jax_step
+
+    def objective(
+        self, x: Tensor, y: Tensor, sample_weight: Tensor, *, training: bool, reduction: Reduction = _WHOLE
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor, Tensor | None]]:
         """The loss of a batch and what it is made of.
 
         Args:
@@ -236,7 +247,16 @@ class SelectivityModel(ChoosesExample):
             loss = loss - self.alpha_variable * selectivity / reduction.shards
         return loss, outputs, (cross_entropy, selectivity, penalty)
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, **kwargs):
+    def fit(
+        self,
+        x: Any = None,
+        y: Tensor = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        **kwargs: Any,
+    ) -> Any:
         """As `keras.Model.fit`; follows alpha's schedule and checks labels and replicas first.
 
         Raises:
@@ -263,12 +283,12 @@ class SelectivityModel(ChoosesExample):
             callbacks = [ApplySchedule(self._alpha), *keras.tree.flatten(callbacks or [])]
         return self._with_label_errors(super().fit, x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
-    def evaluate(self, x=None, y=None, *args, **kwargs):
+    def evaluate(self, x: Tensor = None, y: Tensor = None, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.evaluate`; checks labels as `fit` does."""
         check_data(self, x, y, args[2] if len(args) > 2 else kwargs.get("sample_weight"))
         return self._with_label_errors(super().evaluate, x, y, *args, **kwargs)
 
-    def unit_means(self, x):
+    def unit_means(self, x: Tensor) -> dict[str, Tensor]:
         """Unit means of all tapped layers in inference mode.
 
         Args:
@@ -281,11 +301,11 @@ class SelectivityModel(ChoosesExample):
             self.network(x, training=False)
         return means
 
-    def compiled_unit_means(self):
+    def compiled_unit_means(self) -> Callable[[Tensor], dict[str, Tensor]]:
         """`unit_means` as a function that the backend compiles; it follows the weights."""
         return self._steps.compiled_unit_means(self)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         config = {"network": self.network, "alpha": self._alpha, "name": self.name, "method": self.method}
         config = {key: keras.saving.serialize_keras_object(value) for key, value in config.items()}
         return {
@@ -303,7 +323,9 @@ class SelectivityModel(ChoosesExample):
         }
 
     @classmethod
-    def from_config(cls, config, custom_objects=None):
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
+    ) -> "SelectivityModel":
         config = dict(config)
         for key in ("network", "alpha", "method"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
@@ -314,14 +336,14 @@ class SelectivityModel(ChoosesExample):
         network, report = instrument(network, tapped, state=False)  # weights come later
         return cls(network, report=report, **config)
 
-    def example(self, first, strategy):
+    def example(self, first: Callable[[], Any], strategy: Any) -> Any:
         """A batch such as the network takes: of one worker, and of the samples rather than of views of them."""
         if self.method is None and (strategy is None or not several_workers(strategy)):
             return None
         x, *others = first()
         return (x if self.method is None else self.method.example(x), *others)
 
-    def forward(self, x, training):
+    def forward(self, x: Tensor, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """Outputs, and the unit means of the regularised layers as a dict."""
         # Without a term there is no gradient of the means to save on, and none may be in the step's way.
         split = training and self._alpha != 0 and keras.backend.backend() == "tensorflow"
@@ -330,22 +352,24 @@ class SelectivityModel(ChoosesExample):
             outputs = self(x, training=training)
         return outputs, means
 
-    def _with_label_errors(self, function, *args, **kwargs):
+    def _with_label_errors(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         if keras.backend.backend() != "tensorflow":
             return function(*args, **kwargs)
         return self._steps.with_label_errors(self, function, *args, **kwargs)
 
-    def label_error(self, found="others"):
+    def label_error(self, found: str = "others") -> InputError:
         """The error for labels that name no class."""
         return InputError(
             f"Labels must be integers in [0, {self.classes - 1}], since the network tells {self.classes} "
             f"classes apart; the data hold {found}. Renumber them from 0."
         )
 
-    def _collected(self):
+    def _collected(self) -> set[str]:
         return {name.partition("#")[0] for name in self.regularized}
 
-    def selectivity_of(self, means, weights, reduction=_WHOLE):
+    def selectivity_of(
+        self, means: dict[str, Tensor], weights: Tensor, reduction: Reduction = _WHOLE
+    ) -> Tensor:
         """Mean selectivity of the regularised layers, from their unit means and `class_weights`."""
         taps = [t for t in self.taps if t.name in self.regularized]
         return batch_selectivity(
@@ -357,7 +381,14 @@ class SelectivityModel(ChoosesExample):
             reduction=reduction,
         )
 
-    def log(self, x, cross_entropy, selectivity, penalty, reduction=_WHOLE):
+    def log(
+        self,
+        x: Tensor,
+        cross_entropy: Tensor,
+        selectivity: Tensor,
+        penalty: Tensor,
+        reduction: Reduction = _WHOLE,
+    ) -> None:
         """Updates the means that `fit` shows."""
         # compute_loss has divided by the number of replicas; the logs are those of one device.
         cross_entropy = cross_entropy * reduction.shards

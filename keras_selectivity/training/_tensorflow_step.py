@@ -1,9 +1,15 @@
 """The training and evaluation step of `SelectivityModel` on TensorFlow, on one device or replicas."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 import tensorflow as tf
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
+from keras_selectivity.selectivity import Reduction
 from keras_selectivity.selectivity import class_weights
 from keras_selectivity.training._micro_batches import gradients
 from keras_selectivity.training._replicas import replica_reduction
@@ -14,7 +20,7 @@ _ROW_ERROR = "One-hot labels must be finite and not negative"
 _WEIGHT_ERROR = "sample_weight must be finite and not negative"
 
 
-def train_step(model, data):
+def train_step(model: KerasObject, data: Any) -> dict[str, Any]:
     """One step of the optimizer on a batch; returns the logs."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     y = _checked(model, y, sample_weight)
@@ -32,7 +38,7 @@ def train_step(model, data):
     return _logs(model, model.compute_metrics(x, y, outputs, sample_weight=sample_weight))
 
 
-def test_step(model, data):
+def test_step(model: KerasObject, data: Any) -> dict[str, Any]:
     """The logs of a batch in inference mode."""
     x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
     y = _checked(model, y, sample_weight)
@@ -42,12 +48,12 @@ def test_step(model, data):
     return _logs(model, model.compute_metrics(x, y, outputs, sample_weight=sample_weight))
 
 
-def compiled_unit_means(model):
+def compiled_unit_means(model: KerasObject) -> Callable[[Tensor], dict[str, Tensor]]:
     """`model.unit_means`, compiled."""
     return tf.function(model.unit_means, reduce_retracing=True)
 
 
-def with_label_errors(model, function, *args, **kwargs):
+def with_label_errors(model: KerasObject, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Calls a function in which labels are checked; what the check finds becomes an `InputError`."""
     try:
         return function(*args, **kwargs)
@@ -60,10 +66,12 @@ def with_label_errors(model, function, *args, **kwargs):
         raise model.label_error() from None
 
 
-def _train_in_parts(model, x, y, sample_weight, reduction):
+def _train_in_parts(
+    model: KerasObject, x: Tensor, y: Tensor, sample_weight: Tensor, reduction: Reduction
+) -> dict[str, Any]:
     weights = class_weights(y, model.classes, sample_weight)
 
-    def term(means):
+    def term(means: dict[str, Tensor]) -> tuple[Tensor | None, Tensor]:
         selectivity = model.selectivity_of(means, weights, reduction)
         value = -model.alpha_variable * selectivity / reduction.shards if model.alpha != 0 else None
         return value, selectivity
@@ -76,7 +84,7 @@ def _train_in_parts(model, x, y, sample_weight, reduction):
     return _logs(model, model.compute_metrics(x, y, outputs, sample_weight=sample_weight))
 
 
-def _checked(model, y, sample_weight):
+def _checked(model: KerasObject, y: Tensor, sample_weight: Tensor) -> Tensor:
     """The labels, behind assertions that each names a class, or is a row of shares, and that weights are weights."""
     if model.jit_compile:  # compiled code cannot raise
         return y
@@ -93,13 +101,13 @@ def _checked(model, y, sample_weight):
         return tf.identity(y)
 
 
-def _assert_shares(values, message):
+def _assert_shares(values: Tensor, message: str) -> Any:
     values = tf.cast(values, tf.float32)
     good = tf.reduce_all(tf.math.is_finite(values) & (values >= 0))
     return tf.debugging.assert_equal(good, True, message)
 
 
-def _logs(model, logs):
+def _logs(model: KerasObject, logs: dict[str, Any]) -> dict[str, Any]:
     # Keras averages over the first axis of the logs of several workers, though they are scalars.
     if several_workers(model.distribute_strategy):
         return {name: tf.reshape(value, (1,)) for name, value in logs.items()}

@@ -1,10 +1,14 @@
 """Traces a function of a model, without running it, on the backend that Keras runs on."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
 import keras
 from keras import tree
 
 
-def trace(function, inputs):
+def trace(function: Callable[..., Any], inputs: Any) -> Any:
     """What a compiler sees of a function.
 
     Args:
@@ -22,7 +26,7 @@ def trace(function, inputs):
             return jax.make_jaxpr(function)(inputs).jaxpr
     import tensorflow as tf
 
-    def stateless(inputs):
+    def stateless(inputs: Any) -> Any:
         with keras.StatelessScope():
             return function(inputs)
 
@@ -30,7 +34,7 @@ def trace(function, inputs):
     return traced.get_concrete_function(tree.map_structure(tf.constant, inputs)).graph
 
 
-def scope(name):
+def scope(name: str) -> AbstractContextManager[Any]:
     """A scope whose name is in that of every operation traced inside."""
     if keras.backend.backend() == "jax":
         import jax

@@ -1,17 +1,19 @@
 """Makes a fresh copy of a layer hold the state of the original."""
 
 import tempfile
+from typing import Any
 
 import keras
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._keras_private import flatten_layers
+from keras_selectivity._types import KerasObject
 from keras_selectivity.training._layers import children
 from keras_selectivity.training._layers import is_container
 from keras_selectivity.training._unit_means import UnitMeans
 
 
-def transfer(original, fresh, state=True):
+def transfer(original: KerasObject, fresh: KerasObject, state: bool = True) -> None:
     """Copies what is frozen, and weights, random-number states and what layers keep besides.
 
     Args:
@@ -45,15 +47,15 @@ def transfer(original, fresh, state=True):
         target.trainable = source.trainable
 
 
-def _parts(layer):
+def _parts(layer: KerasObject) -> list[KerasObject]:
     """The layer, and the sublayers whose state nobody else copies."""
     return [layer] if is_container(layer) else flatten_layers(layer)
 
 
-def _load_state(ours, theirs):
+def _load_state(ours: KerasObject, theirs: KerasObject) -> None:
     """Through the methods by which Keras saves, if the layer has its own."""
     if type(ours).load_own_variables is not keras.layers.Layer.load_own_variables:
-        store: dict = {}
+        store: dict[str, Any] = {}
         ours.save_own_variables(store)
         theirs.load_own_variables(store)
     if hasattr(ours, "save_assets"):
@@ -62,7 +64,7 @@ def _load_state(ours, theirs):
             theirs.load_assets(folder)
 
 
-def _own_variables(layer):
+def _own_variables(layer: KerasObject) -> list[Any]:
     """Variables of the layer that are not a sublayer's: weights and random-number states."""
     inner = children(layer).values() if is_container(layer) else ()
     elsewhere = {id(v) for child, _ in inner for v in child.variables}

@@ -2,15 +2,24 @@
 
 import contextlib
 import contextvars
+from collections.abc import Callable
+from collections.abc import Collection
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 from keras import ops
 
-_collector = contextvars.ContextVar("keras_selectivity_collector", default=None)
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
+
+_collector: contextvars.ContextVar[Any] = contextvars.ContextVar("keras_selectivity_collector", default=None)
 
 
 @contextlib.contextmanager
-def collecting(only=None, read=None):
+def collecting(
+    only: Collection[str] | None = None, read: Callable[..., tuple[Tensor, Tensor]] | None = None
+) -> Iterator[dict[str, Any]]:
     """Opens a scope in which every `UnitMeans` layer that is called hands over its output.
 
     The scope is a context variable: each replica's thread and each trace has its own, and nothing
@@ -25,7 +34,7 @@ def collecting(only=None, read=None):
         A dict, layer name -> value, in the order of the calls. A layer called several times in one
         forward pass appears as `name#0`, `name#1`, ... and `only` selects it by its plain name.
     """
-    found = {}
+    found: dict[str, Any] = {}
     token = _collector.set((found, only, read or spatial_mean))
     try:
         yield found
@@ -34,7 +43,7 @@ def collecting(only=None, read=None):
         _number_repeats(found)
 
 
-def spatial_mean(outputs, data_format="channels_last"):
+def spatial_mean(outputs: Tensor, data_format: str = "channels_last") -> tuple[Tensor, Tensor]:
     """Mean over all axes but the first (samples) and the channels: `(batch, units)` float32.
 
     Returns the outputs too, since a reader may replace what the network goes on with.
@@ -42,7 +51,7 @@ def spatial_mean(outputs, data_format="channels_last"):
     return outputs, _mean(outputs, data_format)
 
 
-def spatial_mean_in_training(outputs, data_format="channels_last"):
+def spatial_mean_in_training(outputs: Tensor, data_format: str = "channels_last") -> tuple[Tensor, Tensor]:
     """`spatial_mean` on TensorFlow with a cheaper gradient.
 
     The outputs have two consumers, the next layer and the mean. Left alone, TensorFlow writes the
@@ -54,10 +63,10 @@ def spatial_mean_in_training(outputs, data_format="channels_last"):
     channels = -1 if data_format == "channels_last" else 1
 
     @tf.custom_gradient
-    def split(outputs):
+    def split(outputs: Tensor) -> Any:
         means = _mean(outputs, data_format)
 
-        def gradient(of_outputs, of_means):
+        def gradient(of_outputs: Tensor, of_means: Tensor) -> Tensor:
             pixels = tf.cast(tf.size(outputs) / tf.size(means), tf.float32)
             shape = [1] * outputs.shape.rank
             shape[0], shape[channels] = -1, outputs.shape[channels]
@@ -69,13 +78,13 @@ def spatial_mean_in_training(outputs, data_format="channels_last"):
     return split(outputs)
 
 
-def full_output(outputs, data_format="channels_last"):
+def full_output(outputs: Tensor, data_format: str = "channels_last") -> tuple[Tensor, Tensor]:
     """The whole activation, unreduced."""
     del data_format
     return outputs, outputs
 
 
-def _mean(outputs, data_format):
+def _mean(outputs: Tensor, data_format: str) -> Tensor:
     rank = len(outputs.shape)
     axes = tuple(range(1, rank - 1)) if data_format == "channels_last" else tuple(range(2, rank))
     # float16 sums overflow and stall; the statistics are float32 whatever the policy.
@@ -83,7 +92,7 @@ def _mean(outputs, data_format):
     return ops.mean(outputs, axis=axes) if axes else outputs
 
 
-def _number_repeats(found):
+def _number_repeats(found: dict[str, Any]) -> None:
     for name in [name for name, values in found.items() if len(values) > 1]:
         for number, value in enumerate(found[name]):
             found[f"{name}#{number}"] = [value]
@@ -113,7 +122,15 @@ class UnitMeans(keras.layers.Wrapper):
         self.act = ks.UnitMeans(keras.layers.ReLU(name="act"))
     """
 
-    def __init__(self, layer, *, key=None, shift=False, data_format=None, **kwargs):
+    def __init__(
+        self,
+        layer: KerasObject,
+        *,
+        key: str | None = None,
+        shift: bool = False,
+        data_format: str | None = None,
+        **kwargs: Any,
+    ) -> None:
         kwargs.setdefault("name", layer.name)
         super().__init__(layer, **kwargs)
         self.key = key or layer.name
@@ -124,7 +141,7 @@ class UnitMeans(keras.layers.Wrapper):
         if layer.built:
             self.built = True
 
-    def call(self, inputs, **kwargs):
+    def call(self, inputs: Tensor, **kwargs: Any) -> Tensor:
         outputs = self.layer(inputs, **kwargs)
         scope = _collector.get()
         if scope is None:
@@ -136,9 +153,9 @@ class UnitMeans(keras.layers.Wrapper):
         found.setdefault(self.key, []).append(value)
         return outputs
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: Any) -> Any:
         return self.layer.compute_output_shape(input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         own = {"key": self.key, "shift": self.shift, "data_format": self.data_format}
         return {**super().get_config(), **own}

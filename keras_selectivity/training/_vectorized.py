@@ -1,10 +1,16 @@
 """Many runs of a network trained in one program: `vmap` over seeds and alphas. JAX only."""
 
+import functools
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from keras_selectivity._keras_private import build_on
+from keras_selectivity._types import Array
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import Tensor
 from keras_selectivity.training import _jax_step
 
 
@@ -27,7 +33,7 @@ class VectorizedTraining:
         images, labels: What lies on the device.
     """
 
-    def __init__(self, models, images, labels, pad):
+    def __init__(self, models: Any, images: Any, labels: Any, pad: int) -> None:
         model = models[0]
         for each in models:
             build_on(each, (images[:2] / np.float32(255), labels[:2]))
@@ -47,7 +53,7 @@ class VectorizedTraining:
         self._test = jax.jit(jax.vmap(self._test_step, in_axes=(0, 0, None, None, 0)))
         self._unit_means = jax.jit(jax.vmap(self._means, in_axes=(0, 0, None, 0)))
 
-    def train_epoch(self, plans, alphas, learning_rate):
+    def train_epoch(self, plans: Any, alphas: Any, learning_rate: Any) -> dict[str, Array]:
         """Trains all runs for an epoch.
 
         Args:
@@ -65,14 +71,16 @@ class VectorizedTraining:
         state = (trainable, fixed, optimizer, self.no_metrics)
         steps = [_stacked(step) for step in zip(*plans, strict=True)]
         whole = [step for step in steps if step[0].shape == steps[0][0].shape]
-        logs = None
+        logs: dict[str, Any] = {}
         for part in (whole, steps[len(whole) :]):  # all batches of the same size, then a smaller last one
             if part:
                 state, logs = self._train(_copied(state), _stacked(part), self.images, self.labels)
         self.state = state[:3]
         return {name: np.asarray(value) for name, value in logs.items()}
 
-    def evaluate(self, positions=None, images=None, labels=None, batch_size=500):
+    def evaluate(
+        self, positions: Any = None, images: Any = None, labels: Any = None, batch_size: int = 500
+    ) -> dict[str, Array]:
         """Logs of all runs in inference mode.
 
         Args:
@@ -87,13 +95,13 @@ class VectorizedTraining:
         labels = self.labels if labels is None else jnp.asarray(labels)
         if positions is None:
             positions = np.broadcast_to(np.arange(len(labels)), (self._count, len(labels)))
-        metrics, logs = self.no_metrics, None
+        metrics, logs = self.no_metrics, {}
         for start in range(0, positions.shape[1], batch_size):
             part = positions[:, start : start + batch_size]
             logs, metrics = self._test(self.state[:2], metrics, images, labels, part)
         return {name: np.asarray(value) for name, value in logs.items()}
 
-    def unit_means(self, positions, batch_size=500):
+    def unit_means(self, positions: Any, batch_size: int = 500) -> Array:
         """Unit means in inference mode: `(runs, m, units)` float32, the units of all layers in order.
 
         Args:
@@ -106,11 +114,11 @@ class VectorizedTraining:
         ]
         return np.concatenate([np.asarray(part) for part in found], axis=1)
 
-    def weights(self):
+    def weights(self) -> list[list[Array]]:
         """Copies of trainable and non-trainable arrays, each with a leading axis of runs."""
         return [[np.array(value) for value in part] for part in self.state[:2]]
 
-    def put(self, weights, run):
+    def put(self, weights: Any, run: int) -> KerasObject:
         """Puts what `weights` returned for one run into the program's model, and returns that model."""
         variables = (self._model.trainable_variables, self._model.non_trainable_variables)
         for part, values in zip(variables, weights, strict=True):
@@ -118,53 +126,55 @@ class VectorizedTraining:
                 variable.assign(value[run])
         return self._model
 
-    def train_steps(self, state, plan, images, labels):
+    def train_steps(self, state: Any, plan: Any, images: Any, labels: Any) -> tuple[Any, Any]:
         """Some steps of all runs, as a function of `(*state, metrics)` and stacked plans: what is compiled."""
         one = jax.vmap(self._train_step, in_axes=(0, 0, None, None))
 
-        def step(state, plan):
+        def step(state: Any, plan: Any) -> tuple[Any, Any]:
             logs, state = one(state, plan, images, labels)
             return state, logs
 
         state, logs = jax.lax.scan(step, state, plan)
         return state, {name: value[-1] for name, value in logs.items()}
 
-    def _train_step(self, state, plan, images, labels):
+    def _train_step(self, state: Any, plan: Any, images: Any, labels: Any) -> tuple[Any, Any]:
         positions, *crops = plan
         drawn = images[positions]
         if crops:
-            drawn = jax.vmap(lambda *each: _crop(*each, self._pad))(drawn, *crops)
+            drawn = jax.vmap(functools.partial(_crop, pad=self._pad))(drawn, *crops)
         data = (drawn.astype(jnp.float32) / 255, labels[positions])
         return _jax_step.train_step(self._model, state, data)
 
-    def _test_step(self, weights, metrics, images, labels, positions):
+    def _test_step(
+        self, weights: Any, metrics: Any, images: Any, labels: Any, positions: Any
+    ) -> tuple[Any, Any]:
         data = (images[positions].astype(jnp.float32) / 255, labels[positions])
         logs, state = _jax_step.test_step(self._model, (*weights, metrics), data)
         return logs, state[2]
 
-    def _means(self, trainable, fixed, images, positions):
+    def _means(self, trainable: Any, fixed: Any, images: Any, positions: Any) -> Tensor:
         pixels = images[positions].astype(jnp.float32) / 255
         means = _jax_step.unit_means(self._model, trainable, fixed, pixels)
         return jnp.concatenate([means[tap.name] for tap in self._model.taps], axis=1)
 
     @staticmethod
-    def _set(values, variables, variable, value):
+    def _set(values: Any, variables: Any, variable: Any, value: Any) -> None:
         """Replaces the values of one variable in a list of those of all."""
         index = next(i for i, other in enumerate(variables) if other is variable)
         values[index] = jnp.asarray(value, values[index].dtype)
 
 
-def _stacked(items):
+def _stacked(items: Any) -> Any:
     return jax.tree.map(lambda *values: np.stack(values), *items)
 
 
-def _copied(state):
+def _copied(state: Any) -> Any:
     """A state whose arrays may be overwritten; those of the metrics are needed again."""
     *rest, metrics = state
     return (*rest, [jnp.array(value) for value in metrics])
 
 
-def _crop(image, top, left, flipped, pad):
+def _crop(image: Tensor, top: Tensor, left: Tensor, flipped: Tensor, pad: int) -> Tensor:
     padded = jnp.pad(image, ((pad, pad), (pad, pad), (0, 0)))
     crop = jax.lax.dynamic_slice(padded, (top, left, 0), image.shape)
     return jnp.where(flipped, crop[:, ::-1], crop)
