@@ -52,8 +52,8 @@ def run_demo(folder: StrPath, *, resume: bool = False, overwrite: bool = False) 
         shutil.rmtree(work, ignore_errors=True)
     study, runs = make_study(STUDY), RunsFolder(work / "runs")
     results = run_study(study, Here(runs), work / "results.csv")
-    if runs.failures:
-        raise InputError(f"The demonstration failed. {next(iter(runs.failures.values()))}")
+    if results is None or runs.failures:
+        raise InputError(f"The demonstration failed. {next(iter(runs.failures.values()), 'No run is done.')}")
     rows = read(results)
     write_page(work, rows, title=study.title, description=study.description, results=results.name)
     if work != folder:

@@ -1,22 +1,5 @@
 """Runs and studies: from a declaration to trained networks and tidy results."""
 
-from keras_selectivity._lazy import attach
+import lazy_loader
 
-__getattr__, __dir__, __all__ = attach(
-    __name__,
-    {
-        "RunConfig": "_config",
-        "execute": "_run",
-        "tune": "_tune",
-        "SelectivityHyperModel": "_tune",
-        "Study": "_study",
-        "make_study": "_study",
-        "read_study": "_study",
-        "run_study": "_runner",
-        "join": "_join",
-        "publish_networks": "_networks",
-        "adopt_networks": "_networks",
-        "RunsFolder": "_runs_folder",
-        "time_left": "_runs_folder",
-    },
-)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
