@@ -102,7 +102,7 @@ def _means(context: Context, source: str, members: Any, name: str, _: Any) -> li
     (clean,) = (found["value"] for found in context.rows(name, "clean", measure="accuracy"))
     values = [
         found["value"]
-        for found in context.rows(name, "corruption", measure="accuracy")
+        for found in context.rows(name, "corruptions", measure="accuracy")
         if found["perturbation"] in members and json.loads(found["protocol"])["source"] == source
     ]
     mean = float(np.mean(values))

@@ -27,12 +27,6 @@ from keras_selectivity.results import sole_writer
 
 # More pieces than these have one bar of progress, instead of a line each
 _FEW = 3
-_LABELS = {
-    "masking": "controls",
-    "corruptions": "corruption",
-    "unit_gradients": "unit gradients",
-    "off_axis": "off-axis",
-}
 
 
 def evaluate(
@@ -160,7 +154,7 @@ def _missing(
 
 def _shared(measurement: Measurement, piece: Piece, name: str, context: Context) -> Row:
     protocol = {
-        "evaluation": _LABELS.get(measurement.name, measurement.name),
+        "evaluation": measurement.name,
         "seed": context.evaluation.seed,
         **piece.samples.protocol,
         **piece.protocol,

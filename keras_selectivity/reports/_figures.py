@@ -87,7 +87,7 @@ _GRID = (
     FigureKind("jacobian", robustness.jacobian, "jacobian", tuple(of_networks(f"jacobian_norm_mean{end}") for end in ("", "_low", "_high")), (5, 3.4),
      "Frobenius norm of the Jacobian of the logits in the pixels, mean over samples; bars: bootstrapped 95 % interval "
      "over samples.", ("W 2", "W A7")),
-    FigureKind("corruption", robustness.corruption, "all corruptions", (of_networks("accuracy", "corruption"), of_networks("relative_accuracy")), (9, 3.4),
+    FigureKind("corruption", robustness.corruption, "all corruptions", (of_networks("accuracy", "corruptions"), of_networks("relative_accuracy")), (9, 3.4),
      "Accuracy on corrupted images, mean over corruptions and severities, and its ratio to clean accuracy.",
      ("W 1", "W A4")),
     FigureKind("corruption_severity5", robustness.severest, "all corruptions", (every_severity, ACCURACY), (9, 3.8),
@@ -96,7 +96,7 @@ _GRID = (
      "Accuracy by corruption, mean over severities.", ("W A2", "W A5")),
     FigureKind("corruption_trade_off", robustness.trade_off, "all corruptions", (every_severity, ACCURACY), (6.5, 4),
      "Clean against corrupted accuracy, mean over corruptions; the border tells the severity.", ("W A3", "W A6")),
-    FigureKind("unit_gradients", robustness.unit_gradients, "unit gradients", tuple(of_layers(f"unit_gradient_variation_over_{over}") for over in ("samples", "units")), (9, 4.2),
+    FigureKind("unit_gradients", robustness.unit_gradients, "unit_gradients", tuple(of_layers(f"unit_gradient_variation_over_{over}") for over in ("samples", "units")), (9, 4.2),
      "Coefficient of variation of the L2 norms of the input-unit gradients: over samples, mean over the units of a "
      "layer, and over the units of a layer."),
     FigureKind("dimensionality", representations.dimensionality, "dimensionality", (of_layers("dimensionality"),), (9, 4),
@@ -105,7 +105,7 @@ _GRID = (
     FigureKind("pwcca", representations.similarity, "pwcca", (), (9, 4),
      "Projection-weighted CCA distance between networks by layer, and its ratio to that between networks of the same α; "
      "small dots: layers, large: their mean; p: paired t-test over layers.", ("S 2", "S A3")),
-    FigureKind("off_axis", representations.off_axis, "off-axis", tuple(of_layers(name) for name in ("off_axis_selectivity", "axis_aligned_selectivity_shifted", "axis_aligned_selectivity")), (9, 4),
+    FigureKind("off_axis", representations.off_axis, "off_axis", tuple(of_layers(name) for name in ("off_axis_selectivity", "axis_aligned_selectivity_shifted", "axis_aligned_selectivity")), (9, 4),
      "Selectivity along the most selective orthonormal axes that were found, and along the units themselves; mean over "
      "layers, and by layer.", ("S 2", "S A4")),
     FigureKind("units", representations.units, "units", tuple(of_layers(name, "units") for name in ("dead_units", "sparse_units", "mean_precision", "mean_mutual_information")), (9, 3),
@@ -141,10 +141,10 @@ _SOURCES = {
     "pgd": "[evaluation.fgsm] and [evaluation.pgd]",
     "jacobian": "[evaluation.jacobian]",
     "all corruptions": "[evaluation.corruptions], all of them",
-    "unit gradients": "[evaluation.unit_gradients]",
+    "unit_gradients": "[evaluation.unit_gradients]",
     "dimensionality": "[evaluation.dimensionality]",
     "pwcca": "[evaluation.pwcca]",
-    "off-axis": "[evaluation.off_axis]",
+    "off_axis": "[evaluation.off_axis]",
     "units": "[evaluation.units]",
 }
 

@@ -9,12 +9,12 @@ import polars as pl
 
 from keras_selectivity._json_file import mismatch
 
-# Version of this schema. 2 added `schema` and `arm`.
+# Version of this schema. 2 added `schema` and `arm`; 3 names measurements as study files do.
 #
 # Which network, measured on what, what was measured, and with which software. Empty means that a
 # column does not apply: a row without layer belongs to the network, one with `epoch` (0-based) to
 # the training history, one with `other` to a pair of networks.
-SCHEMA = 2
+SCHEMA = 3
 COLUMNS: dict[str, type] = {
     "schema": int,
     "study": str,

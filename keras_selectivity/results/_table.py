@@ -21,6 +21,7 @@ from keras_selectivity.results._columns import SCHEMA
 from keras_selectivity.results._columns import TEXTS
 from keras_selectivity.results._columns import check
 from keras_selectivity.results._frames import conform
+from keras_selectivity.results._older import renewed
 
 _SEAL = "keras_selectivity"  # entry of a Parquet file's metadata
 _MOST_ROWS = 50_000_000
@@ -172,7 +173,7 @@ def _open(path: Path) -> pl.LazyFrame:
         _check_schema(path, table)
         _refuse(path, "lacks the columns", [name for name in COLUMNS if name not in names])
         _refuse(path, "has unknown columns", [name for name in names if name not in COLUMNS])
-        return conform(table)
+        return renewed(conform(table))
     except _UNREADABLE as error:
         raise _named(path, error) from error
 

@@ -56,16 +56,16 @@ def study(effect, seeds=5, arms=("main",), **columns):
                     for severity in range(1, 6):
                         add(
                             shared,
-                            "corruption",
+                            "corruptions",
                             "accuracy",
                             0.7 - 0.05 * move,
                             perturbation=name,
                             severity=severity,
                         )
-                add(shared, "corruption", "accuracy", 0.7 - 0.05 * move, perturbation="all 19 corruptions")
+                add(shared, "corruptions", "accuracy", 0.7 - 0.05 * move, perturbation="all 19 corruptions")
                 add(
                     shared,
-                    "corruption",
+                    "corruptions",
                     "relative_accuracy",
                     0.8 - 0.02 * move,
                     perturbation="all 19 corruptions",
@@ -74,11 +74,11 @@ def study(effect, seeds=5, arms=("main",), **columns):
                     for perturbation, level in ((None, 0.2), ("fog", 0.3), ("pgd", 0.5)):
                         add(shared, "dimensionality", "dimensionality", level - 0.05 * move, layer=layer,
                             perturbation=perturbation)  # fmt: skip
-                    add(shared, "off-axis", "off_axis_selectivity", 0.3 + 0.1 * move, layer=layer)
+                    add(shared, "off_axis", "off_axis_selectivity", 0.3 + 0.1 * move, layer=layer)
                     for over in ("samples", "units"):
                         add(
                             shared,
-                            "unit gradients",
+                            "unit_gradients",
                             f"unit_gradient_variation_over_{over}",
                             0.5 + 0.2 * move,
                             layer=layer,

@@ -101,16 +101,16 @@ def test_rows_hold_what_the_functions_return(models, table):
             if (r["layer"], r["unit"]) == ("stem_relu", 2)
         ]
         assert precise["value"] == ks.measure_units(exported, *test, verbose=0)[0].precision[2]
-        by_layer = rows_of(table, name, "unit gradients", "unit_gradient_variation_over_units")
+        by_layer = rows_of(table, name, "unit_gradients", "unit_gradient_variation_over_units")
         assert [r["layer"] for r in by_layer] == exported.layer_names
         assert {r["samples"] for r in by_layer} == {10}
-        assert {r["value"] for r in rows_of(table, name, "unit gradients", "units_measured")} == {2}
+        assert {r["value"] for r in rows_of(table, name, "unit_gradients", "units_measured")} == {2}
 
 
 def test_corruption_rows_and_their_means(models, table):
     test = datasets.subset(datasets.load("shapes").test, 20, seed=0)
     for name, exported in models.items():
-        rows = rows_of(table, name, "corruption", "accuracy")
+        rows = rows_of(table, name, "corruptions", "accuracy")
         single = {(r["perturbation"], r["severity"]): r["value"] for r in rows if r["severity"]}
         assert len(single) == 95
         fog = ks.corrupt(test.images, "fog", 3, seed=0)
@@ -122,7 +122,7 @@ def test_corruption_rows_and_their_means(models, table):
             "benchmark corruptions": pytest.approx(np.mean(benchmark)),
         }
         clean = rows_of(table, name, "clean", "accuracy")[0]["value"]
-        for row in rows_of(table, name, "corruption", "relative_accuracy"):
+        for row in rows_of(table, name, "corruptions", "relative_accuracy"):
             assert row["value"] == pytest.approx(means[row["perturbation"]] / clean)
 
 
@@ -161,7 +161,7 @@ def test_rows_of_representations(models):
         for layer in layers:
             values = {
                 r["measure"]: r["value"] for r in results.frame().to_dicts()
-                if (r["model"], r["layer"]) == (name, layer) and json.loads(r["protocol"])["evaluation"] == "off-axis"
+                if (r["model"], r["layer"]) == (name, layer) and json.loads(r["protocol"])["evaluation"] == "off_axis"
             }  # fmt: skip
             assert values["off_axis_selectivity"] == max(values.values())
     again = len(results.frame().to_dicts())
@@ -169,8 +169,8 @@ def test_rows_of_representations(models):
 
 
 def test_transfer_comes_from_alpha_zero(models, table):
-    assert not rows_of(table, "a", "controls", "transfer_accuracy")
-    (row,) = rows_of(table, "b", "controls", "transfer_accuracy")
+    assert not rows_of(table, "a", "masking", "transfer_accuracy")
+    (row,) = rows_of(table, "b", "masking", "transfer_accuracy")
     test = datasets.subset(datasets.load("shapes").test, 20, seed=0)
     images = robustness.transfer_images(models["a"], *test, verbose=0)
     assert row["value"] == robustness.accuracy(models["b"], images, test.labels, verbose=0)
@@ -256,7 +256,7 @@ def test_corrupted_directories_are_read(models, tmp_path):
         evaluate(one, Evaluation("shapes", **settings), verbose=0)
     results = evaluate(one, Evaluation("shapes", limit=50, verify=False, **settings), verbose=0)
     subset = datasets.subset(test, 50, seed=0)
-    for row in rows_of(results, "a", "corruption", "accuracy"):
+    for row in rows_of(results, "a", "corruptions", "accuracy"):
         darker = subset.images // row["severity"]
         assert row["value"] == robustness.accuracy(models["a"], darker, subset.labels, verbose=0)
         assert json.loads(row["protocol"])["source"] == "CIFAR-10-C directory, unverified"

@@ -44,7 +44,7 @@ def _rows_fixture():
                 row(
                     model,
                     alpha,
-                    "corruption",
+                    "corruptions",
                     "accuracy",
                     level - 0.05 * s - 0.1 * i,
                     perturbation=name,
@@ -54,13 +54,13 @@ def _rows_fixture():
             ]
         for measure in ("accuracy", "relative_accuracy"):
             rows.append(
-                row(model, alpha, "corruption", measure, level / 2, perturbation="all 19 corruptions")
+                row(model, alpha, "corruptions", measure, level / 2, perturbation="all 19 corruptions")
             )
         for layer in ("one", "two"):
             for over in ("samples", "units"):
                 name = f"unit_gradient_variation_over_{over}"
-                rows.append(row(model, alpha, "unit gradients", name, level, layer=layer))
-            rows.append(row(model, alpha, "unit gradients", "unit_gradient_mean", level, layer=layer))
+                rows.append(row(model, alpha, "unit_gradients", name, level, layer=layer))
+            rows.append(row(model, alpha, "unit_gradients", "unit_gradient_mean", level, layer=layer))
     return rows
 
 
@@ -112,7 +112,7 @@ def test_representation_figures_are_the_rows(rows, tmp_path):
             ]  # fmt: skip
         for measure, value in (("off_axis_selectivity", 0.5), ("axis_aligned_selectivity", 0.2),
                                ("axis_aligned_selectivity_shifted", 0.3)):  # fmt: skip
-            rows += [row(model, alpha, "off-axis", measure, value, layer=layer) for layer in ("one", "two")]
+            rows += [row(model, alpha, "off_axis", measure, value, layer=layer) for layer in ("one", "two")]
         for measure in ("dead_units", "sparse_units", "mean_precision", "mean_mutual_information"):
             rows.append(row(model, alpha, "units", measure, 0.1, layer="one"))
         for unit in range(3):
