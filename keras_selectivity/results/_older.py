@@ -20,7 +20,7 @@ def renewed(table: pl.LazyFrame) -> pl.LazyFrame:
         table: Has the columns of `COLUMNS` and their types.
     """
     protocol = pl.col("protocol")
-    older = pl.col("schema").fill_null(1) < SCHEMA
+    older = pl.col("schema").is_between(1, SCHEMA - 1)
     found = protocol.cast(pl.String).str.replace_many(list(_EVALUATIONS), list(_EVALUATIONS.values()))
     return table.with_columns(
         pl.when(older).then(found.cast(pl.Categorical)).otherwise(protocol).alias("protocol"),
