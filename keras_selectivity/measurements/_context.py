@@ -1,5 +1,6 @@
 """What the pieces of all measurements share: networks, samples, and where corrupted versions come from."""
 
+import copy
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ import polars as pl
 
 from keras_selectivity._errors import InputError
 from keras_selectivity.measurements._evaluation import Evaluation
+from keras_selectivity.measurements._measurement import NEEDS
 from keras_selectivity.measurements._measurement import Row
 from keras_selectivity.results import of_evaluation
 
@@ -55,7 +57,18 @@ class Context:
         if evaluation.batch_size is not None:
             self.options["batch_size"] = evaluation.batch_size
         self._data, self._data_dir, self._results = data, data_dir, results
+        self._needs: frozenset[str] = NEEDS
         self.samples = self.subset(evaluation.limit)
+
+    def serving(self, needs: frozenset[str]) -> "Context":
+        """This context for a measurement, which may use what it declares to need."""
+        context = copy.copy(self)
+        context._needs = needs
+        return context
+
+    def _need(self, what: str) -> None:
+        if what not in self._needs:
+            raise InputError(f"A measurement that uses {what} declares it: needs = frozenset({{{what!r}}}).")
 
     @property
     def quiet(self) -> dict[str, Any]:
@@ -92,6 +105,7 @@ class Context:
         """
         from keras_selectivity import datasets
 
+        self._need("validation")
         run, data = self.networks[network].run, self._data
         tenth = len(data.train.labels) // data.classes // 10
         per_class = (run.get("protocol") or {}).get("validation_per_class", tenth)
@@ -102,6 +116,7 @@ class Context:
         """Corrupted versions of the samples, a `CorruptedImages`: released ones, or generated from the samples."""
         from keras_selectivity import datasets
 
+        self._need("corrupted")
         evaluation = self.evaluation
         if evaluation.corrupted_data is None:
             clean = datasets.Split(self.samples.images, self.samples.labels)
@@ -142,6 +157,7 @@ class Context:
         Raises:
             InputError: It is none of those that are measured.
         """
+        self._need("networks")
         if name not in self.networks:
             raise InputError(f"{name} is none of the models to evaluate, {', '.join(self.networks)}.")
         return self.networks[name]

@@ -141,7 +141,7 @@ def _missing(
 ) -> list[tuple[Piece, list[tuple[str, Row]]]]:
     """Pieces that some network lacks, each with the names of these networks and the columns its rows share."""
     todo = []
-    for piece in measurement.pieces(context):
+    for piece in measurement.pieces(context.serving(measurement.needs)):
         lacking = []
         for name in context.networks if piece.networks is None else piece.networks:
             shared = _shared(measurement, piece, name, context)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from keras_selectivity.measurements._context import Samples
     from keras_selectivity.measurements._evaluation import Evaluation
 
+# What a measurement may declare to use, besides the test images
+NEEDS = frozenset({"labels", "validation", "networks", "corrupted"})
 # A row of the results, without the columns that all rows of its piece share
 Row = dict[str, Any]
 

@@ -5,6 +5,7 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from keras_selectivity._errors import InputError
+from keras_selectivity.measurements._measurement import NEEDS
 from keras_selectivity.measurements._measurement import Measurement
 from keras_selectivity.measurements._measurement import Quantity
 
@@ -101,7 +102,7 @@ def check_contract(measurement: type[Measurement]) -> None:
     reports = getattr(measurement, "reports", None)
     if not isinstance(reports, tuple) or not reports or not all(isinstance(q, Quantity) for q in reports):
         raise InputError(f"{name}: `reports` must be a tuple of Quantity, one for each name in its rows.")
-    unknown = measurement.needs - {"labels", "validation", "networks", "corrupted"}
+    unknown = measurement.needs - NEEDS
     if unknown:
         raise InputError(f"{name}: unknown needs {', '.join(sorted(unknown))}.")
     if getattr(measurement.pieces, "__isabstractmethod__", False):

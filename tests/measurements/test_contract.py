@@ -227,6 +227,26 @@ def test_classes_that_break_the_contract_are_refused_when_registered(measurement
     assert list(measurements.measurements()) == list(OURS)
 
 
+@pytest.mark.parametrize(
+    ("use", "needed"),
+    [
+        (lambda context: context.validation("network0"), "validation"),
+        (lambda context: context.corrupted(), "corrupted"),
+        (lambda context: context.other("network1"), "networks"),
+    ],
+    ids=["validation", "corrupted", "networks"],
+)
+def test_what_is_used_is_declared(use, needed):
+    def pieces(self, context):
+        """One piece."""
+        use(context)
+        yield Piece(lambda name, _: [row("bright_logit", 1.0)], context.samples)
+
+    with pytest.raises(AssertionError, match=f"A measurement that uses {needed} declares it"):
+        check_measurement(changed(name="changed", pieces=pieces)())
+    assert check_measurement(changed(name="changed", pieces=pieces, needs=frozenset({needed}))())
+
+
 def test_what_is_registered_is_known_by_name(monkeypatch):
     monkeypatch.setattr(measurements._registry, "_registered", {})
     assert measurements.register(Brightness) is Brightness
