@@ -119,28 +119,3 @@ def load_model(path: StrPath, compile: bool = True) -> KerasObject:
         return keras.saving.load_model(path, compile=compile)
     except Exception as error:  # whatever a damaged or foreign file makes Keras stumble over
         raise InputError(f"{path} cannot be loaded as a Keras model ({error}).") from error
-
-
-def export_run(
-    path: StrPath, folder: StrPath, *, pixel_range: tuple[float, float] = (0, 1), overwrite: bool = False
-) -> Path:
-    """Exports the network of a `.keras` file as a SavedModel with the record of its training.
-
-    Args:
-        path: A `.keras` file of any backend.
-        folder: Directory to write.
-        pixel_range: What the network expects for pixels 0 and 1.
-        overwrite: Replace an existing directory.
-
-    Returns:
-        The directory.
-
-    Raises:
-        InputError: The file is none that can be loaded, the directory exists, or the backend is not
-            TensorFlow.
-    """
-    from keras_selectivity import saved_model
-
-    record = read_record(path)
-    saved_model.export(load_model(path), folder, pixel_range=pixel_range, overwrite=overwrite, **record)
-    return Path(folder)

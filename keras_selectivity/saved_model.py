@@ -31,6 +31,7 @@ from keras_selectivity._paths import path_of
 from keras_selectivity._replacement import is_ours
 from keras_selectivity._run_file import TRAINING
 from keras_selectivity._run_file import load_model
+from keras_selectivity._run_file import read_record
 from keras_selectivity._run_file import training_record
 from keras_selectivity._samples import checked_range
 from keras_selectivity._seal import check_seal
@@ -126,6 +127,29 @@ def is_export(folder: StrPath) -> bool:
     """Whether a folder holds a SavedModel that `export` wrote, and nothing besides."""
     parts = ("assets*", "fingerprint.pb", "saved_model.pb", "variables", _RUN)
     return is_ours(Path(folder), _RUN, lambda run: run.get("format") == _FORMAT, parts)
+
+
+def export_run(
+    path: StrPath, folder: StrPath, *, pixel_range: tuple[float, float] = (0, 1), overwrite: bool = False
+) -> Path:
+    """Exports the network of a `.keras` file with the record of its training, see `save_run`.
+
+    Args:
+        path: A `.keras` file of any backend.
+        folder: Directory to write.
+        pixel_range: What the network expects for pixels 0 and 1.
+        overwrite: Replace an existing directory.
+
+    Returns:
+        The directory.
+
+    Raises:
+        InputError: The file is none that can be loaded, the directory exists, or the backend is not
+            TensorFlow.
+    """
+    record = read_record(path)
+    export(load_model(path), folder, pixel_range=pixel_range, overwrite=overwrite, **record)
+    return Path(folder)
 
 
 def load(

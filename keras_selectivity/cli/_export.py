@@ -25,7 +25,7 @@ def add_options(parser: Parser) -> None:
 
 def run(options: Options) -> None:
     """Runs it."""
-    from keras_selectivity._run_file import export_run
+    from keras_selectivity.saved_model import export_run
 
     output = options.output or os.path.splitext(options.file)[0]
     pixel_range = options.pixel_range or (0, 1)

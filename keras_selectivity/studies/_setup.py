@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._random import stream
-from keras_selectivity._run_file import export_run
 from keras_selectivity._run_file import save_run
 
 CONFIG = "config.json"
@@ -148,5 +147,7 @@ def finished(folder):
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     if not on_tensorflow():
         return folder / RUN_FILE
+    from keras_selectivity.saved_model import export_run
+
     export_run(folder / RUN_FILE, folder / MODEL)
     return folder / MODEL
