@@ -20,11 +20,17 @@ _LEFT = re.compile(r"\.(?P<name>.+)\.[0-9a-f]{16}\.(?P<kind>part|old)(\.\w+)?")
 
 
 @contextlib.contextmanager
-def whole_file(path: StrPath) -> Iterator[Path]:
-    """Yields a temporary path beside `path` that replaces it once the block ends without error."""
+def whole_file(path: StrPath, clean: bool = True) -> Iterator[Path]:
+    """Yields a temporary path beside `path` that replaces it once the block ends without error.
+
+    Args:
+        path: The file.
+        clean: Whether to look through the folder for what killed processes have left.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    clean_leftovers(path.parent)
+    if clean:
+        clean_leftovers(path.parent)
     temporary, held = _reserve(path.with_name(path.stem), path.suffix, _make_file)
     try:
         yield temporary

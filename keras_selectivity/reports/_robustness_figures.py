@@ -158,4 +158,4 @@ def _bars(figure: Figure, values: pl.DataFrame, label: str) -> None:
         range(len(names)), [n.replace("_", " ") for n in names], rotation=35, ha="right", fontsize=8
     )
     axes.set_ylabel(label)
-    legend(axes, ncols=len(groups), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    legend(axes, ncols=min(len(groups), 8), loc="lower center", bbox_to_anchor=(0.5, 1.0))

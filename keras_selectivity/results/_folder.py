@@ -126,6 +126,7 @@ class Folder:
 
 
 def _write(path: Path, rows: pl.DataFrame, units: pl.DataFrame) -> None:
+    # The folder was cleaned when it was opened; doing so again would take longer with every piece.
     if units.height:
-        write_checked(_units_beside(path), units.lazy())
-    write_checked(path, rows.lazy())
+        write_checked(_units_beside(path), units.lazy(), clean=False)
+    write_checked(path, rows.lazy(), clean=False)

@@ -122,9 +122,9 @@ def write(path: str | Path, table: pl.DataFrame | pl.LazyFrame) -> None:
     write_checked(Path(path), lazy)
 
 
-def write_checked(path: Path, table: pl.LazyFrame) -> None:
-    """As `write`, a table with all columns whose cells were checked."""
-    with whole_file(path) as temporary:
+def write_checked(path: Path, table: pl.LazyFrame, clean: bool = True) -> None:
+    """As `write`, a table with all columns whose cells were checked; `clean` as in `whole_file`."""
+    with whole_file(path, clean) as temporary:
         if path.suffix == ".parquet":
             texts = table.with_columns(pl.col(TEXTS).cast(pl.String))
             texts.sink_parquet(temporary, metadata={_SEAL: PLACE})

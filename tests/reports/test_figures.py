@@ -8,6 +8,7 @@ from PIL import Image
 
 import keras_selectivity as ks
 from keras_selectivity.reports import _drawing
+from keras_selectivity.reports import _figures
 from keras_selectivity.reports import _representation_figures as figures
 from keras_selectivity.reports import _robustness_figures
 from keras_selectivity.reports import _study_figures as study_figures
@@ -209,3 +210,31 @@ def test_mixed_protocols_are_refused(rows):
     rows.append(row("m2", 2.0, "clean", "accuracy", 0.5, {"balanced_subset": 10}))
     with pytest.raises(ks.InputError, match=r"rows of accuracy mix protocols.*balanced_subset"):
         pick(frame(rows), "accuracy", evaluation="clean")
+
+
+@pytest.mark.parametrize(
+    ("figure", "lacking", "said"),
+    [
+        ("jacobian", {"measure": "jacobian_norm_mean_low"}, "jacobian_norm_mean_low of m0 is missing"),
+        ("corruption", {"measure": "relative_accuracy"}, "relative_accuracy of m0 is missing"),
+        ("corruption_severity5", {"perturbation": None, "measure": "accuracy"}, "accuracy of m0 is missing"),
+        ("unit_gradients", {"measure": "unit_gradient_variation_over_units"}, "over_units of m0 is missing"),
+    ],
+)
+def test_what_a_figure_lacks_of_one_network_is_named(rows, tmp_path, figure, lacking, said):
+    kept = [r for r in rows if r["model"] != "m0" or any(r[name] != value for name, value in lacking.items())]
+    drawn_, missing = draw(frame(kept), tmp_path)
+    assert figure not in [kind.name for kind in drawn_]
+    assert {kind.name: needed for kind, needed in missing}[
+        figure
+    ] == f"rows that are complete: {said}".replace("over_units", "unit_gradient_variation_over_units")
+
+
+@pytest.mark.parametrize("error", [KeyError, ValueError, ZeroDivisionError, StopIteration])
+def test_a_defect_of_a_figure_is_not_hidden(rows, tmp_path, monkeypatch, error):
+    def failing(*arguments):
+        raise error
+
+    monkeypatch.setattr(_figures, "save", failing)
+    with pytest.raises(error):
+        draw(frame(rows), tmp_path)
