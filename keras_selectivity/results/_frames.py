@@ -41,6 +41,20 @@ def frame(rows: Iterable[Mapping[str, object]]) -> pl.DataFrame:
     return found
 
 
+def as_lazy(table: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
+    """A table as a lazy frame.
+
+    Raises:
+        InputError: It is no frame.
+    """
+    if not isinstance(table, pl.DataFrame | pl.LazyFrame):
+        raise InputError(
+            "A table of results is a Polars frame, from keras_selectivity.results.read, scan or frame. Received: "
+            f"{type(table).__name__}."
+        )
+    return table.lazy()
+
+
 def conform(table: pl.LazyFrame, text: type[pl.DataType] = pl.Categorical) -> pl.LazyFrame:
     """A table with the types of `DTYPES`, columns in order.
 

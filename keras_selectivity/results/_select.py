@@ -10,6 +10,7 @@ import polars as pl
 
 from keras_selectivity._errors import InputError
 from keras_selectivity.results._columns import COLUMNS
+from keras_selectivity.results._frames import as_lazy
 
 MAIN = "main"
 
@@ -46,12 +47,7 @@ def levels(table: Table) -> Levels:
     """
     if isinstance(table, Levels):
         return table
-    if not isinstance(table, pl.DataFrame | pl.LazyFrame):
-        raise InputError(
-            "A table of results is a Polars frame, from keras_selectivity.results.read, scan or frame. Received: "
-            f"{type(table).__name__}."
-        )
-    lazy = table.lazy()
+    lazy = as_lazy(table)
     missing = set(COLUMNS) - set(lazy.collect_schema())
     if missing:
         raise InputError(f"The table lacks the columns {', '.join(sorted(missing))}.")
@@ -60,7 +56,7 @@ def levels(table: Table) -> Levels:
 
 
 def pick(
-    rows: pl.DataFrame,
+    rows: pl.DataFrame | pl.LazyFrame,
     measure: str,
     *,
     x: str | None = None,
@@ -72,7 +68,7 @@ def pick(
     """The values of one measure by network.
 
     Args:
-        rows: Of networks and layers.
+        rows: A table, or a part of its rows.
         measure: Name of the measure.
         x: Column that tells a network's values apart (`"epsilon"`, `"layer"`, ...), or `None` if there
             is one.
@@ -86,13 +82,16 @@ def pick(
         without an alpha last; what is undefined is left out.
 
     Raises:
-        InputError: The rows mix protocols, so that the values cannot be compared.
+        InputError: The rows mix protocols, so that the values cannot be compared; or there is no such column.
     """
+    unknown = [name for name in (x, *columns) if name is not None and name not in COLUMNS]
+    if unknown:
+        raise InputError(f"There are no columns {', '.join(unknown)}. The columns are {', '.join(COLUMNS)}.")
     wanted = {"measure": measure, "epoch": None, "unit": None, "layer": layer, **columns}
     wanted.pop(x or "", None)
     there = [pl.col(name).eq_missing(pl.lit(value)) for name, value in wanted.items()]
     there += [pl.col(name).is_not_null() for name in ("value", x) if name]
-    found = rows.filter(*there, *([in_arm(arm)] if arm else []))
+    found = as_lazy(rows).filter(*there, *([in_arm(arm)] if arm else [])).collect()
     if evaluation is not None:
         found = found.filter(of_evaluation(found, evaluation))
     _check_protocols(found, measure)

@@ -20,6 +20,7 @@ from keras_selectivity.results._columns import KEY
 from keras_selectivity.results._columns import SCHEMA
 from keras_selectivity.results._columns import TEXTS
 from keras_selectivity.results._columns import check
+from keras_selectivity.results._frames import as_lazy
 from keras_selectivity.results._frames import conform
 from keras_selectivity.results._older import renewed
 
@@ -113,9 +114,10 @@ def write(path: str | Path, table: pl.DataFrame | pl.LazyFrame) -> None:
         InputError: There is no such column, or a value is of the wrong kind or out of its range.
     """
     check_suffix(Path(path))
+    lazy = as_lazy(table)
     try:
-        lazy = conform(table.lazy())
-        for part in _parts(lazy):
+        lazy = conform(lazy)
+        for part in _parts(Path(path), lazy):
             check(part)
     except (ValueError, pl.exceptions.PolarsError) as error:
         raise InputError(f"The rows cannot be kept: {error}.") from error
@@ -170,10 +172,10 @@ def _open(path: Path) -> pl.LazyFrame:
                 raise DamagedError(f"{path} is damaged in its checksum.")
             table = pl.scan_parquet(path, glob=False)
             names = table.collect_schema().names()
-        _check_schema(path, table)
+        older = _is_older(path, table)
         _refuse(path, "lacks the columns", [name for name in COLUMNS if name not in names])
         _refuse(path, "has unknown columns", [name for name in names if name not in COLUMNS])
-        return renewed(conform(table))
+        return renewed(conform(table)) if older else conform(table)
     except _UNREADABLE as error:
         raise _named(path, error) from error
 
@@ -193,19 +195,23 @@ def _refuse(path: Path, problem: str, columns: Collection[str]) -> None:
         raise InputError(f"{path} {problem} {', '.join(columns)[:300]}; it is no table of results.")
 
 
-def _check_schema(path: Path, table: pl.LazyFrame) -> None:
+def _is_older(path: Path, table: pl.LazyFrame) -> bool:
+    """Whether there are rows of an older schema; newer ones are refused."""
     kind = table.collect_schema().get("schema")
-    newest = table.select(pl.col("schema").max()).collect().item() if kind and kind.is_integer() else None
+    if not kind or not kind.is_integer():
+        return False  # what is wrong with the column is said where all are looked at
+    oldest, newest = table.select(old=pl.col("schema").min(), new=pl.col("schema").max()).collect().row(0)
     if newest is not None and newest > SCHEMA:
         raise InputError(
             f"{path} has schema {newest}, this version knows up to {SCHEMA}. Upgrade keras_selectivity."
         )
+    return oldest is not None and oldest < SCHEMA
 
 
-def _parts(table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
+def _parts(path: Path, table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
     rows = table.select(pl.len()).collect().item()
     if rows > _MOST_ROWS:
-        raise InputError(f"there are {rows:,} rows, more than the {_MOST_ROWS:,} that are read")
+        raise InputError(f"{path} has {rows:,} rows, more than the {_MOST_ROWS:,} that are read.")
     for start in range(0, rows, _PART):
         yield table.slice(start, _PART).collect()
 
@@ -214,7 +220,7 @@ def _check_cells(path: Path, table: pl.LazyFrame) -> None:
     """Looks at every cell, and for rows that are there twice: by a hash of each first, which needs eight bytes a row."""
     hashes = []
     try:
-        for part in _parts(table):
+        for part in _parts(path, table):
             check(part)
             hashes.append(part.select(KEY).hash_rows())
         if not hashes:
@@ -223,7 +229,7 @@ def _check_cells(path: Path, table: pl.LazyFrame) -> None:
         if every.n_unique() == len(every):
             return
         alike = every.filter(every.is_duplicated()).unique()
-        keys = [part.select(KEY) for part in _parts(table)]
+        keys = [part.select(KEY) for part in _parts(path, table)]
         if pl.concat(k.filter(k.hash_rows().is_in(alike.implode())) for k in keys).is_duplicated().any():
             raise DamagedError(f"{path} holds a row twice.")
     except _UNREADABLE as error:

@@ -180,6 +180,10 @@ def test_a_folder_is_not_overwritten_and_a_table_of_another_kind_is_refused(tmp_
     for table in ([], {"a": 1}, None):
         with pytest.raises(ks.InputError, match="is a Polars frame"):
             ks.claims.check(table)
+        with pytest.raises(ks.InputError, match="is a Polars frame"):
+            write(tmp_path / "a.csv", table)
+    with pytest.raises(ks.InputError, match="There are no columns colour"):
+        ks.results.pick(frame([]), "accuracy", colour="red")
     with pytest.raises(ks.InputError, match="lacks the columns alpha, arm"):
         ks.claims.check(pl.DataFrame({"a": [1]}))
 
