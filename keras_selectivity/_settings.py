@@ -175,6 +175,7 @@ Text = Annotated[str, AfterValidator(_printable)]
 Folder = Annotated[Text, Field(json_schema_extra={"format": "path"})]
 Whole = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Positive = Annotated[int, Field(ge=1, le=2**31 - 1)]
+Alpha = Annotated[float, Field(ge=-1e6, le=1e6)]  # scale of the regulariser
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Listed = Annotated[tuple[T, ...], BeforeValidator(as_tuple), AfterValidator(_none_twice)]
 Several = Annotated[Listed[T], Field(min_length=1)]

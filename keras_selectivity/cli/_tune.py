@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._settings import Alpha
 from keras_selectivity._settings import Positive
 from keras_selectivity._settings import Seed
 from keras_selectivity._settings import Several
@@ -20,7 +21,6 @@ from keras_selectivity.cli._parser import folder
 from keras_selectivity.cli._parser import given
 from keras_selectivity.cli._parser import text_of
 from keras_selectivity.studies import RunConfig
-from keras_selectivity.studies._config import Alpha
 
 EXAMPLE = (
     "keras-selectivity tune --dataset cifar10 --alphas -2,-1,-0.4,0 --seeds 0,1,2 --objective corrupted "

@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 from pydantic import ValidationError
 from pydantic import model_validator
 
+from keras_selectivity._settings import Alpha
 from keras_selectivity._settings import Positive
 from keras_selectivity._settings import Rising
 from keras_selectivity._settings import Seed
@@ -24,7 +25,6 @@ from keras_selectivity._settings import one_of
 
 _NAMES = TypeAdapter(Several[Text])
 _SPAN = re.compile(r"(first|last)[ -]([1-9]\d*|one|two|three|four|five|six|seven|eight|nine|ten)")
-Alpha = Annotated[float, Field(ge=-1e6, le=1e6)]
 
 
 def _data_sets() -> Any:

@@ -16,6 +16,7 @@ from pydantic import Field
 from keras_selectivity._errors import InputError
 from keras_selectivity._json_file import read_json
 from keras_selectivity._paths import read_text
+from keras_selectivity._settings import Alpha
 from keras_selectivity._settings import Seed
 from keras_selectivity._settings import SettingError
 from keras_selectivity._settings import Settings
@@ -23,7 +24,6 @@ from keras_selectivity._settings import Several
 from keras_selectivity._settings import Text
 from keras_selectivity.measurements import Evaluation
 from keras_selectivity.measurements import measurements
-from keras_selectivity.studies._config import Alpha
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._study_networks import check_layers
 from keras_selectivity.studies._study_networks import check_measured_layers
