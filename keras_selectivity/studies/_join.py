@@ -1,20 +1,27 @@
 """The rows of a study: kept by run while they are measured, joined as one table in the end."""
 
+import logging
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from keras_selectivity import results
 from keras_selectivity._errors import DamagedError
+from keras_selectivity.results import Results
 from keras_selectivity.studies._runs_folder import PAIRS
 from keras_selectivity.studies._runs_folder import ROWS
+from keras_selectivity.studies._runs_folder import RunsFolder
 from keras_selectivity.studies._runs_folder import older_file
 from keras_selectivity.studies._runs_folder import places
 from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._study import MAIN
+from keras_selectivity.studies._study import Study
+
+_LOG = logging.getLogger(__name__)
 
 
-def open_results(path, name=None):
+def open_results(path: Path, name: str | None = None) -> Results:
     """The `Results` of a folder to which one process adds; what is damaged is named, set aside and to be done again.
 
     Rows that an older version kept in one file beside it are taken over.
@@ -25,8 +32,8 @@ def open_results(path, name=None):
     """
     said = f"{name}: " if name else ""
 
-    def damaged(file, error):
-        print(f"{said}{error} Set aside as {set_aside(file).name}; measuring again.", flush=True)
+    def damaged(file: Path, error: BaseException) -> None:
+        _LOG.warning("%s%s Set aside as %s; measuring again.", said, error, set_aside(file).name)
 
     found, older = results.Results(path, damaged=damaged), older_file(path)
     if older.exists():
@@ -38,12 +45,12 @@ def open_results(path, name=None):
     return found
 
 
-def table_at(path):
+def table_at(path: Path) -> Path | None:
     """Where the rows are that belong into a folder, or `None`."""
     return next(iter(places(path)), None)
 
 
-def join(study, folder, output):
+def join(study: Study, folder: RunsFolder, output: Any) -> Path | None:
     """Writes the rows of all runs that are done as one table.
 
     Args:
@@ -63,14 +70,14 @@ def join(study, folder, output):
         ours = pl.col("model").is_in(list(study.runs)) & pl.col("other").is_in(list(study.runs))
         parts.append(results.Part(pairs, {"study": study.name, "arm": MAIN}, ours))
 
-    def damaged(part, error):
+    def damaged(part: Any, error: BaseException) -> None:
         what = "compare" if part.table == pairs else "measure"
-        print(f"{error} Left out; start the study again to {what} anew.", flush=True)
+        _LOG.warning("%s Left out; start the study again to %s anew.", error, what)
 
     return path if results.join(path, parts, damaged) else None
 
 
-def clean_values(folder, name):
+def clean_values(folder: RunsFolder, name: str) -> dict[str, Any]:
     """What was measured of a run's network on clean images, as a dict from measure to value."""
     table = table_at(folder.path / name / ROWS)
     if table is None:
@@ -84,7 +91,7 @@ def clean_values(folder, name):
     return dict(found.iter_rows())
 
 
-def compared(folder):
+def compared(folder: RunsFolder) -> set[str]:
     """Names of the networks that distances were measured of."""
     table = table_at(folder.path / PAIRS)
     if table is None:

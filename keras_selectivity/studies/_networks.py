@@ -3,6 +3,7 @@
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
@@ -12,8 +13,12 @@ from keras_selectivity._json_file import write_json
 from keras_selectivity._run_file import load_model
 from keras_selectivity._run_file import read_record
 from keras_selectivity._run_file import save_run
+from keras_selectivity._types import StrPath
+from keras_selectivity.studies._config import RunConfig
+from keras_selectivity.studies._runs_folder import RunsFolder
 from keras_selectivity.studies._setup import CONFIG
 from keras_selectivity.studies._setup import RUN_FILE
+from keras_selectivity.studies._study import Study
 
 INDEX = "index.json"
 _NETWORK = {
@@ -28,7 +33,7 @@ _NETWORK = {
 }
 
 
-def publish_networks(study, runs, networks):
+def publish_networks(study: Study, runs: StrPath, networks: StrPath) -> list[dict[str, Any]]:
     """Writes the trained networks of a study as `.keras` files with an index.
 
     Each file holds the network, without the state of its optimizer, and the record of its training. Files of
@@ -56,7 +61,7 @@ def publish_networks(study, runs, networks):
     return entries
 
 
-def adopt_networks(study, folder, networks):
+def adopt_networks(study: Study, folder: RunsFolder, networks: StrPath) -> list[str]:
     """Lets the runs of a study that have not begun start from published networks: they are trained then.
 
     Args:
@@ -85,12 +90,12 @@ def adopt_networks(study, folder, networks):
     return [entry["name"] for entry in found]
 
 
-def _entry(name, path):
+def _entry(name: str, path: Path) -> dict[str, Any]:
     record = read_record(path)
     protocol, history = record["protocol"], record["history"]
     best = protocol["best_epoch"]
 
-    def at_best(log):
+    def at_best(log: str) -> float | None:
         return history[log][best] if log in history else None
 
     return {
@@ -105,7 +110,7 @@ def _entry(name, path):
     }
 
 
-def _check(entry, path, config):
+def _check(entry: dict[str, Any], path: Path, config: RunConfig) -> None:
     """Refuses a file that is not the one of the index, or of another training than the study declares."""
     if not path.is_file():
         raise InputError(f"{path.parent / INDEX} lists {path.name}, which is missing.")
@@ -124,5 +129,5 @@ def _check(entry, path, config):
         )
 
 
-def _sha256(path):
+def _sha256(path: Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()

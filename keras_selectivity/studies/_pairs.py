@@ -2,15 +2,20 @@
 
 import itertools
 
+from keras_selectivity._types import StrPath
 from keras_selectivity.measurements import measure
 from keras_selectivity.results import sole_writer
 from keras_selectivity.studies._join import open_results
-from keras_selectivity.studies._run import MODEL
 from keras_selectivity.studies._runs_folder import PAIRS
+from keras_selectivity.studies._runs_folder import RunsFolder
+from keras_selectivity.studies._setup import MODEL
 from keras_selectivity.studies._study import MAIN
+from keras_selectivity.studies._study import Study
 
 
-def compare_runs(study, folder, *, data_dir=None, verbose=2):
+def compare_runs(
+    study: Study, folder: RunsFolder, *, data_dir: StrPath | None = None, verbose: int | str = 2
+) -> None:
     """PWCCA distances between networks of the same alpha, and to those with alpha = 0.
 
     These are the pairs that the papers compare ("Selectivity considered harmful", appendix A.3.2), of
@@ -24,7 +29,7 @@ def compare_runs(study, folder, *, data_dir=None, verbose=2):
     """
     from keras_selectivity.saved_model import load
 
-    alphas = {}
+    alphas: dict[float, list[str]] = {}
     for name, config in study.runs.items():
         if study.arms[name] == MAIN and (folder.path / name / MODEL).exists():
             alphas.setdefault(config.alpha, []).append(name)

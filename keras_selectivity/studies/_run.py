@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import check_absent
@@ -11,6 +12,7 @@ from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
 from keras_selectivity._replacement import is_ours
 from keras_selectivity._replacement import work_folder
+from keras_selectivity._types import StrPath
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._setup import CHECKPOINTS
 from keras_selectivity.studies._setup import CONFIG
@@ -26,16 +28,16 @@ from keras_selectivity.training import restore
 
 
 def execute(
-    config,
-    folder,
+    config: RunConfig,
+    folder: StrPath,
     *,
-    data_dir=None,
-    resume=False,
-    overwrite=False,
-    strategy=None,
-    tensorboard=None,
-    verbose="auto",
-):
+    data_dir: StrPath | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    strategy: str | None = None,
+    tensorboard: StrPath | None = None,
+    verbose: int | str = "auto",
+) -> Path:
     """Trains, keeps the epoch with the best validation accuracy, and exports it.
 
     The folder holds `config.json`, `checkpoints/` while the run goes on, and in the end `run.keras`, the
@@ -65,7 +67,7 @@ def execute(
     """
     folder = Path(folder)
 
-    def goes_on(beside):
+    def goes_on(beside: Path) -> bool:
         return (beside / CONFIG).exists() and not changed_settings(config, beside)
 
     work = work_folder(folder, resume=resume, overwrite=overwrite, ours=_is_run, goes_on=goes_on)
@@ -88,14 +90,14 @@ def execute(
     return folder / (MODEL if left is None else left.name)
 
 
-def _is_run(folder):
+def _is_run(folder: Path) -> bool:
     parts = (CONFIG, CHECKPOINTS, MODEL, RUN_FILE, ".*.part", ".*.part.*", ".*.old")
     return is_ours(
         folder, CONFIG, lambda config: {"dataset", "network", "alpha", "seed"} <= config.keys(), parts
     )
 
 
-def _left(folder):
+def _left(folder: Path) -> Path | None:
     """What a training that has ended has left, or `None`."""
     if (folder / MODEL).exists():
         # Of a process that was killed just before
@@ -104,7 +106,16 @@ def _left(folder):
     return finished(folder) if (folder / RUN_FILE).exists() else None
 
 
-def _train(config, folder, resume, ours, data_dir, strategy, tensorboard, verbose):
+def _train(
+    config: RunConfig,
+    folder: Path,
+    resume: bool,
+    ours: Any,
+    data_dir: StrPath | None,
+    strategy: str | None,
+    tensorboard: StrPath | None,
+    verbose: int | str,
+) -> Path | None:
     """Does the epochs that are not done; returns what is left, or `None` in a worker that keeps nothing."""
     import keras
 
@@ -192,7 +203,7 @@ def _train(config, folder, resume, ours, data_dir, strategy, tensorboard, verbos
     return finished(folder)
 
 
-def _check_shares(samples, batch_size, replicas):
+def _check_shares(samples: int, batch_size: int, replicas: int) -> None:
     if batch_size % replicas or samples % batch_size % replicas:
         raise InputError(
             f"{samples} samples in batches of {batch_size} cannot be shared equally by {replicas} replicas, "
@@ -200,7 +211,7 @@ def _check_shares(samples, batch_size, replicas):
         )
 
 
-def changed_settings(config, folder):
+def changed_settings(config: RunConfig, folder: Path) -> list[str]:
     """Names of the settings in which a run's folder differs from a configuration; none for a new folder.
 
     Raises:
@@ -216,7 +227,7 @@ def changed_settings(config, folder):
     return [key for key in wanted if found.get(key, defaults[key]) != wanted[key]]
 
 
-def epochs_done(folder):
+def epochs_done(folder: Path) -> int:
     """Finished epochs of a run that goes on; 0 if there are none, or their record is damaged."""
     try:
         progress = restore(Path(folder) / CHECKPOINTS)

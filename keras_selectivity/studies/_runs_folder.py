@@ -1,8 +1,11 @@
 """The folder of a study's runs: which study it belongs to, who works on what, what is done, what failed."""
 
 import json
+import logging
 import os
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import filelock
 
@@ -12,11 +15,16 @@ from keras_selectivity._errors import InputError
 from keras_selectivity._files import clean_leftovers
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
+from keras_selectivity._types import StrPath
+from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._run import changed_settings
 from keras_selectivity.studies._run import epochs_done
 from keras_selectivity.studies._setup import MODEL
 from keras_selectivity.studies._setup import RUN_FILE
 from keras_selectivity.studies._setup import on_tensorflow
+from keras_selectivity.studies._study import Study
+
+_LOG = logging.getLogger(__name__)
 
 # Folders of `keras_selectivity.results.Results`
 ROWS = "rows"
@@ -40,19 +48,19 @@ class RunsFolder:
         path: The folder; `register` makes it if it is absent.
     """
 
-    def __init__(self, path):
+    def __init__(self, path: StrPath) -> None:
         self.path = Path(path)
         self._state = self.path / _STATE
         # Runs that failed in the hands of this object, name -> reason: also those of which a full disk lets nothing
         # be noted
-        self.failures = {}
+        self.failures: dict[str, str] = {}
 
     @property
-    def study_file(self):
+    def study_file(self) -> Path:
         """A copy of the study that the runs belong to."""
         return self._state / "study.json"
 
-    def register(self, study, accept_change=False):
+    def register(self, study: Study, accept_change: bool = False) -> None:
         """Notes which study the folder belongs to.
 
         Args:
@@ -92,26 +100,26 @@ class RunsFolder:
                 self.forget_pairs()
         write_json(self.study_file, {"content": study.content, "version": __version__})
 
-    def forget_pairs(self):
+    def forget_pairs(self) -> None:
         """Sets distances between networks aside, one of which is not what it was."""
         for place in places(self.path / PAIRS):
             set_aside(place, "replaced")
 
-    def _before(self):
+    def _before(self) -> dict[str, Any] | None:
         """What was registered, or `None`; also if it is damaged, since it can be written again."""
         if not self.study_file.exists():
             return None
         try:
             return read_json(self.study_file, STUDY)
         except DamagedError as error:
-            print(f"{error} The study is noted anew.", flush=True)
+            _LOG.warning("%s The study is noted anew.", error)
             return None
 
-    def lock(self, name):
+    def lock(self, name: str) -> filelock.FileLock:
         """The lock that whoever works on a run holds; the system frees it when a process dies."""
         return filelock.FileLock(self._state / f"{name}.lock")
 
-    def is_busy(self, name):
+    def is_busy(self, name: str) -> bool:
         """Whether a process works on a run."""
         lock = self.lock(name)
         if not Path(lock.lock_file).exists():
@@ -122,41 +130,41 @@ class RunsFolder:
         except filelock.Timeout:
             return True
 
-    def log(self, name):
+    def log(self, name: str) -> Path:
         """File for what a run of its own process prints."""
         return self._state / f"{name}.log"
 
-    def note(self, name, **values):
+    def note(self, name: str, **values: Any) -> None:
         """Notes how a run ended: `state`, `seconds`, and for a failure its `reason`."""
         write_json(self._state / f"{name}.json", values)
 
-    def noted(self, name):
+    def noted(self, name: str) -> dict[str, Any]:
         """What `note` has noted of a run; an empty dict if nothing, or if it is damaged."""
         try:
             return read_json(self._state / f"{name}.json", _NOTE)
         except InputError:  # there is none, or it is damaged: the files tell what is done
             return {}
 
-    def fail(self, name, reason):
+    def fail(self, name: str, reason: str) -> None:
         """Notes that a run failed, and remembers it in `failures`."""
         self.failures[name] = reason
         try:
             self.note(name, state="failed", reason=reason)
         except OSError as error:
-            print(f"{name}: that it failed cannot be noted ({error.strerror})", flush=True)
+            _LOG.warning("%s: that it failed cannot be noted (%s)", name, error.strerror)
 
-    def reason(self, name):
+    def reason(self, name: str) -> str | None:
         """Why a run failed the last time, or `None`."""
         note = self.noted(name)
         return self.failures.get(name) or (note.get("reason") if note.get("state") == "failed" else None)
 
-    def forget_failure(self, name):
+    def forget_failure(self, name: str) -> None:
         """Takes the note of a failure away, for a run that is begun again."""
         self.failures.pop(name, None)
         if self.reason(name) is not None:
             (self._state / f"{name}.json").unlink()
 
-    def status(self, study):
+    def status(self, study: Study) -> list[dict[str, Any]]:
         """How far every run of a study is.
 
         Returns:
@@ -166,7 +174,7 @@ class RunsFolder:
         """
         return [self._status(name, config) for name, config in study.runs.items()]
 
-    def unfinished(self, study, names=None):
+    def unfinished(self, study: Study, names: Iterable[str] | None = None) -> list[dict[str, Any]]:
         """The entries of `status` that tell of runs that nobody has finished or works on.
 
         Args:
@@ -181,7 +189,7 @@ class RunsFolder:
             and (names is None or row["name"] in names)
         ]
 
-    def _status(self, name, config):
+    def _status(self, name: str, config: RunConfig) -> dict[str, Any]:
         note, reason = self.noted(name), self.reason(name)
         exported = (self.path / name / MODEL / "run.json").exists()
         trained = exported or (self.path / name / RUN_FILE).exists()
@@ -206,17 +214,17 @@ class RunsFolder:
         }
 
 
-def places(path):
+def places(path: Path) -> list[Path]:
     """Where the rows are that belong into a folder: there, in the one file that an older version kept, or both."""
     return [place for place in (path, older_file(path)) if place.exists()]
 
 
-def older_file(path):
+def older_file(path: Path) -> Path:
     """The file in which an older version kept the rows that belong into a folder."""
     return path.with_name(f"{path.name}.parquet")
 
 
-def set_aside(path, word="damaged"):
+def set_aside(path: Path, word: str = "damaged") -> Path:
     """Renames a file or folder that is of no more use, so that it is not lost; returns the new path."""
     number = 1
     while (free := path.with_name(f"{path.name}.{word}-{number}")).exists():
@@ -225,7 +233,7 @@ def set_aside(path, word="damaged"):
     return free
 
 
-def time_left(status):
+def time_left(status: list[dict[str, Any]]) -> float | None:
     """Seconds until all runs are done at the speed of those that are, or `None` if none is.
 
     Args:
@@ -238,7 +246,7 @@ def time_left(status):
     return speeds[len(speeds) // 2] * epochs / max(1, sum(row["state"] == "running" for row in status))
 
 
-def _differences(before, now):
+def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What changed between two studies, one line an entry; texts that no run depends on left out."""
     old, new = _flat(before), _flat(now)
     return [
@@ -248,7 +256,7 @@ def _differences(before, now):
     ]
 
 
-def _measures_otherwise(before, now):
+def _measures_otherwise(before: dict[str, Any], now: dict[str, Any]) -> bool:
     """Whether measurements of a study changed in more than that some were added."""
     old, new = before.get("evaluation", {}), now.get("evaluation", {})
     changed = [key for key in old | new if old.get(key) != new.get(key)]
@@ -257,7 +265,7 @@ def _measures_otherwise(before, now):
     )  # a new table is one more to do
 
 
-def _flat(value, prefix=""):
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
     if isinstance(value, dict):
         return {k: v for key, part in value.items() for k, v in _flat(part, f"{prefix}{key}.").items()}
     if isinstance(value, list) and any(isinstance(part, dict) for part in value):

@@ -1,11 +1,22 @@
 """What every training of a run begins and ends with: its data, recipe and network, and the files it leaves."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from typing import Any
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._random import stream
 from keras_selectivity._run_file import save_run
+from keras_selectivity._types import KerasObject
+from keras_selectivity.studies._config import RunConfig
+
+if TYPE_CHECKING:
+    from keras_selectivity.datasets import Split
+    from keras_selectivity.training import Recipe
+    from keras_selectivity.training import SelectivityModel
 
 CONFIG = "config.json"
 CHECKPOINTS = "checkpoints"
@@ -14,14 +25,14 @@ MODEL = "model"
 RUN_FILE = "run.keras"
 
 
-def on_tensorflow():
+def on_tensorflow() -> bool:
     """Whether Keras runs on TensorFlow."""
     import keras
 
     return keras.backend.backend() == "tensorflow"
 
 
-def split_train(split, config):
+def split_train(split: "Split", config: RunConfig) -> "tuple[Split, Split]":
     """The samples that a run trains on, and those that it holds out.
 
     Args:
@@ -39,7 +50,7 @@ def split_train(split, config):
     return train, validation
 
 
-def recipe_of(config):
+def recipe_of(config: RunConfig) -> "Recipe":
     """The `Recipe` that a configuration declares."""
     from keras_selectivity.training import Recipe
 
@@ -53,7 +64,9 @@ def recipe_of(config):
     return recipe if config.milestones is None else replace(recipe, milestones=tuple(config.milestones))
 
 
-def build(config, recipe, classes, input_shape):
+def build(
+    config: RunConfig, recipe: "Recipe", classes: int, input_shape: Sequence[int]
+) -> "SelectivityModel":
     """The compiled `SelectivityModel` of a run."""
     import keras
 
@@ -85,7 +98,7 @@ def build(config, recipe, classes, input_shape):
     return model
 
 
-def _method(config):
+def _method(config: RunConfig) -> Any:
     from keras_selectivity import datasets
     from keras_selectivity.training import Adversarial
     from keras_selectivity.training import AugMixConsistency
@@ -98,7 +111,15 @@ def _method(config):
     return Adversarial(epsilon, steps=7 if config.method == "pgd" else 1)
 
 
-def save(model, folder, config, history, best_epoch, trained_on, validated_on):
+def save(
+    model: KerasObject,
+    folder: Path,
+    config: RunConfig,
+    history: dict[str, list[Any]],
+    best_epoch: int,
+    trained_on: int,
+    validated_on: int,
+) -> None:
     """Writes the trained network of a run with the record of its training.
 
     Args:
@@ -142,7 +163,7 @@ def save(model, folder, config, history, best_epoch, trained_on, validated_on):
     save_run(model, folder / RUN_FILE, seed=config.seed, history=history, protocol=protocol)
 
 
-def finished(folder):
+def finished(folder: Path) -> Path:
     """The SavedModel of a finished training, made from its file, or the file where there is no TensorFlow."""
     shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
     if not on_tensorflow():

@@ -1,16 +1,19 @@
 """What a study asks of the layers of its networks, checked before the first of them is trained."""
 
 import functools
+from collections.abc import Iterable
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._settings import SettingError
+from keras_selectivity.measurements import Evaluation
+from keras_selectivity.studies._config import RunConfig
 
 # Units of the widest layer
 WIDEST = {"resnet8": 32, "resnet20": 64, "resnet18": 512, "resnet50": 2048, "vgg16": 512}
 
 
 @functools.cache
-def layer_names(network, named=()):
+def layer_names(network: str, named: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Names of the layers with units of a network.
 
     Args:
@@ -27,7 +30,7 @@ def layer_names(network, named=()):
     return tuple(tap.name for tap in model.report.found)
 
 
-def check_layers(config):
+def check_layers(config: RunConfig) -> None:
     """Refuses a `RunConfig` that regularises layers that its network does not have.
 
     Raises:
@@ -41,7 +44,7 @@ def check_layers(config):
         raise SettingError("layers", f"layers of {config.network}: {error}") from error
 
 
-def check_measured_layers(evaluation, configs, compared):
+def check_measured_layers(evaluation: Evaluation, configs: Iterable[RunConfig], compared: str) -> None:
     """Refuses an `Evaluation` of layers that a network does not have, or of too few samples to compare them.
 
     Args:
@@ -73,5 +76,5 @@ def check_measured_layers(evaluation, configs, compared):
             )
 
 
-def _named(config):
+def _named(config: RunConfig) -> tuple[str, ...]:
     return tuple(config.layers) if isinstance(config.layers, list | tuple) else ()

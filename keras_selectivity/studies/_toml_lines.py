@@ -10,7 +10,7 @@ _ENTRY = re.compile(rf"\s*({_PATH})\s*=")
 _QUOTES = re.compile(r'"""|\'\'\'')
 
 
-def line_of(text, place):
+def line_of(text: str, place: tuple[str | int, ...]) -> int | None:
     """The line of an entry.
 
     Args:
@@ -22,7 +22,10 @@ def line_of(text, place):
         1-based number of the line that holds it, or else of the nearest that holds a table that it is in; `None`
         if there is none.
     """
-    best, table, counts, quoted = (0, None), (), {}, None
+    best: tuple[int, int | None] = (0, None)
+    table: tuple[str | int, ...] = ()
+    counts: dict[tuple[str | int, ...], int] = {}
+    quoted: str | None = None
     for number, line in enumerate(text.splitlines(), 1):
         inside, quoted = quoted, _open_quotes(line, quoted)
         if inside:
@@ -42,7 +45,7 @@ def line_of(text, place):
     return best[1]
 
 
-def _parts(path):
+def _parts(path: str) -> tuple[str, ...]:
     parts, rest = [], tomllib.loads(f"{path} = 0")
     while isinstance(rest, dict):
         ((name, rest),) = rest.items()
@@ -50,7 +53,7 @@ def _parts(path):
     return tuple(parts)
 
 
-def _open_quotes(line, quote):
+def _open_quotes(line: str, quote: str | None) -> str | None:
     """The quotes of the text of several lines in which a line ends, or `None`."""
     for found in _QUOTES.findall(line):
         quote = found if quote is None else None if found == quote else quote

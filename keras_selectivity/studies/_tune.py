@@ -1,10 +1,15 @@
 """A search for the alpha that serves best, through Keras Tuner."""
 
 import json
+import logging
 import os
 import shutil
+from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from typing import NamedTuple
+from typing import cast
 
 import keras
 import numpy as np
@@ -13,13 +18,19 @@ from keras_selectivity import datasets
 from keras_selectivity import results
 from keras_selectivity import robustness
 from keras_selectivity._errors import InputError
+from keras_selectivity._exported import Exported
 from keras_selectivity._files import whole_directory
+from keras_selectivity._types import KerasObject
+from keras_selectivity._types import StrPath
 from keras_selectivity.measurements import about
 from keras_selectivity.saved_model import is_export
+from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._setup import on_tensorflow
 from keras_selectivity.studies._worker import reason_of
 from keras_selectivity.studies._worker import trained
+
+_LOG = logging.getLogger(__name__)
 
 try:
     import keras_tuner
@@ -40,11 +51,11 @@ class Search(NamedTuple):
             tries it again.
     """
 
-    rows: list
-    failed: list
+    rows: list[dict[str, Any]]
+    failed: list[str]
 
 
-def choose(hp, alphas, seeds):
+def choose(hp: Any, alphas: Sequence[Any], seeds: Sequence[int]) -> tuple[float, int]:
     """Declares alpha and seed as hyperparameters and returns their values.
 
     The seed is one of them because Keras Tuner averages repeated executions of a trial into one number;
@@ -82,12 +93,21 @@ class SelectivityHyperModel(keras_tuner.HyperModel):
         tuner.search(images, labels, validation_split=0.1, epochs=10)
     """
 
-    def __init__(self, network, alphas, seeds=(0,), *, optimizer=None, loss=None, **options):
+    def __init__(
+        self,
+        network: Any,
+        alphas: Sequence[Any],
+        seeds: Sequence[int] = (0,),
+        *,
+        optimizer: Any = None,
+        loss: Any = None,
+        **options: Any,
+    ) -> None:
         super().__init__()
         self.network, self.alphas, self.seeds = network, alphas, seeds
         self.optimizer, self.loss, self.options = optimizer, loss, options
 
-    def build(self, hp):
+    def build(self, hp: Any) -> KerasObject:
         """The model for a trial's hyperparameters."""
         from keras_selectivity.training import CoupledSGD
         from keras_selectivity.training import regularize
@@ -106,12 +126,12 @@ class SelectivityHyperModel(keras_tuner.HyperModel):
 class _RunTuner(keras_tuner.Tuner):
     """A tuner whose trials are runs of ours: resumable, exported, with a protocol."""
 
-    def __init__(self, oracle, run, directory):
+    def __init__(self, oracle: Any, run: Callable[[Any], float], directory: StrPath) -> None:
         self._run = run
-        self.failures = {}
+        self.failures: dict[str, str] = {}
         super().__init__(oracle, directory=directory, project_name=_TUNER)
 
-    def run_trial(self, trial, *args, **kwargs):
+    def run_trial(self, trial: Any, *args: Any, **kwargs: Any) -> dict[str, float]:
         try:
             return {"score": self._run(trial.hyperparameters)}
         except Exception as error:
@@ -121,19 +141,19 @@ class _RunTuner(keras_tuner.Tuner):
 
 
 def tune(
-    config,
-    output,
+    config: RunConfig,
+    output: StrPath,
     *,
-    alphas,
-    seeds=(0,),
-    objective="val_accuracy",
-    search="grid",
-    trials=None,
-    weight=0.5,
-    samples=500,
-    data_dir=None,
-    verbose=2,
-):
+    alphas: Sequence[Any],
+    seeds: Sequence[int] = (0,),
+    objective: str = "val_accuracy",
+    search: str = "grid",
+    trials: int | None = None,
+    weight: float = 0.5,
+    samples: int = 500,
+    data_dir: StrPath | None = None,
+    verbose: int | str = 2,
+) -> Search:
     """Searches alpha, training a run for every trial, and keeps the best network.
 
     An interrupted search goes on where it stopped. Searches of several machines can share their trials
@@ -179,9 +199,9 @@ def tune(
     if "KERASTUNER_TUNER_ID" not in os.environ:  # else others may be working on it
         _set_aside_unfit(output / _TUNER)
     judge = _Judge(config, objective, weight, samples, data_dir)
-    rows = {}
+    rows: dict[str, dict[str, Any]] = {}
 
-    def run(hp):
+    def run(hp: Any) -> float:
         alpha, seed = choose(hp, alphas, seeds)
         epochs = hp.values.get("tuner/epochs", config.epochs)
         name = f"alpha{alpha:+.6g}_seed{seed}" + (f"_{epochs}epochs" if search == "hyperband" else "")
@@ -190,7 +210,10 @@ def tune(
         configured = config.replace(alpha=alpha, seed=seed, epochs=epochs)
         if epochs != config.epochs:
             configured = configured.replace(milestones=None)
-        exported = trained(name, configured, output / _RUNS / name, data_dir=data_dir, verbose=verbose)
+        # Not `None`, which it is on JAX only
+        exported = cast(
+            Exported, trained(name, configured, output / _RUNS / name, data_dir=data_dir, verbose=verbose)
+        )
         rows[name] = judge(name, exported)
         return rows[name]["value"]
 
@@ -218,11 +241,13 @@ def tune(
 class _Judge:
     """The objective: what a trial's network reaches on the images that its training held out."""
 
-    def __init__(self, config, objective, weight, samples, data_dir):
+    def __init__(
+        self, config: RunConfig, objective: str, weight: float, samples: int, data_dir: StrPath | None
+    ) -> None:
         self.config, self.objective, self.weight, self.samples = config, objective, weight, samples
         self.data_dir = data_dir
 
-    def __call__(self, name, exported):
+    def __call__(self, name: str, exported: Exported) -> dict[str, Any]:
         found, protocol = self._measure(exported)
         return {
             **about(name, exported),
@@ -234,7 +259,7 @@ class _Judge:
             "protocol": json.dumps({"evaluation": "tune", **protocol}, sort_keys=True),
         }
 
-    def _measure(self, exported):
+    def _measure(self, exported: Exported) -> tuple[float, dict[str, Any]]:
         protocol = exported.run["protocol"]
         if self.objective == "val_accuracy":
             history = exported.run["history"]["val_accuracy"]
@@ -244,7 +269,7 @@ class _Judge:
         if self.samples < len(held_out.labels):
             held_out = datasets.subset(held_out, self.samples, 0)
         images, labels = held_out.images, held_out.labels
-        corrupted = np.mean(
+        corrupted: Any = np.mean(
             [
                 robustness.accuracy(
                     exported,
@@ -268,7 +293,7 @@ class _Judge:
         }
 
 
-def _oracle(search, hyperparameters, trials, epochs):
+def _oracle(search: str, hyperparameters: Any, trials: int | None, epochs: int) -> Any:
     options = {"objective": keras_tuner.Objective("score", "max"), "hyperparameters": hyperparameters}
     oracles = keras_tuner.oracles
     if search == "grid":
@@ -279,7 +304,7 @@ def _oracle(search, hyperparameters, trials, epochs):
     return kind(max_trials=trials or 10, seed=0, **options)
 
 
-def _set_aside_unfit(folder):
+def _set_aside_unfit(folder: Path) -> None:
     """Keras Tuner cannot start from a damaged state, nor does it try again what failed; runs that are done stay."""
     for path in sorted(folder.rglob("*.json")):
         try:
@@ -290,5 +315,7 @@ def _set_aside_unfit(folder):
             if not isinstance(state, dict) or state.get("status") not in ("FAILED", "INVALID"):
                 continue
             why = f"{path.parent.name} has failed before and is tried again."
-        print(f"{why} The state of the search is set aside as {set_aside(folder)}; finished runs are kept.")
+        _LOG.warning(
+            "%s The state of the search is set aside as %s; finished runs are kept.", why, set_aside(folder)
+        )
         return

@@ -1,22 +1,34 @@
 """One run of a study, from training to its rows, however often it was interrupted before."""
 
+import logging
 import time
 import traceback
+from collections.abc import Callable
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import filelock
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
+from keras_selectivity._exported import Exported
 from keras_selectivity._system_errors import explain
+from keras_selectivity._types import StrPath
 from keras_selectivity.measurements import about
 from keras_selectivity.measurements import evaluate
 from keras_selectivity.results import PIECE
+from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._join import compared
 from keras_selectivity.studies._join import open_results
 from keras_selectivity.studies._run import execute
 from keras_selectivity.studies._runs_folder import ROWS
+from keras_selectivity.studies._runs_folder import RunsFolder
 from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._setup import MODEL
+from keras_selectivity.studies._study import Study
+
+_LOG = logging.getLogger(__name__)
 
 # Logs of a training that become rows with an epoch.
 _HISTORY = (
@@ -26,7 +38,9 @@ _HISTORY = (
 _SPLITS = {"val": "validation", "test": "test"}
 
 
-def trained(name, config, run, damaged=None, **options):
+def trained(
+    name: str, config: RunConfig, run: Path, damaged: Callable[[], None] | None = None, **options: Any
+) -> Exported | None:
     """Executes a run and loads its network, and begins with less of what is there if that is damaged.
 
     Args:
@@ -39,28 +53,31 @@ def trained(name, config, run, damaged=None, **options):
     Returns:
         An `Exported`; `None` on JAX, which trains only.
     """
-    from keras_selectivity.saved_model import load
-
-    for part, again in ((run / MODEL, "exporting it again"), (run, "the run is done again"), (None, "")):
+    for part, again in ((run / MODEL, "exporting it again"), (run, "the run is done again")):
         try:
-            path = execute(config, run, resume=True, **options)
-            if path.suffix == ".keras":
-                return None
-            exported = load(path)
-            if not exported.run:
-                raise DamagedError(f"{path} lacks its run.json.")
-            return exported
+            return _executed(config, run, options)
         except DamagedError as error:
-            if part is None:
-                raise
             lost = part.exists()
             aside = f" Set aside as {set_aside(part).name}; {again}." if lost else ""
-            print(f"{name}: {error}{aside}", flush=True)
+            _LOG.warning("%s: %s%s", name, error, aside)
             if lost and damaged is not None:
                 damaged()
+    return _executed(config, run, options)
 
 
-def reason_of(error):
+def _executed(config: RunConfig, run: Path, options: dict[str, Any]) -> Exported | None:
+    from keras_selectivity.saved_model import load
+
+    path = execute(config, run, resume=True, **options)
+    if path.suffix == ".keras":
+        return None
+    exported = load(path)
+    if not exported.run:
+        raise DamagedError(f"{path} lacks its run.json.")
+    return exported
+
+
+def reason_of(error: BaseException) -> str:
     """Why a run failed, for its note; what is a defect of ours is printed in full, too."""
     if isinstance(error, InputError):
         return str(error)
@@ -71,7 +88,7 @@ def reason_of(error):
     return f"{type(error).__name__}: {error}"
 
 
-def attempt(study, name, folder, options, wait=False):
+def attempt(study: Study, name: str, folder: RunsFolder, options: dict[str, Any], wait: bool = False) -> bool:
     """Does one run under its lock, and notes how it ended.
 
     Args:
@@ -97,7 +114,16 @@ def attempt(study, name, folder, options, wait=False):
     return True
 
 
-def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=None, verbose=2):
+def finish(
+    study: Study,
+    name: str,
+    folder: RunsFolder,
+    *,
+    data_dir: StrPath | None = None,
+    strategy: str | None = None,
+    tensorboard: StrPath | None = None,
+    verbose: int | str = 2,
+) -> None:
     """Trains and measures one run; what is done already is left alone.
 
     What is damaged is named, set aside and done again: a SavedModel is made anew from `run.keras`, if that is
@@ -146,10 +172,10 @@ def finish(study, name, folder, *, data_dir=None, strategy=None, tensorboard=Non
     folder.note(name, state="done", seconds=seconds)
 
 
-def _history(name, exported, dataset):
+def _history(name: str, exported: Exported, dataset: str) -> Iterable[list[dict[str, Any]]]:
     """The logs of a training as rows: a piece each for training, validation and test."""
     shared = {**about(name, exported), "dataset": dataset}
-    pieces = {}
+    pieces: dict[str, list[dict[str, Any]]] = {}
     for log in _HISTORY:
         split = _SPLITS.get(log.split("_")[0], "train")
         for epoch, value in enumerate(exported.run["history"].get(log, [])):

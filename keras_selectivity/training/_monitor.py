@@ -153,7 +153,7 @@ class AccuracyMonitor(keras.callbacks.Callback):
         logs[self.log] = self.model.evaluate(self.dataset, verbose=0, return_dict=True)["accuracy"]
 
 
-def tensorboard_logs(folder: StrPath, name: str, hyperparameters: dict[str, Any]) -> list[Any]:
+def tensorboard_logs(folder: StrPath | None, name: str, hyperparameters: dict[str, Any]) -> list[Any]:
     """Callbacks that log a run for TensorBoard, with its settings for the HParams plug-in.
 
     Args:

@@ -486,7 +486,7 @@ def test_damaged_prepared_files_are_refused_or_made_anew(damage, prepared, tmp_p
     assert len(refused) < len(names)
 
 
-def test_a_run_that_meets_a_damaged_image_goes_on_with_a_new_copy(prepared, tmp_path, monkeypatch, capsys):
+def test_a_run_that_meets_a_damaged_image_goes_on_with_a_new_copy(prepared, tmp_path, monkeypatch, caplog):
     source, right = prepared
     shutil.copytree(source, tmp_path / "data")
     (images,) = (tmp_path / "data").rglob("train_images.npy")
@@ -501,7 +501,7 @@ def test_a_run_that_meets_a_damaged_image_goes_on_with_a_new_copy(prepared, tmp_
 
     monkeypatch.setattr(_worker, "execute", execute)
     assert _worker.trained("a", None, tmp_path / "run") is None
-    assert "train_images.npy is damaged" in capsys.readouterr().out
+    assert "train_images.npy is damaged" in caplog.text
     assert (tmp_path / "run").exists() and images.read_bytes() == content
     for one, other in zip(*found, right, strict=True):
         np.testing.assert_array_equal(one, other)

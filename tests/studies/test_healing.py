@@ -82,14 +82,14 @@ FINISHED = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", FINISHED)
-def test_a_finished_study_is_healed(once, tmp_path, capsys, case):
+def test_a_finished_study_is_healed(once, tmp_path, caplog, case):
     damage, said, aside, new = FINISHED[case]
     runs = shutil.copytree(once / "runs", tmp_path / "runs")
     model = runs / NAME / "model" / "saved_model.pb"
     before = model.stat().st_mtime_ns
     damage(runs)
     rows = again(tmp_path)
-    assert said in capsys.readouterr().out
+    assert said in caplog.text
     assert aside is None or (runs / aside).exists()
     assert (model.stat().st_mtime_ns != before) == new
     assert RunsFolder(runs).status(STUDY)[0]["state"] == "done"
@@ -111,10 +111,10 @@ STOPPED = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", STOPPED)
-def test_an_interrupted_run_is_begun_again_where_it_cannot_go_on(stopped, once, tmp_path, capsys, case):
+def test_an_interrupted_run_is_begun_again_where_it_cannot_go_on(stopped, once, tmp_path, caplog, case):
     runs = shutil.copytree(stopped / "runs", tmp_path / "runs")
     STOPPED[case](runs / NAME / "checkpoints")
     rows = again(tmp_path)
-    assert "damaged" in capsys.readouterr().out and (runs / f"{NAME}.damaged-1").exists()
+    assert "damaged" in caplog.text and (runs / f"{NAME}.damaged-1").exists()
     history = {row["epoch"] for row in rows if row["measure"] == "val_accuracy"}
     assert history == {0, 1} and len(rows) == len(read(once / "results.parquet").to_dicts())

@@ -100,11 +100,11 @@ def stamp(folder):
     return (folder / "runs" / NAME / "model" / "run.json").stat().st_mtime_ns
 
 
-def test_truncated_rows_are_measured_again(once, done, capsys):
+def test_truncated_rows_are_measured_again(once, done, caplog):
     path, trained = done / "runs" / NAME / "rows" / "pack-0001" / "rows.parquet", stamp(done)
     path.write_bytes(path.read_bytes()[:-100])
     rows = again(done)
-    assert "rows.parquet is damaged" in capsys.readouterr().out
+    assert "rows.parquet is damaged" in caplog.text
     assert path.parent.with_name("pack-0001.damaged-1").exists() and stamp(done) == trained
     assert rows == read(once / "results.parquet").to_dicts()
 
@@ -119,16 +119,16 @@ def test_rows_of_an_older_version_are_taken_over(once, done):
     assert [path.name for path in (run / "rows").iterdir()] == ["pack-0001"], "nothing is measured again"
 
 
-def test_a_damaged_model_is_exported_again(done, capsys):
+def test_a_damaged_model_is_exported_again(done, caplog):
     trained = stamp(done)
     (done / "runs" / NAME / "model" / "saved_model.pb").write_bytes(b"")
     rows = again(done)
-    said = capsys.readouterr().out
+    said = caplog.text
     assert "saved_model.pb is missing or changed" in said and "exporting it again" in said
     assert stamp(done) > trained and {row["model"] for row in rows} == {NAME}
 
 
-def test_a_deleted_checkpoint_costs_its_run(tmp_path, monkeypatch, capsys):
+def test_a_deleted_checkpoint_costs_its_run(tmp_path, monkeypatch, caplog):
     from keras_selectivity.training import RunCheckpoint
 
     original = RunCheckpoint.on_epoch_end
@@ -146,7 +146,7 @@ def test_a_deleted_checkpoint_costs_its_run(tmp_path, monkeypatch, capsys):
     assert (status["state"], status["epochs"], status["of"]) == ("interrupted", 1, 2)
     (tmp_path / "runs" / NAME / "checkpoints" / "epoch-0001.keras").unlink()
     assert again(tmp_path)
-    assert "names epoch-0001.keras, which is missing" in capsys.readouterr().out
+    assert "names epoch-0001.keras, which is missing" in caplog.text
 
 
 def test_a_failed_run_is_noted_and_the_others_go_on(tmp_path):

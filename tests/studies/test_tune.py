@@ -43,13 +43,13 @@ def test_every_seed_is_a_trial_of_its_own(searched):
     assert ks.load(folder / "best").fingerprint == rows[0]["fingerprint"]
 
 
-def test_a_damaged_state_is_named_and_set_aside(searched, capsys):
+def test_a_damaged_state_is_named_and_set_aside(searched, caplog):
     rows, folder = searched
     path = folder / "tuner" / "oracle.json"
     path.write_text(path.read_text()[:40])
     stamps = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/model/run.json")}
     again = tune(CONFIG, folder, alphas=[-1, 0], seeds=[0, 3], verbose=0).rows
-    assert "oracle.json is damaged" in capsys.readouterr().out and (folder / "tuner.damaged-1").exists()
+    assert "oracle.json is damaged" in caplog.text and (folder / "tuner.damaged-1").exists()
     assert [row["value"] for row in again] == [row["value"] for row in rows]
     assert {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/model/run.json")} == stamps
 

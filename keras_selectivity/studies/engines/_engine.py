@@ -79,7 +79,7 @@ class Engine(abc.ABC):
                     said += f", {measure.replace('_', ' ')} {found[measure]:{form}}"
         elif mine["reason"]:
             said += f": {mine['reason']}"
-        left = time_left(status)
-        left = f", about {left / 60:.0f} min left" if left and done < len(status) else ""
+        seconds = time_left(status)
+        left = f", about {seconds / 60:.0f} min left" if seconds and done < len(status) else ""
         also = f", {failed} failed" if failed else ""
         print(f"{name}: {said}  [{done}/{len(status)} done{also}{left}]", flush=True)

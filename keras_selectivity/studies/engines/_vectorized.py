@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import logging
 import time
+from collections.abc import Iterable
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import filelock
@@ -19,6 +22,8 @@ from keras_selectivity._json_file import write_json
 from keras_selectivity._run_file import HISTORY
 from keras_selectivity._seal import check_zip
 from keras_selectivity._seal import seal_zip
+from keras_selectivity._types import StrPath
+from keras_selectivity.studies._runs_folder import RunsFolder
 from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._setup import CONFIG
 from keras_selectivity.studies._setup import MODEL
@@ -30,6 +35,8 @@ from keras_selectivity.studies._setup import save
 from keras_selectivity.studies._setup import split_train
 from keras_selectivity.studies._study import Study
 from keras_selectivity.studies.engines._engine import Engine
+
+_LOG = logging.getLogger(__name__)
 
 _SAVE_EVERY = 60.0  # Seconds between checkpoints
 # What a checkpoint tells besides arrays; each log has a list of the runs' values for each epoch.
@@ -97,13 +104,13 @@ class Vectorized(Engine):
         print(f"{trained} of {len(names)} runs are trained", flush=True)
 
 
-def _trained(folder):
+def _trained(folder: Path) -> bool:
     return (folder / RUN_FILE).exists() or (folder / MODEL).exists()
 
 
-def _groups(study, names, together):
+def _groups(study: Study, names: Iterable[str], together: int) -> list[list[str]]:
     """Names of runs that differ in seed and alpha alone, in lists of at most `together`."""
-    same = {}
+    same: dict[Any, list[str]] = {}
     for name in names:
         config = study.runs[name]
         if config.method == "augmix":
@@ -117,7 +124,9 @@ def _groups(study, names, together):
 class _Group:
     """Runs of one program: their data, their state, and what is on disk of them."""
 
-    def __init__(self, study, folder, names, data_dir, verbose):
+    def __init__(
+        self, study: Study, folder: RunsFolder, names: list[str], data_dir: StrPath | None, verbose: int | str
+    ) -> None:
         from keras_selectivity import datasets
 
         self.names, self.folder, self.verbose = names, folder, verbose
@@ -137,7 +146,7 @@ class _Group:
             for config, (train, _) in zip(self.configs, parts, strict=True)
         ]
 
-    def train(self, deadline):
+    def train(self, deadline: float | None) -> None:
         """Trains until all epochs are done or the next would end after the deadline."""
         import keras
 
@@ -152,7 +161,8 @@ class _Group:
         images = np.asarray(self.data.train.images)
         program = VectorizedTraining(models, images, self.data.train.labels, self.recipe.pad)
         progress = self._restore(program)
-        saved, durations = time.monotonic(), []
+        saved = time.monotonic()
+        durations: list[float] = []
         while progress["epochs"] < self.recipe.epochs:
             began = time.monotonic()
             # The first epoch of a process compiles: it is always begun, and counts only until there is another.
@@ -169,7 +179,7 @@ class _Group:
         elif self.verbose:
             print(f"{progress['epochs']}/{self.recipe.epochs} epochs are done; the time is over", flush=True)
 
-    def _epoch(self, program, progress):
+    def _epoch(self, program: Any, progress: Any) -> None:
         from keras_selectivity.training import monitored
 
         epoch = progress["epochs"]
@@ -208,7 +218,7 @@ class _Group:
             shares = ", ".join(f"{a:.0%}" for a in logs["val_accuracy"])
             print(f"epoch {epoch + 1}/{self.recipe.epochs}: validation accuracy {shares}", flush=True)
 
-    def _restore(self, program):
+    def _restore(self, program: Any) -> dict[str, Any]:
         count = len(self.names)
         progress = {
             "epochs": 0,
@@ -225,12 +235,12 @@ class _Group:
             state, found = self._read(program.state)
         except DamagedError as error:
             aside = set_aside(self.path).name
-            print(f"{error} Set aside as {aside}; its runs begin again.", flush=True)
+            _LOG.warning("%s Set aside as %s; its runs begin again.", error, aside)
             return progress
         program.state = state
         return progress | found
 
-    def _read(self, like):
+    def _read(self, like: Any) -> tuple[Any, dict[str, Any]]:
         try:
             with np.load(self.path, allow_pickle=False) as file:
                 state = _unpack(file, "state", like)
@@ -240,7 +250,7 @@ class _Group:
         except (ValueError, KeyError) as error:
             raise DamagedError(f"{self.path} is damaged ({error}).") from error
 
-    def _save(self, program, progress):
+    def _save(self, program: Any, progress: Any) -> None:
         told = {name: progress[name] for name in ("epochs", "history", "preferred")}
         arrays = {
             **_packed("state", program.state),
@@ -254,7 +264,7 @@ class _Group:
             np.savez(temporary, **arrays)
             seal_zip(temporary)
 
-    def _finish(self, program, progress):
+    def _finish(self, program: Any, progress: Any) -> None:
         for position, (name, config) in enumerate(zip(self.names, self.configs, strict=True)):
             if _trained(self.folder.path / name):
                 continue
@@ -277,13 +287,13 @@ class _Group:
             self.path.unlink()
 
 
-def _packed(kind, parts):
+def _packed(kind: str, parts: Any) -> dict[str, Any]:
     return {f"{kind}/{p}/{n}": np.asarray(v) for p, part in enumerate(parts) for n, v in enumerate(part)}
 
 
-def _unpack(file, kind, like):
+def _unpack(file: Any, kind: str, like: Any) -> Any:
     return tuple([file[f"{kind}/{p}/{n}"] for n in range(len(part))] for p, part in enumerate(like))
 
 
-def _finite(value):
+def _finite(value: Any) -> float | None:
     return float(value) if np.isfinite(value) else None
