@@ -71,7 +71,7 @@ def test_a_trial_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, capsy
     monkeypatch.setattr(_tune, "trained", original)
     rows, failed = tune(CONFIG, tmp_path, alphas=[-1, 0], verbose=0)
     assert {row["alpha"] for row in rows} == {-1, 0} and not failed
-    assert "has failed before and is tried again" in capsys.readouterr().out
+    assert "has failed before and is tried again" in capsys.readouterr().err
     assert ks.load(tmp_path / "best").run["alpha"] in (-1, 0)
 
 
