@@ -131,12 +131,10 @@ def report(folder, runs):
 
 
 def append(folder, runs):
-    """Pieces of a corruption are added to a folder of results."""
+    """Pieces of a corruption are added to a folder that has a thousand and to one that has few, in turns."""
     from keras_selectivity import results
 
-    place = folder / f"pieces-{os.getpid()}"
-    table, times = results.Results(place), []
-    for number in range(PIECES):
+    def add(table, number):
         shared = {
             "model": f"m{number}",
             "fingerprint": "f",
@@ -147,10 +145,14 @@ def append(folder, runs):
         rows = [shared, *({**shared, "layer": "a", "unit": unit} for unit in range(64))]
         start = time.perf_counter()
         table.add(rows)
-        times.append(time.perf_counter() - start)
-    first, last = times[1:51], times[-50:]
-    ratio = statistics.median(last) / statistics.median(first)
-    return f"pieces {PIECES - 49} to {PIECES} / pieces 2 to 51: {ratio:.2f} ({statistics.median(first) * 1e3:.1f} ms a piece)"
+        return time.perf_counter() - start
+
+    few, many = (results.Results(folder / f"{name}-{os.getpid()}") for name in ("few", "many"))
+    for number in range(PIECES):
+        add(many, number)
+    times = [(add(many, PIECES + number), add(few, number)) for number in range(100)]
+    low, middle, high = statistics.quantiles([a / b for a, b in times], n=4)
+    return f"piece {PIECES} to {PIECES + 100} / piece 1 to 100: {middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 PARTS = {function.__name__: function for function in (make, join, report, append)}

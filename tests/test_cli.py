@@ -12,12 +12,18 @@ from keras_selectivity.cli import parser
 from keras_selectivity.results import read
 
 
-def test_help_and_import_do_not_load_tensorflow():
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [(["--help"], ("tensorflow", "keras", "numpy", "polars", "matplotlib")),
+     (["evaluate", "--help"], ("tensorflow", "keras", "polars", "matplotlib"))],
+    ids=["all", "evaluate"],
+)  # fmt: skip
+def test_help_and_import_load_nothing_heavy(arguments, heavy):
     code = (
         "import sys, keras_selectivity as ks; from keras_selectivity.cli import main\n"
-        "try: main(['--help'])\n"
+        f"try: main({arguments})\n"
         "except SystemExit as stop: assert stop.code == 0\n"
-        "sys.exit(any(m in sys.modules for m in ('tensorflow', 'keras', 'numpy', 'matplotlib')))"
+        f"sys.exit(any(m in sys.modules for m in {heavy}))"
     )
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
 

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import polars as pl
 
 from keras_selectivity._errors import InputError
 from keras_selectivity.measurements._evaluation import Evaluation
 from keras_selectivity.measurements._measurement import NEEDS
 from keras_selectivity.measurements._measurement import Row
-from keras_selectivity.results import of_evaluation
 
 
 @dataclass(frozen=True)
@@ -137,6 +135,10 @@ class Context:
             evaluation: Name of the measurement that they come from.
             columns: Values of further columns.
         """
+        import polars as pl
+
+        from keras_selectivity.results import of_evaluation
+
         wanted = {
             "model": network,
             "dataset": self.evaluation.dataset,

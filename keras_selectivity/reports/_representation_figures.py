@@ -63,7 +63,8 @@ def similarity(figure: Figure, table: Levels) -> None:
     left.set_xticks(range(len(layers)), layers, rotation=90, fontsize=6)
     left.set_ylabel("PWCCA distance")
     from_zero(left)
-    legend(left, title="α", title_fontsize=8)
+    # Beside each other where there are many: a legend that is higher than the figure takes all its room
+    legend(left, title="α", title_fontsize=8, ncols=1 + len(left.lines) // 16)
     ratios = distance_ratios(table.rows)
     right.axhline(1, color=GREY, lw=0.8)
     tests = []
