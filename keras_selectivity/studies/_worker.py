@@ -154,10 +154,8 @@ def finish(
     results = open_results(path, name)
     if results.fingerprints - {exported.fingerprint}:
         aside = set_aside(path, "replaced").name
-        print(
-            f"{name}: its rows are of a network that is gone. Set aside as {aside}; measuring again.",
-            flush=True,
-        )
+        gone = "%s: its rows are of a network that is gone. Set aside as %s; measuring again."
+        _LOG.warning(gone, name, aside)
         folder.forget_pairs()
         results = open_results(path, name)
     # Distances between networks are for when all are there.

@@ -119,7 +119,7 @@ def test_what_jax_has_trained_a_fresh_process_exports_and_measures(trained, tmp_
     assert {row["state"] for row in RunsFolder(runs).status(read_study(study))} == {"done"}
 
 
-def test_a_damaged_checkpoint_is_set_aside(tmp_path, capsys):
+def test_a_damaged_checkpoint_is_set_aside(tmp_path, caplog):
     (tmp_path / "study.toml").write_text(STUDY)
     study = read_study(tmp_path / "study.toml")
     group = _Group(study, RunsFolder(tmp_path / "runs"), list(study.runs), None, 0)
@@ -128,7 +128,8 @@ def test_a_damaged_checkpoint_is_set_aside(tmp_path, capsys):
     for content in (group.path.read_bytes(), group.path.read_bytes()[:100], b""):
         group.path.write_bytes(content)
         assert group._restore(SimpleNamespace(state=([0], [0], [0])))["epochs"] == 0
-        assert "is damaged" in capsys.readouterr().out and not group.path.exists()
+        assert "is damaged" in caplog.text and not group.path.exists()
+        caplog.clear()
     assert len(list(group.path.parent.glob("*.damaged-?"))) == 3
 
 
