@@ -29,10 +29,16 @@ STUDY = {
     },
     "grid": {"alphas": [-1.0, 0.0, 1.0], "seeds": [0]},
     "run": {
-        "dataset": "shapes", "network": "resnet8", "epochs": 14, "milestones": [10, 13], "batch_size": 128,
-        "pad": 2, "warmup_epochs": 8, "validation_per_class": 50,
+        "dataset": "shapes",
+        "network": "resnet8",
+        "epochs": 14,
+        "milestones": [10, 13],
+        "batch_size": 128,
+        "pad": 2,
+        "warmup_epochs": 8,
+        "validation_per_class": 50,
     },
-}  # fmt: skip
+}
 
 
 def run_demo(folder: StrPath, *, resume: bool = False, overwrite: bool = False) -> None:

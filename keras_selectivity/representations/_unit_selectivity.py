@@ -19,8 +19,13 @@ from keras_selectivity._wrap import measures
 from keras_selectivity.selectivity import ClassStatistics
 
 MEASURES = (
-    "selectivity", "discriminability", "preferred_class", "mean_activation", "sd_activation", "dead",
-)  # fmt: skip
+    "selectivity",
+    "discriminability",
+    "preferred_class",
+    "mean_activation",
+    "sd_activation",
+    "dead",
+)
 
 
 @dataclass(frozen=True)

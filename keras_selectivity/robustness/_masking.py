@@ -153,6 +153,12 @@ def transfer_images(
     """
     epsilon = strength("epsilon", epsilon)
     return pgd(
-        exported, images, labels, steps=10, step_size=epsilon / 4, epsilon=epsilon,
-        batch_size=batch_size, verbose=verbose,
-    )  # fmt: skip
+        exported,
+        images,
+        labels,
+        steps=10,
+        step_size=epsilon / 4,
+        epsilon=epsilon,
+        batch_size=batch_size,
+        verbose=verbose,
+    )

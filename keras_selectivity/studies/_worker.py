@@ -32,9 +32,17 @@ _LOG = logging.getLogger(__name__)
 
 # Logs of a training that become rows with an epoch.
 _HISTORY = (
-    "loss", "cross_entropy", "selectivity", "accuracy", "val_accuracy", "val_selectivity", "val_selectivity/mean",
-    "val_selectivity/preferred_changed", "val_selectivity/preferred_changed_once", "test_accuracy",
-)  # fmt: skip
+    "loss",
+    "cross_entropy",
+    "selectivity",
+    "accuracy",
+    "val_accuracy",
+    "val_selectivity",
+    "val_selectivity/mean",
+    "val_selectivity/preferred_changed",
+    "val_selectivity/preferred_changed_once",
+    "test_accuracy",
+)
 _SPLITS = {"val": "validation", "test": "test"}
 
 

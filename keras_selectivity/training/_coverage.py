@@ -16,9 +16,25 @@ from keras_selectivity.training._trace import trace
 
 # Operations of TensorFlow graphs and JAX programs. A maximum counts if one side is zero.
 _KINDS = {
-    "Relu", "Relu6", "LeakyRelu", "Elu", "Selu", "Softplus", "Sigmoid", "Tanh", "Erf",
-    "relu", "relu6", "leaky_relu", "elu", "selu", "softplus", "logistic", "tanh", "erf",
-}  # fmt: skip
+    "Relu",
+    "Relu6",
+    "LeakyRelu",
+    "Elu",
+    "Selu",
+    "Softplus",
+    "Sigmoid",
+    "Tanh",
+    "Erf",
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "elu",
+    "selu",
+    "softplus",
+    "logistic",
+    "tanh",
+    "erf",
+}
 _MAXIMUM = {"Maximum", "max"}
 
 
