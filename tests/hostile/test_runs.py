@@ -16,9 +16,9 @@ from keras_selectivity.demo import STUDY as STUDY_OF_DEMO
 from keras_selectivity.studies import RunConfig
 from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import _run
-from keras_selectivity.studies import _runner
 from keras_selectivity.studies import _runs_folder
 from keras_selectivity.studies import _setup
+from keras_selectivity.studies import _worker
 from keras_selectivity.studies import read_study
 
 STUDY = """
@@ -93,7 +93,7 @@ def test_what_is_not_done_is_said_and_is_exit_code_one(
         if error is not None:
             raise error
 
-    monkeypatch.setattr(_runner, "finish", finish)
+    monkeypatch.setattr(_worker, "finish", finish)
     assert run_study(folder, "--only", NAME) == 1
     said = capsys.readouterr().err.splitlines()
     (line,) = (line.split(maxsplit=4) for line in said if line.startswith(NAME))
