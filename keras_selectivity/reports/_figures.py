@@ -130,7 +130,7 @@ _ARMS = {
     "warmup": ("α growing over the first five epochs", ("S A30",), ("S A31",)),
     "vgg16": ("VGG16", ("S A16",), ()),
 }
-# What has to be done for rows that a figure needs.
+# What has to be done for rows that a figure needs, where that is not a measurement of the same name
 _SOURCES = {
     "clean selectivity": "evaluate",
     "two alphas": "runs with at least two α",
@@ -138,14 +138,7 @@ _SOURCES = {
     "training": "study run",
     "test accuracy by epoch": "study run",
     "preferred classes by epoch": "study run",
-    "pgd": "[evaluation.fgsm] and [evaluation.pgd]",
-    "jacobian": "[evaluation.jacobian]",
     "all corruptions": "[evaluation.corruptions], all of them",
-    "unit_gradients": "[evaluation.unit_gradients]",
-    "dimensionality": "[evaluation.dimensionality]",
-    "pwcca": "[evaluation.pwcca]",
-    "off_axis": "[evaluation.off_axis]",
-    "units": "[evaluation.units]",
 }
 
 
@@ -204,7 +197,7 @@ def draw(
         if mine.rows.is_empty():
             missing.append((kind, f"an arm {kind.arm!r} in the study"))
         elif kind.needs not in there:
-            missing.append((kind, _SOURCES[kind.needs]))
+            missing.append((kind, _SOURCES.get(kind.needs, f"[evaluation.{kind.needs}]")))
         elif lacking := incomplete(mine, kind.values):
             missing.append((kind, lacking))
         else:
