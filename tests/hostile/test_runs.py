@@ -128,11 +128,11 @@ def test_a_note_that_is_none_is_no_note(folder, note):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--workers", "0"], "--workers: value must be a whole number of at least 1"),
-        (["--workers", "-2"], "--workers: value must be a whole number of at least 1"),
-        (["--workers", "1", "--retries", "-1"], "--retries: value must be a whole number of at least 0"),
+        (["--workers", "0"], "workers must be greater than or equal to 1. Received: '0'"),
+        (["--workers", "-2"], "workers must be greater than or equal to 1. Received: '-2'"),
+        (["--workers", "1", "--retries", "-1"], "retries must be greater than or equal to 0"),
         (["--only", "beta"], "no run 'beta'"),
-        (["--minutes", "3"], "minutes is for runs that are trained together"),
+        (["--minutes", "3"], "--minutes does not go together with runs in this process"),
     ],
 )
 def test_bad_options_of_a_study(folder, capsys, arguments, message):
