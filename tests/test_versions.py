@@ -20,7 +20,7 @@ def requirements():
 
 def test_the_oldest_versions_are_those_of_the_ranges():
     lines = (ROOT / "constraints-min.txt").read_text().splitlines()
-    pinned = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    pinned = dict(line.split("==") for line in lines if "==" in line)
     floors = requirements()
     assert pinned.keys() == floors.keys()
     for name, floor in floors.items():

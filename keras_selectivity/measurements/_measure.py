@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -22,6 +23,7 @@ from keras_selectivity.measurements._measurement import Row
 from keras_selectivity.measurements._networks import about
 from keras_selectivity.results import COLUMNS
 from keras_selectivity.results import PIECE
+from keras_selectivity.results import SUFFIXES
 from keras_selectivity.results import Results
 from keras_selectivity.results import sole_writer
 
@@ -130,6 +132,8 @@ def evaluate_files(
     from keras_selectivity.saved_model import load
 
     models = {str(path): load(path, pixel_range=pixel_range) for path in paths}
+    if table is not None and Path(table).suffix not in SUFFIXES:
+        raise InputError(f"Results are {' or '.join(SUFFIXES)} files. Received: {table}.")
     with sole_writer(table) if table else contextlib.nullcontext():
         results = Results(table, overwrite=overwrite)
         evaluate(models, evaluation, results, data_dir=data_dir, verbose=verbose)

@@ -25,6 +25,7 @@ from ._statistics import spearman as spearman
 from ._statistics import t95 as t95
 from ._statistics import t_test as t_test
 from ._store import Results as Results
+from ._table import SUFFIXES as SUFFIXES
 from ._table import read as read
 from ._table import scan as scan
 from ._table import sole_writer as sole_writer

@@ -127,11 +127,17 @@ def write(path: str | Path, table: pl.DataFrame | pl.LazyFrame) -> None:
 def write_checked(path: Path, table: pl.LazyFrame, clean: bool = True) -> None:
     """As `write`, a table with all columns whose cells were checked; `clean` as in `whole_file`."""
     with whole_file(path, clean) as temporary:
-        if path.suffix == ".parquet":
-            texts = table.with_columns(pl.col(TEXTS).cast(pl.String))
-            texts.sink_parquet(temporary, metadata={_SEAL: PLACE})
-        else:
-            _csv.write(table, temporary, PLACE)
+        try:
+            if path.suffix == ".parquet":
+                texts = table.with_columns(pl.col(TEXTS).cast(pl.String))
+                texts.sink_parquet(temporary, metadata={_SEAL: PLACE})
+            else:
+                _csv.write(table, temporary, PLACE)
+        except (OSError, pl.exceptions.ComputeError):
+            # Polars does not hand on which error of the system stopped it, such as a full disk; writing more does.
+            with open(temporary, "ab") as file:
+                file.write(bytes(1 << 20))
+            raise
         seal(temporary)
 
 

@@ -40,14 +40,15 @@ TOY = datasets.DatasetSpec(
 
 
 @pytest.fixture(name="registered")
-def _registered(monkeypatch):
-    monkeypatch.setattr(_registry, "_SPECS", dict(_registry._SPECS))
-    monkeypatch.setattr(_registry, "NAMES", _registry._SPECS.keys())
+def _registered():
+    before = set(_registry._SPECS)
 
     def register(**changes):
         datasets.register(dataclasses.replace(TOY, **changes))
 
-    return register
+    yield register
+    for name in set(_registry._SPECS) - before:
+        del _registry._SPECS[name]
 
 
 @pytest.mark.slow
@@ -105,7 +106,7 @@ def test_a_loader_that_returns_something_else_is_named(changes, message, registe
 )
 def test_the_radius_of_adversarial_training_is_the_data_set_s(name, radius, registered):
     registered()
-    config = ks.studies.RunConfig(dataset=name, network="resnet20", alpha=0, method="pgd")
+    config = ks.studies.RunConfig(name, "resnet20", 0, method="pgd", validation_per_class=5, batch_size=15)
     assert _method(config).epsilon == radius
 
 
