@@ -32,16 +32,44 @@ def _against_main(arm: str, sign: int) -> Callable[[Levels], Finding]:
 
 
 CLAIMS = (
-    Claim("gradients vary over samples", "A", "introduction", "Input-unit gradients vary more over samples with α.",
-          "proportional to selectivity",
-          lambda t: verdicts.trend(layer_means(t, "unit_gradient_variation_over_samples"), 1, least=-2, most=2)),
-    Claim("gradients vary over units", "A", "introduction", "Input-unit gradients vary more over units with α.",
-          "proportional to selectivity",
-          lambda t: verdicts.trend(layer_means(t, "unit_gradient_variation_over_units"), 1, least=-2, most=2)),
-    Claim("AugMix lowers selectivity", "P", "summary", "Training for robustness against corruption reduces selectivity.",
-          "reduced", _against_main("augmix", -1)),
-    Claim("PGD training raises selectivity", "P", "summary", "Training for robustness against attack increases selectivity.",
-          "increased", _against_main("pgd", 1)),
-    Claim("FGSM training raises selectivity", "P", "summary", "So does its fast variant of one step.", "increased",
-          _against_main("fgsm", 1)),
-)  # fmt: skip
+    Claim(
+        "gradients vary over samples",
+        "A",
+        "introduction",
+        "Input-unit gradients vary more over samples with α.",
+        "proportional to selectivity",
+        lambda t: verdicts.trend(layer_means(t, "unit_gradient_variation_over_samples"), 1, least=-2, most=2),
+    ),
+    Claim(
+        "gradients vary over units",
+        "A",
+        "introduction",
+        "Input-unit gradients vary more over units with α.",
+        "proportional to selectivity",
+        lambda t: verdicts.trend(layer_means(t, "unit_gradient_variation_over_units"), 1, least=-2, most=2),
+    ),
+    Claim(
+        "AugMix lowers selectivity",
+        "P",
+        "summary",
+        "Training for robustness against corruption reduces selectivity.",
+        "reduced",
+        _against_main("augmix", -1),
+    ),
+    Claim(
+        "PGD training raises selectivity",
+        "P",
+        "summary",
+        "Training for robustness against attack increases selectivity.",
+        "increased",
+        _against_main("pgd", 1),
+    ),
+    Claim(
+        "FGSM training raises selectivity",
+        "P",
+        "summary",
+        "So does its fast variant of one step.",
+        "increased",
+        _against_main("fgsm", 1),
+    ),
+)

@@ -84,31 +84,104 @@ def _higher_than_clean(
 
 
 CLAIMS = (
-    Claim("sturdier against corruption", "W", "3.1, Figures 1a, A4a", "Accuracy on corrupted images falls with α.",
-          "up to +4 points (ResNet18)", lambda t: verdicts.trend(_corrupted(t), -1, least=-2, most=2)),
-    Claim("sturdier relative to clean accuracy", "W", "3.1, Figures 1b, A4b", "The ratio of corrupted to clean accuracy "
-          "falls with α.", "falls", lambda t: verdicts.trend(_corrupted(t, "relative_accuracy"), -1, least=-2, most=2)),
-    Claim("most corruptions", "W", "3.1, note 4", "Normalised accuracy improves for most corruptions at some α < 0.",
-          "15 of 19 (CIFAR-10-C), 12 of 15 (Tiny ImageNet-C)", lambda t: _corruptions_improved(t, True)),
-    Claim("all corruptions", "W", "3.1, note 4", "Accuracy improves for all corruptions at some α < 0.", "all",
-          lambda t: _corruptions_improved(t, False)),
-    Claim("weaker against FGSM", "W", "3.2, Figures 2a, A7a", "Accuracy under FGSM rises with α.", "rises", _fgsm),
-    Claim("weaker against PGD", "W", "3.2, Figures 2b, A7b", "Accuracy under 25 steps of PGD rises with α.", "rises",
-          lambda t: verdicts.trend(by_alpha(t, "accuracy", perturbation="pgd", steps=25), 1, least=-2, most=2)),
-    Claim("larger Jacobian", "W", "3.2, Figures 2c, A7c", "The norm of the input-output Jacobian falls with α.", "falls",
-          lambda t: verdicts.trend(by_alpha(t, "jacobian_norm_mean"), -1, least=-2, most=2)),
-    Claim("higher dimensionality", "W", "3.3, Figures 3a, A8a", "Dimensionality of early layers falls with α.", "falls",
-          lambda t: verdicts.trend(layer_means(t, "dimensionality", _EARLY, perturbation=None), -1, least=-2, most=2)),
-    Claim("corruption changes more dimensions", "W", "3.3, Figures 3b, A8b", "The clean − corrupted difference has more "
-          "dimensions than the clean activations.", "higher",
-          lambda t: _higher_than_clean(t, _corruption_of(t), None)),
-    Claim("change by corruption", "W", "3.3, Figures 3b, A8b", "Dimensionality of the clean − corrupted difference falls "
-          "with α.", "falls", lambda t: verdicts.trend(
-              layer_means(t, "dimensionality", perturbation=_corruption_of(t)), -1, least=-2, most=2)),
-    Claim("change by attack", "W", "3.3, Figures 3c, A8c", "Dimensionality of the clean − adversarial difference falls "
-          "with α.", "falls",
-          lambda t: verdicts.trend(layer_means(t, "dimensionality", perturbation="pgd"), -1, least=-2, most=2)),
-    Claim("attack changes more dimensions", "W", "3.3, Figures 3c, A8c", "In early layers an attack changes more "
-          "dimensions than a corruption does.", "much larger",
-          lambda t: _higher_than_clean(t, "pgd", _corruption_of(t), 3)),
-)  # fmt: skip
+    Claim(
+        "sturdier against corruption",
+        "W",
+        "3.1, Figures 1a, A4a",
+        "Accuracy on corrupted images falls with α.",
+        "up to +4 points (ResNet18)",
+        lambda t: verdicts.trend(_corrupted(t), -1, least=-2, most=2),
+    ),
+    Claim(
+        "sturdier relative to clean accuracy",
+        "W",
+        "3.1, Figures 1b, A4b",
+        "The ratio of corrupted to clean accuracy falls with α.",
+        "falls",
+        lambda t: verdicts.trend(_corrupted(t, "relative_accuracy"), -1, least=-2, most=2),
+    ),
+    Claim(
+        "most corruptions",
+        "W",
+        "3.1, note 4",
+        "Normalised accuracy improves for most corruptions at some α < 0.",
+        "15 of 19 (CIFAR-10-C), 12 of 15 (Tiny ImageNet-C)",
+        lambda t: _corruptions_improved(t, True),
+    ),
+    Claim(
+        "all corruptions",
+        "W",
+        "3.1, note 4",
+        "Accuracy improves for all corruptions at some α < 0.",
+        "all",
+        lambda t: _corruptions_improved(t, False),
+    ),
+    Claim(
+        "weaker against FGSM",
+        "W",
+        "3.2, Figures 2a, A7a",
+        "Accuracy under FGSM rises with α.",
+        "rises",
+        _fgsm,
+    ),
+    Claim(
+        "weaker against PGD",
+        "W",
+        "3.2, Figures 2b, A7b",
+        "Accuracy under 25 steps of PGD rises with α.",
+        "rises",
+        lambda t: verdicts.trend(by_alpha(t, "accuracy", perturbation="pgd", steps=25), 1, least=-2, most=2),
+    ),
+    Claim(
+        "larger Jacobian",
+        "W",
+        "3.2, Figures 2c, A7c",
+        "The norm of the input-output Jacobian falls with α.",
+        "falls",
+        lambda t: verdicts.trend(by_alpha(t, "jacobian_norm_mean"), -1, least=-2, most=2),
+    ),
+    Claim(
+        "higher dimensionality",
+        "W",
+        "3.3, Figures 3a, A8a",
+        "Dimensionality of early layers falls with α.",
+        "falls",
+        lambda t: verdicts.trend(
+            layer_means(t, "dimensionality", _EARLY, perturbation=None), -1, least=-2, most=2
+        ),
+    ),
+    Claim(
+        "corruption changes more dimensions",
+        "W",
+        "3.3, Figures 3b, A8b",
+        "The clean − corrupted difference has more dimensions than the clean activations.",
+        "higher",
+        lambda t: _higher_than_clean(t, _corruption_of(t), None),
+    ),
+    Claim(
+        "change by corruption",
+        "W",
+        "3.3, Figures 3b, A8b",
+        "Dimensionality of the clean − corrupted difference falls with α.",
+        "falls",
+        lambda t: verdicts.trend(
+            layer_means(t, "dimensionality", perturbation=_corruption_of(t)), -1, least=-2, most=2
+        ),
+    ),
+    Claim(
+        "change by attack",
+        "W",
+        "3.3, Figures 3c, A8c",
+        "Dimensionality of the clean − adversarial difference falls with α.",
+        "falls",
+        lambda t: verdicts.trend(layer_means(t, "dimensionality", perturbation="pgd"), -1, least=-2, most=2),
+    ),
+    Claim(
+        "attack changes more dimensions",
+        "W",
+        "3.3, Figures 3c, A8c",
+        "In early layers an attack changes more dimensions than a corruption does.",
+        "much larger",
+        lambda t: _higher_than_clean(t, "pgd", _corruption_of(t), 3),
+    ),
+)

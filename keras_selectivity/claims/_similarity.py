@@ -51,8 +51,9 @@ def distance_ratios(rows: pl.DataFrame) -> pl.DataFrame:
     equals = means.filter(pl.col("low") == pl.col("high"), pl.col("low") != 0)
     to_zero = means.filter((pl.col("low") == 0) != (pl.col("high") == 0))
     to_zero = to_zero.with_columns(alpha=pl.when(pl.col("low") == 0).then("high").otherwise("low"))
-    both = to_zero.join(equals, left_on=["alpha", "layer"], right_on=["low", "layer"], suffix="_equals",
-                        maintain_order="left")  # fmt: skip
+    both = to_zero.join(
+        equals, left_on=["alpha", "layer"], right_on=["low", "layer"], suffix="_equals", maintain_order="left"
+    )
     ratios = both.select("alpha", "layer", ratio=pl.col("mean") / pl.col("mean_equals"))
     tests = [
         {"alpha": alpha, "p": _p(part)} for (alpha,), part in both.group_by("alpha", maintain_order=True)

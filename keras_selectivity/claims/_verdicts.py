@@ -124,9 +124,11 @@ def level(values: list[float], low: float, high: float, *, what: str = "", form:
         return Finding(text, AGREES, f"bootstrapped 95 % interval, n = {len(values)}")
     decided = above < low or below > high
     return Finding(
-        text, DISAGREES if decided else UNDECIDED, f"bootstrapped 95 % interval, n = {len(values)}",
+        text,
+        DISAGREES if decided else UNDECIDED,
+        f"bootstrapped 95 % interval, n = {len(values)}",
         "" if decided else "more seeds: the interval reaches the paper's range",
-    )  # fmt: skip
+    )
 
 
 def asymmetry(by_alpha: ByAlpha, sign: int = -1) -> Finding:

@@ -83,8 +83,10 @@ def off_axis(figure: Figure, table: Levels) -> None:
     """Off-axis and axis-aligned selectivity, mean over layers and by layer (S, Figure 2c and appendix A.7)."""
     summary, by_layer = figure.subplots(1, 2)
     for measure, marker in (
-        ("off_axis_selectivity", "D"), ("axis_aligned_selectivity_shifted", "s"), ("axis_aligned_selectivity", "o")
-    ):  # fmt: skip
+        ("off_axis_selectivity", "D"),
+        ("axis_aligned_selectivity_shifted", "s"),
+        ("axis_aligned_selectivity", "o"),
+    ):
         found = per_model(pick(table.rows, measure, x="layer"), pl.col("value").mean())
         groups = list(by_label(found))
         shades = colors(found["alpha"].unique())
@@ -102,9 +104,11 @@ def off_axis(figure: Figure, table: Levels) -> None:
 def units(figure: Figure, table: Levels) -> None:
     """Dead and sparse units, precision and mutual information against alpha (S, appendices A.10 to A.14)."""
     panels = (
-        ("dead_units", "dead units (%)", 100), ("sparse_units", "sparse units (%)", 100),
-        ("mean_precision", "mean precision", 1), ("mean_mutual_information", "mean mutual\ninformation (bits)", 1),
-    )  # fmt: skip
+        ("dead_units", "dead units (%)", 100),
+        ("sparse_units", "sparse units (%)", 100),
+        ("mean_precision", "mean precision", 1),
+        ("mean_mutual_information", "mean mutual\ninformation (bits)", 1),
+    )
     for axes, (measure, label, scale) in zip(figure.subplots(1, 4), panels, strict=True):
         found = pick(table.rows, measure, x="layer", evaluation="units")
         dots(axes, per_model(found, pl.col("value").mean()), scale)

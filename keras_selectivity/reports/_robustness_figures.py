@@ -99,9 +99,15 @@ def trade_off(figure: Figure, table: Levels) -> None:
         "severity", "alpha", "label", "value", "clean"
     ).iter_rows():
         axes.plot(
-            accuracy * 100, mean * 100, "o", ms=9, mew=2, color=shades[alpha],
-            markeredgecolor=borders[severity - 1], label=label if severity == 1 else None,
-        )  # fmt: skip
+            accuracy * 100,
+            mean * 100,
+            "o",
+            ms=9,
+            mew=2,
+            color=shades[alpha],
+            markeredgecolor=borders[severity - 1],
+            label=label if severity == 1 else None,
+        )
     for severity, border in zip(range(1, 6), borders, strict=True):
         axes.plot([], [], "o", ms=7, mew=2, color="w", markeredgecolor=border, label=f"severity {severity}")
     axes.set(xlabel="clean accuracy (%)", ylabel="corrupted accuracy (%)")

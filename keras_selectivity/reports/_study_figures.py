@@ -40,15 +40,25 @@ def accuracy(figure: Figure, table: Levels) -> None:
             test = t_test(values, found[0.0], len(found) - 1)
             means.annotate(_stars(test), (place, high), ha="center", va="bottom")
         box = spread.boxplot(
-            np.array(values) * 100, positions=[place], widths=0.6, patch_artist=True, manage_ticks=False,
+            np.array(values) * 100,
+            positions=[place],
+            widths=0.6,
+            patch_artist=True,
+            manage_ticks=False,
             medianprops={"color": "k"},
-        )  # fmt: skip
+        )
         box["boxes"][0].set(facecolor=shades[alpha])
         x, x_low, x_high = mean_interval(index[alpha])
         relation.errorbar(
-            x, middle, [[middle - low], [high - middle]], [[x - x_low], [x_high - x]], fmt="o", color=shades[alpha],
-            label=f"α = {alpha:g}", capsize=2,
-        )  # fmt: skip
+            x,
+            middle,
+            [[middle - low], [high - middle]],
+            [[x - x_low], [x_high - x]],
+            fmt="o",
+            color=shades[alpha],
+            label=f"α = {alpha:g}",
+            capsize=2,
+        )
     for axes in (means, spread):
         axes.set_xticks(range(len(found)), [f"{a:g}" for a in found], fontsize=8)
         axes.set_xlabel("regulariser scale α")
@@ -137,8 +147,16 @@ def activity(figure: Figure, table: Levels) -> None:
     axes = figure.subplots()
     labels = []
     for place, (label, alpha, part) in enumerate(by_label(found)):
-        box = axes.boxplot(part["value"] * 100, positions=[place], widths=0.6, whis=2, patch_artist=True,
-                           manage_ticks=False, flierprops={"ms": 2}, medianprops={"color": "k"})  # fmt: skip
+        box = axes.boxplot(
+            part["value"] * 100,
+            positions=[place],
+            widths=0.6,
+            whis=2,
+            patch_artist=True,
+            manage_ticks=False,
+            flierprops={"ms": 2},
+            medianprops={"color": "k"},
+        )
         box["boxes"][0].set(facecolor=shades[alpha])
         labels.append(label)
     alphas_below(axes, labels)

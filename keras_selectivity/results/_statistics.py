@@ -46,9 +46,14 @@ def mean_interval(
     if len(values) < 2:
         return mean, mean, mean
     found = stats.bootstrap(
-        (values,), np.mean, n_resamples=resamples, confidence_level=confidence, method="percentile",
-        batch=max(1, 2_000_000 // len(values)), rng=np.random.default_rng(seed),
-    ).confidence_interval  # fmt: skip
+        (values,),
+        np.mean,
+        n_resamples=resamples,
+        confidence_level=confidence,
+        method="percentile",
+        batch=max(1, 2_000_000 // len(values)),
+        rng=np.random.default_rng(seed),
+    ).confidence_interval
     return mean, float(found.low), float(found.high)
 
 
@@ -104,10 +109,13 @@ def t_test(values: Numbers, baseline: Numbers, comparisons: int = 1) -> Signific
     values, baseline = array("values", values, "n"), array("baseline", baseline, "m")
     difference = float(np.mean(values) - np.mean(baseline)) if len(values) and len(baseline) else float("nan")
     return _test(
-        "t-test", (values, baseline), comparisons,
-        lambda stats: (difference, stats.ttest_ind(values, baseline, equal_var=False).pvalue), difference,
+        "t-test",
+        (values, baseline),
+        comparisons,
+        lambda stats: (difference, stats.ttest_ind(values, baseline, equal_var=False).pvalue),
+        difference,
         spread=np.ptp(values) + np.ptp(baseline) if len(values) and len(baseline) else 0,
-    )  # fmt: skip
+    )
 
 
 def paired_t_test(values: Numbers, baseline: Numbers, comparisons: int = 1) -> Significance:
@@ -117,10 +125,13 @@ def paired_t_test(values: Numbers, baseline: Numbers, comparisons: int = 1) -> S
         raise InputError(f"Pairs need samples of one length. Received: {len(values)} and {len(baseline)}.")
     difference = float(np.mean(np.subtract(values, baseline))) if len(values) else float("nan")
     return _test(
-        "paired t-test", (values,), comparisons,
-        lambda stats: (difference, stats.ttest_rel(values, baseline).pvalue), difference,
+        "paired t-test",
+        (values,),
+        comparisons,
+        lambda stats: (difference, stats.ttest_rel(values, baseline).pvalue),
+        difference,
         spread=np.ptp(np.subtract(values, baseline)) if len(values) else 0,
-    )  # fmt: skip
+    )
 
 
 def rank_sum(values: Numbers, others: Numbers, comparisons: int = 1) -> Significance:
@@ -131,9 +142,12 @@ def rank_sum(values: Numbers, others: Numbers, comparisons: int = 1) -> Signific
     values, others = array("values", values, "n"), array("others", others, "m")
     difference = float(np.median(values) - np.median(others)) if len(values) and len(others) else float("nan")
     return _test(
-        "Wilcoxon rank-sum test", (values, others), comparisons,
-        lambda stats: (difference, stats.mannwhitneyu(values, others, alternative="two-sided").pvalue), difference,
-    )  # fmt: skip
+        "Wilcoxon rank-sum test",
+        (values, others),
+        comparisons,
+        lambda stats: (difference, stats.mannwhitneyu(values, others, alternative="two-sided").pvalue),
+        difference,
+    )
 
 
 def spearman(x: Numbers, y: Numbers, seeds: int) -> Significance:
