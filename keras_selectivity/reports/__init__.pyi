@@ -1,7 +1,7 @@
 """Figures and pages drawn from tidy results."""
 
+from ._catalogue import kinds as kinds
 from ._figures import draw as draw
-from ._figures import kinds as kinds
 from ._page import layer_table as layer_table
 from ._page import table as table
 from ._page import write_page as write_page

@@ -16,7 +16,7 @@ from keras_selectivity.claims import UNDECIDED
 from keras_selectivity.claims import departures
 from keras_selectivity.claims import reportable
 from keras_selectivity.measurements import measurements
-from keras_selectivity.reports._figures import FigureKind
+from keras_selectivity.reports._catalogue import FigureKind
 from keras_selectivity.reports._figures import draw
 from keras_selectivity.results import MAIN
 from keras_selectivity.results import Levels
