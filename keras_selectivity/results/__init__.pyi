@@ -5,6 +5,7 @@ from ._columns import PIECE as PIECE
 from ._frames import frame as frame
 from ._join import Part as Part
 from ._join import join as join
+from ._sealed import SUFFIXES as SUFFIXES
 from ._select import MAIN as MAIN
 from ._select import Levels as Levels
 from ._select import Table as Table
@@ -25,7 +26,6 @@ from ._statistics import spearman as spearman
 from ._statistics import t95 as t95
 from ._statistics import t_test as t_test
 from ._store import Results as Results
-from ._table import SUFFIXES as SUFFIXES
 from ._table import read as read
 from ._table import scan as scan
 from ._table import sole_writer as sole_writer

@@ -19,8 +19,8 @@ from keras_selectivity._errors import DamagedError
 from keras_selectivity._files import clean_leftovers
 from keras_selectivity._files import whole_directory
 from keras_selectivity.results._columns import PIECE
-from keras_selectivity.results._table import sealed
-from keras_selectivity.results._table import write_checked
+from keras_selectivity.results._sealed import sealed
+from keras_selectivity.results._sealed import write_checked
 
 _PIECE_FILE = re.compile(r"(\d{6,})-([0-9a-f]{32})\.parquet")
 _PACK = re.compile(r"pack-\d{4,}")

@@ -12,12 +12,12 @@ import polars as pl
 from keras_selectivity._errors import DamagedError
 from keras_selectivity.results._folder import files_of
 from keras_selectivity.results._frames import conform
-from keras_selectivity.results._table import SUFFIXES
-from keras_selectivity.results._table import check_seals
-from keras_selectivity.results._table import check_suffix
+from keras_selectivity.results._sealed import SUFFIXES
+from keras_selectivity.results._sealed import check_seals
+from keras_selectivity.results._sealed import check_suffix
+from keras_selectivity.results._sealed import scan_files
+from keras_selectivity.results._sealed import write_checked
 from keras_selectivity.results._table import scan
-from keras_selectivity.results._table import scan_files
-from keras_selectivity.results._table import write_checked
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from keras_selectivity._errors import InputError
 from keras_selectivity.results._columns import PIECE
 from keras_selectivity.results._folder import Folder
 from keras_selectivity.results._frames import frame
+from keras_selectivity.results._sealed import SUFFIXES
+from keras_selectivity.results._sealed import write_checked
 from keras_selectivity.results._select import evaluation_in
-from keras_selectivity.results._table import SUFFIXES
 from keras_selectivity.results._table import read
-from keras_selectivity.results._table import write_checked
 
 Damaged = Callable[[Path, DamagedError], object]
 

@@ -10,21 +10,22 @@ import polars as pl
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
-from keras_selectivity._files import whole_file
-from keras_selectivity._seal import PLACE
 from keras_selectivity._seal import check_seal
-from keras_selectivity._seal import seal
 from keras_selectivity.results import _csv
 from keras_selectivity.results._columns import COLUMNS
 from keras_selectivity.results._columns import KEY
 from keras_selectivity.results._columns import SCHEMA
-from keras_selectivity.results._columns import TEXTS
 from keras_selectivity.results._columns import check
+from keras_selectivity.results._folder import files_of
 from keras_selectivity.results._frames import as_lazy
 from keras_selectivity.results._frames import conform
 from keras_selectivity.results._older import renewed
+from keras_selectivity.results._sealed import SEAL
+from keras_selectivity.results._sealed import SUFFIXES
+from keras_selectivity.results._sealed import check_suffix
+from keras_selectivity.results._sealed import sealed
+from keras_selectivity.results._sealed import write_checked
 
-_SEAL = "keras_selectivity"  # entry of a Parquet file's metadata
 _MOST_ROWS = 50_000_000
 _PART = 1_000_000  # rows that are looked at together
 # What a file that is no table, or a damaged one, can make Polars raise
@@ -64,8 +65,6 @@ def scan(path: str | Path) -> pl.LazyFrame:
     """
     path = Path(path)
     if path.is_dir() and path.suffix not in SUFFIXES:
-        from keras_selectivity.results._folder import files_of
-
         rows, units = files_of(path)
         table = sealed(rows + units)
     else:
@@ -73,34 +72,6 @@ def scan(path: str | Path) -> pl.LazyFrame:
         table = _open(path)
     _check_cells(path, table)
     return table
-
-
-def sealed(paths: list[Path]) -> pl.LazyFrame:
-    """What Parquet files hold together that were written here, whose cells were checked then.
-
-    Raises:
-        DamagedError: One is not what was written.
-    """
-    check_seals(paths)
-    return conform(scan_files(paths))
-
-
-def scan_files(paths: list[Path]) -> pl.LazyFrame:
-    """What Parquet files hold together, as it is; all columns, without a row, if there is no file."""
-    return (
-        pl.scan_parquet(paths, glob=False) if paths else pl.LazyFrame(schema=dict.fromkeys(COLUMNS, pl.Null))
-    )
-
-
-def check_seals(paths: list[Path]) -> None:
-    """Refuses files that are not what was written.
-
-    Raises:
-        DamagedError: Naming the first.
-    """
-    for path in paths:
-        if not check_seal(path):
-            raise DamagedError(f"{path} is damaged in its checksum.")
 
 
 def write(path: str | Path, table: pl.DataFrame | pl.LazyFrame) -> None:
@@ -122,23 +93,6 @@ def write(path: str | Path, table: pl.DataFrame | pl.LazyFrame) -> None:
     except (ValueError, pl.exceptions.PolarsError) as error:
         raise InputError(f"The rows cannot be kept: {error}.") from error
     write_checked(Path(path), lazy)
-
-
-def write_checked(path: Path, table: pl.LazyFrame, clean: bool = True) -> None:
-    """As `write`, a table with all columns whose cells were checked; `clean` as in `whole_file`."""
-    with whole_file(path, clean) as temporary:
-        try:
-            if path.suffix == ".parquet":
-                texts = table.with_columns(pl.col(TEXTS).cast(pl.String))
-                texts.sink_parquet(temporary, metadata={_SEAL: PLACE})
-            else:
-                _csv.write(table, temporary, PLACE)
-        except (OSError, pl.exceptions.ComputeError):
-            # Polars does not hand on which error of the system stopped it, such as a full disk; writing more does.
-            with open(temporary, "ab") as file:
-                file.write(bytes(1 << 20))
-            raise
-        seal(temporary)
 
 
 @contextlib.contextmanager
@@ -174,7 +128,7 @@ def _open(path: Path) -> pl.LazyFrame:
             _refuse(path, "has twice", {name for name in names if names.count(name) > 1})
             table = _csv.read(path, heading)
         else:
-            if not has_seal and _SEAL in pl.read_parquet_metadata(path):
+            if not has_seal and SEAL in pl.read_parquet_metadata(path):
                 raise DamagedError(f"{path} is damaged in its checksum.")
             table = pl.scan_parquet(path, glob=False)
             names = table.collect_schema().names()
@@ -240,12 +194,3 @@ def _check_cells(path: Path, table: pl.LazyFrame) -> None:
             raise DamagedError(f"{path} holds a row twice.")
     except _UNREADABLE as error:
         raise _named(path, error) from error
-
-
-SUFFIXES = (".csv", ".parquet")
-
-
-def check_suffix(path: Path) -> None:
-    """Refuses a path that is no file of a table."""
-    if path.suffix not in SUFFIXES:
-        raise InputError(f"Results are .csv or .parquet files. Received: {path}.")
