@@ -54,6 +54,7 @@ def test_a_damaged_state_is_named_and_set_aside(searched, caplog):
     assert {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/model/run.json")} == stamps
 
 
+@pytest.mark.slow
 def test_a_trial_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, capsys):
     def fail(name, config, run, **options):
         if config.alpha == -1:
@@ -98,11 +99,13 @@ def test_corruption_and_attack_on_validation_images(searched, tmp_path):
     assert json.loads(row["protocol"])["weight"] == 0.25 and row["samples"] == 20
 
 
+@pytest.mark.slow
 def test_a_range_is_searched_at_random(tmp_path):
     rows, _ = tune(CONFIG, tmp_path, alphas=("range", -1, 0), search="random", trials=2, verbose=0)
     assert len({row["alpha"] for row in rows}) == 2 and all(-1 <= row["alpha"] <= 0 for row in rows)
 
 
+@pytest.mark.slow
 def test_the_hypermodel_serves_any_tuner(tiny_data, tmp_path):
     images, labels = tiny_data
     hypermodel = SelectivityHyperModel(tiny_network, [-1, 1], seeds=[5, 6])
