@@ -14,6 +14,7 @@ from keras_selectivity.reports import _training_figures as training
 from keras_selectivity.reports._complete import ACCURACY
 from keras_selectivity.reports._complete import SELECTIVITY
 from keras_selectivity.reports._complete import Values
+from keras_selectivity.reports._complete import comparable_pairs
 from keras_selectivity.reports._complete import every_severity
 from keras_selectivity.reports._complete import of_epochs
 from keras_selectivity.reports._complete import of_layers
@@ -203,7 +204,7 @@ _GRID = (
         "pwcca",
         representations.similarity,
         "pwcca",
-        (),
+        (comparable_pairs,),
         (9, 4),
         "Projection-weighted CCA distance between networks by layer, and its ratio to that between networks of the same α; "
         "small dots: layers, large: their mean; p: paired t-test over layers.",

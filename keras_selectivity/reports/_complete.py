@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from keras_selectivity.claims import distances
 from keras_selectivity.reports._robustness_figures import corrupted
 from keras_selectivity.results import Levels
 from keras_selectivity.results import of_evaluation
@@ -40,6 +41,13 @@ def of_units(measure: str) -> Values:
 def every_severity(table: Levels) -> tuple[set[str], str]:
     """Accuracy of some corruption at all severities."""
     return set(corrupted(table)["model"]), "accuracy at every severity of a corruption"
+
+
+def comparable_pairs(table: Levels) -> tuple[set[str], str]:
+    """Distances between networks of one alpha, or to one with alpha = 0."""
+    found = distances(table.rows)
+    shown = found.filter((pl.col("low") == pl.col("high")) | (pl.col("low") == 0) | (pl.col("high") == 0))
+    return set(shown["layer"]), "a distance to a network with α = 0, or between two of one α,"
 
 
 def _of_rows(measure: str, evaluation: str | None, where: pl.Expr) -> Values:

@@ -238,3 +238,27 @@ def test_a_defect_of_a_figure_is_not_hidden(rows, tmp_path, monkeypatch, error):
     monkeypatch.setattr(_figures, "save", failing)
     with pytest.raises(error):
         draw(frame(rows), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("alphas", "drawn_"),
+    [
+        ((-2.0, -1.0), False),
+        ((-1.0, -1.0), True),
+        ((-1.0, 0.0), True),
+        ((0.0, 0.0), True),
+        ((-1.0, None), False),
+    ],
+    ids=str,
+)
+def test_distances_are_drawn_between_equals_and_to_zero(alphas, drawn_, tmp_path):
+    first, second = alphas
+    found = [
+        row("a", first, "clean", "accuracy", 0.5),
+        row("b", second, "clean", "accuracy", 0.5),
+        row("a", first, "pwcca", "pwcca_distance", 0.2, layer="one", other="b"),
+    ]
+    kinds_, missing = draw(frame(found), tmp_path)
+    assert ("pwcca" in {kind.name for kind in kinds_}) == drawn_
+    if not drawn_:
+        assert "a distance to a network with α = 0" in dict((k.name, why) for k, why in missing)["pwcca"]
