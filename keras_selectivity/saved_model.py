@@ -267,5 +267,6 @@ def _load_keras(path: Path, pixel_range: tuple[float, float]) -> Exported:
     model = load_model(path)
     network, record = instrumented(model)
     require_finite(path, network.weights)
+    record |= read_record(path)
     record["trained_with"] = type(model).__name__ if isinstance(model, SelectivityModel) else None
     return in_memory(network, record, pixel_range, hashlib.sha256(path.read_bytes()))

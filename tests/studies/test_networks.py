@@ -52,7 +52,9 @@ def test_a_published_network_is_opened_by_its_path(published):
     path = published / "networks" / f"{NAME}.keras"
     images = np.random.default_rng(0).random((3, 32, 32, 3)).astype("float32")
     trained = ks.load(published / "runs" / NAME / "model")
-    np.testing.assert_allclose(ks.load(path).logits(images), trained.logits(images), atol=1e-5)
+    opened = ks.load(path)
+    np.testing.assert_allclose(opened.logits(images), trained.logits(images), atol=1e-5)
+    assert all(opened.run[key] == trained.run[key] for key in ("seed", "history", "protocol"))
     assert not keras.saving.load_model(path).compiled  # nor does it hold the optimizer's momenta
     assert path.stat().st_size < (published / "runs" / NAME / "run.keras").stat().st_size
 
