@@ -26,7 +26,7 @@ CONTESTANTS = {
     "art-saved": "ART, SavedModel function",
     "foolbox-torch": "Foolbox, PyTorch",
     "torchattacks": "torchattacks",
-    "loop-tf": "one gradient a class, TensorFlow",
+    "loop-tf": "one gradient per class, TensorFlow",
     "torch.func": "torch.func.jacrev under vmap",
 }
 ATTACKS = (

@@ -86,7 +86,7 @@ def main():
     parser.add_argument("--network", default="resnet20")
     parser.add_argument("--runs", type=int, default=16)
     parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--steps", type=int, default=50, help="steps an epoch")
+    parser.add_argument("--steps", type=int, default=50, help="steps per epoch")
     parser.add_argument("--precision", default="float32")
     parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()

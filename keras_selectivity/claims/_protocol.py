@@ -50,7 +50,7 @@ def _departures(mine: pl.DataFrame, network: str | None, dataset: str | None) ->
     for name, column, wanted in (
         ("epochs", "epochs", epochs),
         ("training samples", "samples_trained_on", samples),
-        ("samples a batch", "batch_size", batch),
+        ("samples per batch", "batch_size", batch),
     ):
         value = min(mine[column].fill_null(0))
         if value != wanted:

@@ -13,7 +13,7 @@ from keras_selectivity.results import pick
 
 
 def by_alpha(table: Levels, measure: str, arm: str = MAIN, **where: Any) -> ByAlpha:
-    """A measure of networks: alpha -> one value a network, by seed; `where` as in `pick`."""
+    """A measure of networks: alpha -> one value per network, by seed; `where` as in `pick`."""
     return per_alpha(pick(table.rows, measure, arm=arm, **where))
 
 

@@ -42,7 +42,7 @@ def trend(by_alpha: ByAlpha, sign: int, *, least: float = -np.inf, most: float =
     """Whether a measure rises (`sign` 1) or falls (-1) with alpha, by rank correlation over all networks.
 
     Args:
-        by_alpha: Dict, alpha -> one value a network.
+        by_alpha: Dict, alpha -> one value per network.
         sign: 1 or -1.
         least: Alphas below are left out.
         most: Alphas above are left out.
@@ -71,7 +71,7 @@ def difference(
     """Whether a measure differs at one alpha from that at alpha = 0.
 
     Args:
-        by_alpha: Dict, alpha -> one value a network.
+        by_alpha: Dict, alpha -> one value per network.
         alpha: The alpha.
         sign: 1 if it should be greater, -1 if less.
         unit: Of the number that is shown.
@@ -107,7 +107,7 @@ def unchanged(by_alpha: ByAlpha, alphas: list[float], margin: float) -> Finding:
 
 
 def level(values: list[float], low: float, high: float, *, what: str = "", form: str = "{:.3g}") -> Finding:
-    """Whether the mean of a sample, one value a network, lies in a range.
+    """Whether the mean of a sample, one value per network, lies in a range.
 
     Args:
         values: One value a network.

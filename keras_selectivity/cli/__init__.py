@@ -1,4 +1,4 @@
-"""The command line: one file a command, options made from the settings, progress and exit codes."""
+"""The command line: one file per command, options made from the settings, progress and exit codes."""
 
 import logging
 import os

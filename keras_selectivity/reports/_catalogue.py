@@ -57,7 +57,7 @@ _GRID = (
         "clean selectivity",
         (ACCURACY, SELECTIVITY),
         (9, 3.4),
-        "Test accuracy and mean class selectivity of the hidden units against the regulariser's scale. One dot a "
+        "Test accuracy and mean class selectivity of the hidden units against the regulariser's scale. One dot per "
         "network; mean and bootstrapped 95 % interval over seeds.",
     ),
     FigureKind(
@@ -97,7 +97,7 @@ _GRID = (
         (of_epochs("selectivity"), of_epochs("val_accuracy")),
         (9, 3.4),
         "Selectivity of the training batches, which has a noise floor set by the batch size, and validation accuracy over "
-        "the epochs. One line a network.",
+        "the epochs. One line per network.",
     ),
     FigureKind(
         "learning_time",

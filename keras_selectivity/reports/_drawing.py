@@ -54,7 +54,7 @@ def save(
 
 
 def curves(axes: Axes, picked: pl.DataFrame, x: str, scale: float = 1, of_x: float = 1) -> None:
-    """One line a label through the means of what `pick` returns with an x, thin lines for single networks."""
+    """One line per label through the means of what `pick` returns with an x, thin lines for single networks."""
     shades = colors(picked["alpha"].unique())
     for label, alpha, part in by_label(picked):
         networks = part["model"].n_unique()
@@ -75,7 +75,7 @@ def curves(axes: Axes, picked: pl.DataFrame, x: str, scale: float = 1, of_x: flo
 
 
 def dots(axes: Axes, picked: pl.DataFrame, scale: float = 1) -> None:
-    """One column a label, one dot a network; mean with bootstrapped 95 % interval where there are several."""
+    """One column per label, one dot per network; mean with bootstrapped 95 % interval where there are several."""
     shades = colors(picked["alpha"].unique())
     groups = [(label, alpha, part["value"].to_numpy()) for label, alpha, part in by_label(picked)]
     means = [np.mean(values) * scale for _, alpha, values in groups if alpha is not None]
@@ -124,7 +124,7 @@ def from_zero(axes: Axes) -> None:
 
 
 def legend(axes: Axes, **options: Any) -> None:
-    """A legend with one entry a label, and no frame around the axes."""
+    """A legend with one entry per label, and no frame around the axes."""
     handles, labels = axes.get_legend_handles_labels()
     unique = dict(zip(labels, handles, strict=True))
     axes.legend(unique.values(), unique.keys(), **{"frameon": False, "fontsize": 8, **options})

@@ -47,7 +47,7 @@ li { overflow-wrap: anywhere; }
 
 
 def table(rows: Table) -> str:
-    """One line a network, as aligned text: alpha, seed, and the main numbers there are.
+    """One line per network, as aligned text: alpha, seed, and the main numbers there are.
 
     Args:
         rows: What `keras_selectivity.results.read` or `scan` returns.
@@ -212,7 +212,7 @@ def _missing(missing: list[tuple[FigureKind, str]]) -> str:
 
 
 def _cells(rows: pl.DataFrame, by_alpha: bool = False) -> list[list[str]]:
-    """The main numbers: a line a network, or a line an arm and alpha with bootstrapped intervals over seeds."""
+    """The main numbers: a line per network, or a line per arm and alpha with bootstrapped intervals over seeds."""
     columns: list[tuple[str, str, dict[str, float]]] = []
     for name, measurement in measurements().items():
         evaluation = name if name == "clean" else None  # there alone, others measure what is called the same

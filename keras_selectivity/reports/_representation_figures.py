@@ -139,7 +139,7 @@ def unit_scatter(figure: Figure, table: Levels) -> None:
 
 
 def _alive(table: Levels, measures: list[str]) -> pl.DataFrame:
-    """Measures of the units that are not dead, a unit a row, a measure a column."""
+    """Measures of the units that are not dead, a unit per row, a measure per column."""
     protocols = table.units.select("protocol").unique().collect(engine="streaming")["protocol"].drop_nulls()
     ours = [text for text in protocols if text and evaluation_in(text) == "units"]
     wanted = table.units.filter(pl.col("protocol").is_in(ours), pl.col("measure").is_in([*measures, "dead"]))

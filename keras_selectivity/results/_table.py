@@ -39,7 +39,7 @@ def read(path: str | Path) -> pl.DataFrame:
         path: As in `scan`.
 
     Returns:
-        A frame, one measurement a row: texts as `Categorical`, integers and floats by column, `null` where a column
+        A frame, one measurement per row: texts as `Categorical`, integers and floats by column, `null` where a column
         does not apply.
 
     Raises:
@@ -55,7 +55,7 @@ def scan(path: str | Path) -> pl.LazyFrame:
         path: A `.csv` or `.parquet` file, or the folder of a `Results`.
 
     Returns:
-        A lazy frame with the columns of `COLUMNS`, one measurement a row. Only columns and rows that are asked for
+        A lazy frame with the columns of `COLUMNS`, one measurement per row. Only columns and rows that are asked for
         are read. Rows of networks and layers come before those of units. A CSV file is in memory.
 
     Raises:

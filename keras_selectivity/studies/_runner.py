@@ -31,7 +31,7 @@ def run_study(
         networks: Folder of published networks, with which runs begin, see `adopt_networks`. Defaults to none.
 
     Returns:
-        Path of the results: one measurement a row, see `keras_selectivity.results.read`. Rows with an `epoch` (0-based)
+        Path of the results: one measurement per row, see `keras_selectivity.results.read`. Rows with an `epoch` (0-based)
         are the training history. `None` if no run is done, with `only`, or if the engine does not measure.
 
     Raises:

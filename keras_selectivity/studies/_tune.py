@@ -163,7 +163,7 @@ def tune(
 
     Args:
         config: A `RunConfig`; its alpha and seed are those of no trial.
-        output: Folder for `runs/`, `tuner/` (state of the search), `results.csv` (a row a trial, on the
+        output: Folder for `runs/`, `tuner/` (state of the search), `results.csv` (a row per trial, on the
             validation split) and `best/`, the best network.
         alphas: A list to choose from, or `("range", low, high)` (not with a grid).
         seeds: A list of seeds to choose from.

@@ -38,7 +38,7 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 2:
             raise InputError(
-                "A training needs at least one epoch and two samples a batch. "
+                "A training needs at least one epoch and two samples per batch. "
                 f"Received: epochs={self.epochs}, batch_size={self.batch_size}."
             )
 

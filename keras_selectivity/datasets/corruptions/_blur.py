@@ -55,7 +55,7 @@ def glass_blur(images: Array, rngs: Generators, deviation: float, reach: int, re
     rows, columns = range(height - reach, reach, -1), range(width - reach, reach, -1)
     moves = drawn(rngs, lambda rng: rng.integers(-reach, reach, [repetitions, len(rows), len(columns), 2]))
     offsets = np.moveaxis(moves[..., 0] + width * moves[..., 1], 0, -1)
-    # Where the value of each pixel comes from, one column an image.
+    # Where the value of each pixel comes from, one column per image.
     source = np.tile(np.arange(height * width, dtype=np.int32)[:, None], (1, n))
     every = np.arange(n)
     for repetition in range(repetitions):
