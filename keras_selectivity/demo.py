@@ -8,6 +8,7 @@ from keras_selectivity._files import replace_directory
 from keras_selectivity._replacement import is_ours
 from keras_selectivity._replacement import work_folder
 from keras_selectivity._types import StrPath
+from keras_selectivity.measurements import columns
 from keras_selectivity.reports import table
 from keras_selectivity.reports import write_page
 from keras_selectivity.results import read
@@ -61,10 +62,12 @@ def run_demo(folder: StrPath, *, resume: bool = False, overwrite: bool = False) 
     if results is None or runs.failures:
         raise InputError(f"The demonstration failed. {next(iter(runs.failures.values()), 'No run is done.')}")
     rows = read(results)
-    write_page(work, rows, title=study.title, description=study.description, results=results.name)
+    write_page(
+        work, rows, title=study.title, description=study.description, results=results.name, columns=columns()
+    )
     if work != folder:
         replace_directory(work, folder)
-    print(f"\n{table(rows)}\n\nSavedModels in {folder / 'runs'}, page in {folder / 'index.html'}")
+    print(f"\n{table(rows, columns())}\n\nSavedModels in {folder / 'runs'}, page in {folder / 'index.html'}")
 
 
 def _is_demo(folder: Path) -> bool:

@@ -16,6 +16,7 @@ from keras_selectivity.cli._parser import folder
 from keras_selectivity.cli._parser import given
 from keras_selectivity.cli._parser import text_of
 from keras_selectivity.measurements import Evaluation
+from keras_selectivity.measurements import columns
 from keras_selectivity.measurements import find
 from keras_selectivity.measurements import measurements
 
@@ -83,12 +84,17 @@ def run(options: Options) -> None:
         title = f"{len(options.models)} networks on {evaluation.dataset}"
         results = os.path.relpath(options.csv, options.page) if options.csv else None
         page = write_page(
-            options.page, rows, title=title, description=", ".join(options.models), results=results
+            options.page,
+            rows,
+            title=title,
+            description=", ".join(options.models),
+            results=results,
+            columns=columns(),
         )
     if options.json:
         print(json.dumps(rows.to_dicts()))
         return
-    print(table(rows))
+    print(table(rows, columns()))
     if len(options.models) == 1:
         print(f"\n{layer_table(rows)}")
     if options.page:

@@ -37,6 +37,7 @@ def status_table(status: list[dict[str, Any]]) -> str:
 def write_report(study: Any, results: Path, folder: Path, quiet: bool = False) -> Any:
     """Writes figures and page of a study, and prints the claims' verdicts."""
     from keras_selectivity.claims import check
+    from keras_selectivity.measurements import columns
     from keras_selectivity.reports import write_page
     from keras_selectivity.results import levels
     from keras_selectivity.results import scan
@@ -50,6 +51,7 @@ def write_report(study: Any, results: Path, folder: Path, quiet: bool = False) -
         title=study.title,
         description=study.description,
         results=link,
+        columns=columns(),
         claims=claims,
         formats=("png", "svg"),
     )

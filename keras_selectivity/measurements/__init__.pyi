@@ -14,7 +14,6 @@ from ._masking import Masking as Masking
 from ._measure import evaluate as evaluate
 from ._measure import evaluate_files as evaluate_files
 from ._measure import measure as measure
-from ._measurement import Column as Column
 from ._measurement import Measurement as Measurement
 from ._measurement import Piece as Piece
 from ._measurement import Quantity as Quantity
@@ -23,6 +22,7 @@ from ._networks import about as about
 from ._off_axis import OffAxis as OffAxis
 from ._pgd import PGD as PGD
 from ._pwcca import PWCCA as PWCCA
+from ._registry import columns as columns
 from ._registry import find as find
 from ._registry import measurements as measurements
 from ._registry import register as register

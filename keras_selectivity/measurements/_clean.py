@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from keras_selectivity.measurements._context import Context
-from keras_selectivity.measurements._measurement import Column
 from keras_selectivity.measurements._measurement import Measurement
 from keras_selectivity.measurements._measurement import Piece
 from keras_selectivity.measurements._measurement import Quantity
 from keras_selectivity.measurements._measurement import Row
 from keras_selectivity.measurements._measurement import row
+from keras_selectivity.results import Column
 
 
 class Clean(Measurement):
@@ -25,10 +25,10 @@ class Clean(Measurement):
         Quantity("dead_units", "fraction", "{:.1%}"),
     )
     columns = (
-        Column("test accuracy", "accuracy"),
-        Column("mean selectivity", "mean_selectivity", format="{:.4f}"),
-        Column("over units", "mean_selectivity_over_units", format="{:.4f}"),
-        Column("dead units", "dead_units", format="{:.1%}"),
+        Column("test accuracy", "accuracy", evaluation="clean"),
+        Column("mean selectivity", "mean_selectivity", format="{:.4f}", evaluation="clean"),
+        Column("over units", "mean_selectivity_over_units", format="{:.4f}", evaluation="clean"),
+        Column("dead units", "dead_units", format="{:.1%}", evaluation="clean"),
     )
     needs = frozenset({"labels"})
 

@@ -11,12 +11,12 @@ import numpy as np
 from keras_selectivity._settings import Several
 from keras_selectivity._settings import one_of
 from keras_selectivity.measurements._context import Context
-from keras_selectivity.measurements._measurement import Column
 from keras_selectivity.measurements._measurement import Measurement
 from keras_selectivity.measurements._measurement import Piece
 from keras_selectivity.measurements._measurement import Quantity
 from keras_selectivity.measurements._measurement import Row
 from keras_selectivity.measurements._measurement import row
+from keras_selectivity.results import Column
 
 
 def _names() -> Any:

@@ -8,12 +8,12 @@ from pydantic import Field
 
 from keras_selectivity._settings import Several
 from keras_selectivity.measurements._context import Context
-from keras_selectivity.measurements._measurement import Column
 from keras_selectivity.measurements._measurement import Measurement
 from keras_selectivity.measurements._measurement import Piece
 from keras_selectivity.measurements._measurement import Quantity
 from keras_selectivity.measurements._measurement import Row
 from keras_selectivity.measurements._measurement import row
+from keras_selectivity.results import Column
 
 # 0 to 16/255 in octaves, and the range of the papers' PGD (25 steps of 0.0001) in tenths
 _OCTAVES = {n / 255 for n in (0, 0.25, 0.5, 1, 2, 4, 8, 16)}

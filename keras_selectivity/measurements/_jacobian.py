@@ -7,12 +7,12 @@ import numpy as np
 
 from keras_selectivity._settings import Positive
 from keras_selectivity.measurements._context import Context
-from keras_selectivity.measurements._measurement import Column
 from keras_selectivity.measurements._measurement import Measurement
 from keras_selectivity.measurements._measurement import Piece
 from keras_selectivity.measurements._measurement import Quantity
 from keras_selectivity.measurements._measurement import Row
 from keras_selectivity.measurements._measurement import row
+from keras_selectivity.results import Column
 
 
 class Jacobian(Measurement):

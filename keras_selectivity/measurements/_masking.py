@@ -6,13 +6,13 @@ from typing import Any
 
 from keras_selectivity._settings import Text
 from keras_selectivity.measurements._context import Context
-from keras_selectivity.measurements._measurement import Column
 from keras_selectivity.measurements._measurement import Measurement
 from keras_selectivity.measurements._measurement import Piece
 from keras_selectivity.measurements._measurement import Quantity
 from keras_selectivity.measurements._measurement import Row
 from keras_selectivity.measurements._measurement import row
 from keras_selectivity.measurements._networks import alpha_of
+from keras_selectivity.results import Column
 
 _SHARES = ("zero_gradients", "single_step_accuracy", "random_start_accuracy", "transfer_accuracy")
 

@@ -12,6 +12,7 @@ from typing import Any
 from typing import ClassVar
 
 from keras_selectivity._settings import Settings
+from keras_selectivity.results import Column
 
 if TYPE_CHECKING:
     from keras_selectivity.measurements._context import Context
@@ -37,23 +38,6 @@ class Quantity:
     name: str
     unit: str = "1"
     format: str = "{:.4f}"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the table of networks in the terminal and on the page.
-
-    Attributes:
-        heading: Its heading.
-        quantity: Name of the quantity that it shows.
-        where: Further columns of the results, and the value that they must have.
-        format: How to show a value.
-    """
-
-    heading: str
-    quantity: str
-    where: Mapping[str, Any] = field(default_factory=dict)
-    format: str = "{:.2%}"
 
 
 @dataclass(frozen=True)

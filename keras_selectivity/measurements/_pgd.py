@@ -9,12 +9,12 @@ from pydantic import Field
 
 from keras_selectivity._settings import Several
 from keras_selectivity.measurements._context import Context
-from keras_selectivity.measurements._measurement import Column
 from keras_selectivity.measurements._measurement import Measurement
 from keras_selectivity.measurements._measurement import Piece
 from keras_selectivity.measurements._measurement import Quantity
 from keras_selectivity.measurements._measurement import Row
 from keras_selectivity.measurements._measurement import row
+from keras_selectivity.results import Column
 
 _STEPS = (0, 1, 2, 5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)
 

@@ -8,6 +8,7 @@ from keras_selectivity._errors import InputError
 from keras_selectivity.measurements._measurement import NEEDS
 from keras_selectivity.measurements._measurement import Measurement
 from keras_selectivity.measurements._measurement import Quantity
+from keras_selectivity.results import Column
 
 # Where other packages name theirs: `NAME = "package.module:Class"`
 GROUP = "keras_selectivity.measurements"
@@ -53,6 +54,11 @@ def measurements() -> dict[str, type[Measurement]]:
     """
     _load_entry_points()
     return {**_ours(), **_registered}
+
+
+def columns() -> tuple[Column, ...]:
+    """What all measurements add to the table of networks."""
+    return tuple(column for measurement in measurements().values() for column in measurement.columns)
 
 
 def find(name: str) -> type[Measurement]:

@@ -15,10 +15,10 @@ from keras_selectivity.claims import DISAGREES
 from keras_selectivity.claims import UNDECIDED
 from keras_selectivity.claims import departures
 from keras_selectivity.claims import reportable
-from keras_selectivity.measurements import measurements
 from keras_selectivity.reports._catalogue import FigureKind
 from keras_selectivity.reports._figures import draw
 from keras_selectivity.results import MAIN
+from keras_selectivity.results import Column
 from keras_selectivity.results import Levels
 from keras_selectivity.results import Table
 from keras_selectivity.results import levels
@@ -46,16 +46,17 @@ li { overflow-wrap: anywhere; }
 """
 
 
-def table(rows: Table) -> str:
+def table(rows: Table, columns: Iterable[Column]) -> str:
     """One line per network, as aligned text: alpha, seed, and the main numbers there are.
 
     Args:
         rows: What `keras_selectivity.results.read` or `scan` returns.
+        columns: The numbers, such as `keras_selectivity.measurements.columns` returns.
 
     Raises:
         InputError: The rows mix protocols.
     """
-    lines = _cells(levels(rows).rows)
+    lines = _cells(levels(rows).rows, columns)
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in lines)
 
@@ -86,6 +87,7 @@ def write_page(
     title: str,
     description: str,
     results: str | None,
+    columns: Iterable[Column],
     claims: pl.DataFrame | None = None,
     formats: Iterable[str] = ("png",),
 ) -> Path:
@@ -97,6 +99,7 @@ def write_page(
         title: Heading.
         description: What was done.
         results: Name of the file with all numbers, as the page should link to it, or `None`.
+        columns: The numbers of its table, such as `keras_selectivity.measurements.columns` returns.
         claims: What `keras_selectivity.claims.check` returns, or `None` for no such section.
         formats: Endings of the figures' files, `"png"` among them.
 
@@ -115,7 +118,7 @@ def write_page(
         sections.append(
             f"<p><b>Left out, because accuracy or selectivity is undefined</b> (diverged): {names}.</p>"
         )
-    sections.append(_html_table(_cells(found.rows, by_alpha=claims is not None)))
+    sections.append(_html_table(_cells(found.rows, columns, by_alpha=claims is not None)))
     if claims is not None:
         sections.append(_claims(claims.to_dicts()))
         sections.append("<h2>Figures</h2>")
@@ -211,17 +214,13 @@ def _missing(missing: list[tuple[FigureKind, str]]) -> str:
     return f"<h2>Figures that these rows do not allow</h2><ul>{items}</ul>"
 
 
-def _cells(rows: pl.DataFrame, by_alpha: bool = False) -> list[list[str]]:
+def _cells(rows: pl.DataFrame, shown: Iterable[Column], by_alpha: bool = False) -> list[list[str]]:
     """The main numbers: a line per network, or a line per arm and alpha with bootstrapped intervals over seeds."""
     columns: list[tuple[str, str, dict[str, float]]] = []
-    for name, measurement in measurements().items():
-        evaluation = name if name == "clean" else None  # there alone, others measure what is called the same
-        for column in measurement.columns:
-            found = pick(rows, column.quantity, evaluation=evaluation, **column.where)
-            if found.height:
-                columns.append(
-                    (column.heading, column.format, dict(found.select("model", "value").iter_rows()))
-                )
+    for column in shown:
+        found = pick(rows, column.quantity, evaluation=column.evaluation, **column.where)
+        if found.height:
+            columns.append((column.heading, column.format, dict(found.select("model", "value").iter_rows())))
     headings = [heading for heading, *_ in columns]
     known = networks(rows)
     if by_alpha:

@@ -18,6 +18,7 @@ from ._select import of_evaluation as of_evaluation
 from ._select import per_alpha as per_alpha
 from ._select import per_model as per_model
 from ._select import pick as pick
+from ._shown import Column as Column
 from ._statistics import Significance as Significance
 from ._statistics import mean_interval as mean_interval
 from ._statistics import paired_t_test as paired_t_test

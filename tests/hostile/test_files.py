@@ -28,6 +28,7 @@ from keras_selectivity._json_file import write_json
 from keras_selectivity._seal import check_zip
 from keras_selectivity._seal import seal_zip
 from keras_selectivity.claims import check
+from keras_selectivity.measurements import columns
 from keras_selectivity.reports import layer_table
 from keras_selectivity.reports import table
 from keras_selectivity.reports import write_page
@@ -402,7 +403,7 @@ def test_a_page_shows_hostile_names_as_they_are(tmp_path):
         rows.append({**shared, "measure": "val_accuracy", "epoch": 0, "protocol": None})
     rows = frame(rows)
     page = write_page(
-        tmp_path, rows, title="<u>", description="<u>", results='" onload="x.csv', claims=check(rows),
+        tmp_path, rows, title="<u>", description="<u>", results='" onload="x.csv', columns=columns(), claims=check(rows),
         formats=("png", "svg"),
     )  # fmt: skip
     tags = _Tags()
@@ -410,7 +411,7 @@ def test_a_page_shows_hostile_names_as_they_are(tmp_path):
     assert not tags.found & {"script", "onload", "i", "u"}
     assert {file.suffix for file in tmp_path.iterdir()} == {".html", ".png", ".svg"}
     assert "<script>" not in (tmp_path / "selectivity_by_layer.svg").read_text()
-    assert r"$\frac{a$" in table(rows)
+    assert r"$\frac{a$" in table(rows, columns())
 
 
 def test_rows_without_a_result_are_said_to_be_none(tmp_path):
@@ -418,11 +419,11 @@ def test_rows_without_a_result_are_said_to_be_none(tmp_path):
     for rows in map(frame, ([], [none], [{**none, "measure": "loss", "value": 1.0}])):
         for function in (
             check,
-            lambda r: write_page(tmp_path, r, title="", description="", results=None),
+            lambda r: write_page(tmp_path, r, title="", description="", results=None, columns=columns()),
         ):
             with pytest.raises(ks.InputError, match="no accuracy on a test split"):
                 function(rows)
-        assert table(rows) and layer_table(rows)
+        assert table(rows, columns()) and layer_table(rows)
 
 
 def test_a_diverged_network_is_named_and_the_others_are_shown(tmp_path):
@@ -433,7 +434,9 @@ def test_a_diverged_network_is_named_and_the_others_are_shown(tmp_path):
             rows.append({**dict.fromkeys(COLUMNS), **ROW, "model": f"m{alpha}", "alpha": alpha, "measure": measure,
                          "value": value})  # fmt: skip
     rows = frame(rows)
-    text = write_page(tmp_path, rows, title="", description="", results=None, claims=check(rows)).read_text()
+    text = write_page(
+        tmp_path, rows, title="", description="", results=None, columns=columns(), claims=check(rows)
+    ).read_text()
     assert "Left out, because accuracy or selectivity is undefined</b> (diverged): m1.0." in text
     assert (tmp_path / "accuracy.png").exists() and "α = 1<" not in text
 

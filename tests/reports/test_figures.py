@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 import keras_selectivity as ks
+from keras_selectivity.measurements import columns
 from keras_selectivity.reports import _drawing
 from keras_selectivity.reports import _figures
 from keras_selectivity.reports import _representation_figures as figures
@@ -200,7 +201,7 @@ def test_figures_of_a_study(rows, tmp_path):
 
 
 def test_tables_show_the_rows(rows):
-    text = table(frame(rows)).splitlines()
+    text = table(frame(rows), columns()).splitlines()
     assert text[0].split("  ")[-1].strip() == "Jacobian"
     assert [line.split()[-1] for line in text[1:]] == ["8.00", "7.00", "9.00"]
     assert "reference" in text[3] and "90.00%" in text[3] and "79.61%" in text[1]

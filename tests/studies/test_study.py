@@ -11,6 +11,7 @@ from PIL import Image
 import keras_selectivity as ks
 from keras_selectivity.measurements import FGSM
 from keras_selectivity.measurements import Dimensionality
+from keras_selectivity.measurements import columns
 from keras_selectivity.reports import table
 from keras_selectivity.reports import write_page
 from keras_selectivity.results import read
@@ -77,11 +78,18 @@ def test_page_and_table_show_the_numbers_of_the_rows(done):
     study, results, folder = done
     found = read(results)
     rows = found.to_dicts()
-    page = write_page(folder, found, title=study.title, description=study.description, results=results.name)
+    page = write_page(
+        folder,
+        found,
+        title=study.title,
+        description=study.description,
+        results=results.name,
+        columns=columns(),
+    )
     text = page.read_text()
     accuracy = [r["value"] for r in rows if r["measure"] == "accuracy" and r["epoch"] is None]
     for value in accuracy:
-        assert f"{value:.2%}" in text and f"{value:.2%}" in table(found)
+        assert f"{value:.2%}" in text and f"{value:.2%}" in table(found, columns())
     assert "A &lt;tiny&gt; study" in text and "on 100 images in batches of 32" in text
     pictures = []
 
