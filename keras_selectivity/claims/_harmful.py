@@ -1,357 +1,252 @@
-"""Claims of "Selectivity considered harmful" (S, arXiv 2003.01262)."""
+"""Claims of "Selectivity considered harmful" (S, arXiv 2003.01262) on selectivity and accuracy."""
 
 from collections.abc import Callable
 
 import numpy as np
 import polars as pl
 
-from keras_selectivity.claims import _verdicts as verdicts
-from keras_selectivity.claims._claim import CIFAR
-from keras_selectivity.claims._claim import TINY
+from keras_selectivity.claims._claim import ALL
+from keras_selectivity.claims._claim import INFINITE
+from keras_selectivity.claims._claim import R18
+from keras_selectivity.claims._claim import R20
+from keras_selectivity.claims._claim import R50
+from keras_selectivity.claims._claim import VGG
 from keras_selectivity.claims._claim import Claim
-from keras_selectivity.claims._similarity import distance_ratios
-from keras_selectivity.claims._values import accuracy
-from keras_selectivity.claims._values import by_alpha
-from keras_selectivity.claims._values import by_network
-from keras_selectivity.claims._values import has_arm
-from keras_selectivity.claims._values import layer_means
-from keras_selectivity.claims._values import selectivity
-from keras_selectivity.claims._verdicts import Finding
-from keras_selectivity.results import Levels
-from keras_selectivity.results import in_arm
+from keras_selectivity.claims._claim import both_sides
+from keras_selectivity.claims._claim import contrast
+from keras_selectivity.claims._claim import every
+from keras_selectivity.claims._claim import signs
+from keras_selectivity.claims._claim import unchanged
+from keras_selectivity.claims._kinds import Check
+from keras_selectivity.claims._kinds import Inside
+from keras_selectivity.claims._kinds import Ratio
+from keras_selectivity.claims._kinds import Shift
+from keras_selectivity.claims._papers import ACCURACY
+from keras_selectivity.claims._papers import at
+from keras_selectivity.claims._rows import Rows
+from keras_selectivity.claims._rows import Values
+from keras_selectivity.claims._rows import more_alphas
 from keras_selectivity.results import t95
 
-
-def _ratio(table: Levels) -> Finding:
-    """Selectivity at alpha = 0 over that at -1, of networks with the same seed order."""
-    found = selectivity(table)
-    if not (found.get(0.0) and found.get(-1.0)):
-        return verdicts.nothing("networks with α = 0 and α = −1")
-    ratios = np.mean(found[0.0]) / np.array(found[-1.0])
-    return verdicts.level(ratios.tolist(), 2.5, np.inf, what="times less at α = −1")
+# Half a point counts as no difference of accuracy
+_NO_DIFFERENCE = 0.5
 
 
-def _mild(table: Levels) -> Finding:
-    found = accuracy(table)
-    return verdicts.unchanged(found, [a for a in found if -0.7 <= a < 0], 0.01)
+def _accuracy(rows: Rows) -> Values:
+    return rows.accuracy()
 
 
-def _smallest_positive(table: Levels, least: float) -> Finding:
-    found = accuracy(table)
-    above = [a for a in found if a >= least]
-    if not above:
-        return verdicts.nothing(f"networks with an α of at least {least:g}")
-    return verdicts.difference(found, min(above), -1)
+def _ratio(rows: Rows, alpha: float, theirs: float) -> Check:
+    """Selectivity at alpha = 0 over that at another, within seeds."""
+    logs = rows.selectivity().log().contrast(alpha)
+    return Ratio(-logs, float(np.log(theirs)), what=f"less selectivity at α = {alpha:g}")
 
 
-def _strongest_negative(table: Levels, most: float) -> Finding:
-    found = accuracy(table)
-    below = [a for a in found if a <= most]
-    if not below:
-        return verdicts.nothing(f"networks with an α of at most {most:g}")
-    return verdicts.difference(found, min(below), -1)
-
-
-def _learning_time(table: Levels) -> Finding:
-    runs = by_network(table, "test_accuracy", "epoch", pl.col("value").sort_by("epoch").implode())
-    epochs: dict[float, list[int]] = {}
-    for alpha, accuracies in runs.select("alpha", "value").iter_rows():
-        if alpha is not None and -2 <= alpha <= 0.7:
-            epochs.setdefault(alpha, []).append(t95(accuracies))
-    if len(epochs.get(0.0, [])) < verdicts.LEAST_SEEDS or len(epochs) < 2:
-        return verdicts.nothing("test accuracy by epoch, three seeds of α = 0 and of others from −2 to 0.7")
-    low, high = np.percentile(epochs[0.0], [25, 75])
-    apart = [a for a, v in epochs.items() if np.percentile(v, 25) > high or np.percentile(v, 75) < low]
-    text = ", ".join(f"{np.median(v):g} epochs at {a:g}" for a, v in epochs.items())
-    verdict = verdicts.DISAGREES if apart else verdicts.AGREES
-    return Finding(text, verdict, "quartile ranges overlap that of α = 0" if not apart else f"apart: {apart}")
-
-
-def _rotated(table: Levels) -> Finding:
-    ratios = distance_ratios(table.rows.filter(in_arm())).filter(pl.col("alpha") < 0)
-    if ratios.is_empty():
-        return verdicts.nothing("PWCCA distances, at least two seeds of a negative α and of α = 0")
-    means = ratios.group_by("alpha", maintain_order=True).agg(
-        pl.col("ratio").mean(), pl.len(), pl.col("p").first()
-    )
-    text = ", ".join(
-        f"{ratio:.2f} at {alpha:g}" for alpha, ratio in means.select("alpha", "ratio").iter_rows()
-    )
-    if means["p"].has_nulls():
-        return Finding(text, verdicts.UNDECIDED, "no p-value", "three seeds of every alpha, three layers")
-    worst = max(means["p"])
-    test = f"paired t-test over {means['len'][0]} layers, largest p = {worst:.2g}"
-    if worst >= 0.05:
-        return Finding(text, verdicts.UNDECIDED, test, "more seeds or layers")
-    return Finding(text, verdicts.AGREES if (means["ratio"] > 1).all() else verdicts.DISAGREES, test)
-
-
-def _off_axis(table: Levels) -> Finding:
-    return verdicts.trend({a: v for a, v in layer_means(table, "off_axis_selectivity").items() if a <= 0}, 1)
-
-
-def _dead(table: Levels) -> Finding:
-    found = by_alpha(table, "dead_units", evaluation="clean")
-    return verdicts.trend({a: v for a, v in found.items() if a >= 0}, 1)
-
-
-def _few_dead(table: Levels) -> Finding:
-    found = by_alpha(table, "dead_units", evaluation="clean")
-    above = [a for a in found if a >= 1]
-    if not above:
-        return verdicts.nothing("networks with an α of at least 1, three seeds")
-    return verdicts.level(
-        found[max(above)], 0.0, 0.03, what=f"of the units at α = {max(above):g}", form="{:.1%}"
+def _level(rows: Rows, alpha: float, theirs: float, tolerance: float) -> Check:
+    """Selectivity at an alpha, over all units, as the papers' captions say."""
+    values = rows.values("mean_selectivity_over_units", evaluation="clean").level(alpha)
+    return Inside(
+        values, theirs - tolerance, theirs + tolerance, what=f"mean over all units at α = {alpha:g}"
     )
 
 
-def _responsive(table: Levels) -> Finding:
-    """Share of units that respond to more than 80 % of the samples, at the alpha nearest to 0.7."""
-    alphas = [a for a in accuracy(table) if 0.4 <= a <= 1]
-    if not alphas:
-        return verdicts.nothing("networks with an α from 0.4 to 1, three seeds, units = true")
-    nearest = min(alphas, key=lambda a: abs(a - 0.7))
-    units = table.units.filter(pl.col("measure") == "active_share", pl.col("alpha") == nearest, in_arm())
-    shares = (
-        units.select("model", "value")
-        .collect(engine="streaming")
-        .group_by("model", maintain_order=True)
-        .agg((pl.col("value") > 0.8).mean())["value"]
+def _reduced(rows: Rows, alpha: float, ratio: float, loss: float, tolerance: float) -> Check:
+    """Selectivity reduced by a factor at a loss of accuracy."""
+    accuracy = Inside(
+        rows.accuracy().contrast(alpha),
+        loss - tolerance,
+        loss + tolerance,
+        " points",
+        f"at α = {alpha:g}",
+        True,
     )
-    return verdicts.level(shares.to_list(), 0.5, 1.0, what=f"of the units at α = {nearest:g}", form="{:.1%}")
+    return every([_ratio(rows, alpha, ratio), accuracy], "")
 
 
-def _unit_agreement(table: Levels) -> Finding:
-    found = by_alpha(table, "spearman_selectivity_discriminability")
-    return verdicts.level([v for values in found.values() for v in values], 0.7, 1.0, what="Spearman")
+def _moves(low: float, high: float) -> Callable[[Rows], Check]:
+    """Every alpha of a range moves the accuracy of ResNet18 as in the authors' figure."""
+
+    def check(rows: Rows) -> Check:
+        values, theirs = rows.accuracy(), ACCURACY["resnet18"]
+        parts: list[Check] = [
+            Shift(values.contrast(a), float(at(theirs, a)) - theirs[0], " points", what=f"at α = {a:g}")
+            for a in values.alphas(low, high)
+        ]
+        return every(parts, more_alphas(f"an α from {low:g} to {high:g}"))
+
+    return check
 
 
-def _preferred(table: Levels) -> Finding:
-    last = pl.col("value").sort_by("epoch").last()
-    runs = by_network(table, "val_selectivity/preferred_changed_once", "epoch", last)
-    shares = runs.filter(pl.col("alpha").is_not_null())["value"].to_list()
-    return verdicts.level(shares, 0.95, 1.0, what="of the units", form="{:.1%}")
+def _learning_time(rows: Rows, low: float, high: float, margin: float) -> Check:
+    epochs = rows.values("test_accuracy", x="epoch", reduce=_T95)
+    share = epochs.relative()
+    return unchanged(share, [a for a in share.alphas(low, high) if a], margin, " %")
 
 
-def _arm(arm: str, check: Callable[[Levels], Finding]) -> Callable[[Levels], Finding]:
-    """A check of an arm, if there is one."""
-    lacks = verdicts.nothing(f"an arm {arm!r} beside the main one, three seeds each")
-    return lambda table: check(table) if has_arm(table, arm) else lacks
+def _epochs(accuracies: pl.Series) -> pl.Series:
+    return pl.Series([float(t95(accuracies.to_numpy()))])
 
 
-def _arm_harm(arm: str) -> Callable[[Levels], Finding]:
-    return _arm(arm, lambda table: verdicts.asymmetry(accuracy(table, arm)))
+_T95 = pl.col("value").sort_by("epoch").map_batches(_epochs, pl.Float64, returns_scalar=True)
 
+_SELECTIVITY = (
+    *both_sides(
+        ("selectivity falls below zero", "selectivity rises above zero"),
+        "S",
+        "4.1, 4.3, Figures A1, A5, A11, A13, A34",
+        "Mean selectivity follows α {} zero.",
+        lambda rows: rows.selectivity(),
+        (0.1, 0.25),
+        "",
+        ALL,
+        "0.155 at −2, 0.347 at 0, 0.879 at 2 (ResNet18)",
+        learned=True,
+    ),
+    Claim(
+        "baseline selectivity of ResNet18", "S", "4.1", "Without regularisation, units have a mean selectivity of 0.35.",
+        "0.35, over all units", R18, lambda rows: _level(rows, 0.0, 0.35, 0.05), extends=False,
+    ),
+    Claim(
+        "baseline selectivity of ResNet20", "S", "4.1", "Without regularisation, units have a mean selectivity of 0.22.",
+        "0.22, over all units", R20, lambda rows: _level(rows, 0.0, 0.22, 0.05), extends=False,
+    ),
+    Claim(
+        "baseline selectivity of VGG16", "S", "A.12",
+        "Without regularisation, units of VGG16 are 1.6 times as selective as those of ResNet20.",
+        "0.35, over all units", VGG, lambda rows: _level(rows, 0.0, 0.35, 0.05), extends=False,
+    ),
+    Claim(
+        "selectivity reduced 1.6 times", "S", "4.1", "α = −1 reduces the selectivity of ResNet18 to 1/1.6.",
+        "0.35 to 0.22, 1.6 times", R18, lambda rows: _ratio(rows, -1.0, 1.6),
+    ),
+    Claim(
+        "selectivity reduced threefold at −3", "S", "4.1", "α = −3 reduces the selectivity of ResNet18 to a third.",
+        "0.35 to 0.12, 3 times", R18, lambda rows: _ratio(rows, -3.0, 3.0),
+    ),
+    Claim(
+        "selectivity of 0.10 at −3.5", "S", "4.1", "α = −3.5 leaves ResNet18 a mean selectivity of 0.10.",
+        "0.10, over all units", R18, lambda rows: _level(rows, -3.5, 0.10, 0.03), extends=False,
+    ),
+    Claim(
+        "selectivity reduced threefold", "S", "4.1", "α = −1 reduces the selectivity of ResNet20 to a third.",
+        "0.22 to 0.07, 3.1 times", R20, lambda rows: _ratio(rows, -1.0, 3.1),
+    ),
+    Claim(
+        "selectivity reduced without loss", "S", "abstract, 5",
+        "Selectivity of ResNet20 can be reduced 2.5 times without a loss of accuracy.",
+        "2.5 times, 0 points; taken at α = −0.7, the last without a difference",
+        R20, lambda rows: _reduced(rows, -0.7, 2.5, 0.0, _NO_DIFFERENCE),
+    ),
+    Claim(
+        "selectivity removed for two points", "S", "abstract, 5",
+        "Selectivity of ResNet20 can be all but removed for about two points of accuracy.",
+        "20 times, −2 points; at no α that is named, taken at −10", R20, lambda rows: _reduced(rows, -10.0, 20.0, -2.0, 1.0),
+    ),
+    Claim(
+        "selectivity reduced fivefold for half a point", "S", "4.1, A.12",
+        "Selectivity of VGG16 can be reduced five times for half a point of accuracy.",
+        "5 times, −0.5 points; at no α that is named, taken at −0.7", VGG,
+        lambda rows: _reduced(rows, -0.7, 5.0, -0.5, 0.5), extends=False,
+    ),
+    Claim(
+        "selectivity reduced tenfold for a point", "S", "4.1, A.12",
+        "Selectivity of VGG16 can be reduced ten times for about a point of accuracy.",
+        "10 times, to 0.03, −1 point; at no α that is named, taken at −2", VGG,
+        lambda rows: _reduced(rows, -2.0, 10.0, -1.0, 0.5), extends=False,
+    ),
+)  # fmt: skip
 
-def _arm_gain(arm: str, sign: int) -> Callable[[Levels], Finding]:
-    """Accuracy of an arm at its best negative alpha against its (or the main arm's) alpha = 0."""
+_LESS = (
+    Claim(
+        "accuracy gain", "S", "4.1, Figure 1", "α = −1 improves the accuracy of ResNet18.", "51.57 to 53.60 %, +2.03 points",
+        R18, contrast(_accuracy, -1.0, 2.03),
+    ),
+    Claim(
+        "accuracy gain at every mild α", "S", "4.1, Figure 1", "Every α from −2.5 to −0.1 improves the accuracy of ResNet18.",
+        "p < 0.01; +0.7 points at −0.1", R18, _moves(-2.5, -0.1),
+    ),
+    Claim(
+        "no gain at −3", "S", "4.1, Figure 1", "At α = −3 the accuracy of ResNet18 is that of α = 0 again.",
+        "no difference", R18, lambda rows: unchanged(rows.accuracy(), [-3.0], _NO_DIFFERENCE),
+    ),
+    Claim(
+        "harm beyond −3.5", "S", "4.1, Figure 1", "Below α = −3.5 the accuracy of ResNet18 suffers more and more.",
+        "falls; taken as −2 points at −5", R18, contrast(_accuracy, -5.0, -2.0),
+    ),
+    Claim(
+        "accuracy gain of ResNet50", "S", "abstract, A.18", "Less selectivity improves the accuracy of ResNet50.",
+        "over 1 point; taken at α = −1", R50, contrast(_accuracy, -1.0, 1.0), extends=False,
+    ),
+    Claim(
+        "accuracy kept", "S", "4.1, Figure A2", "Mildly less selectivity leaves the accuracy of ResNet20 as it is.",
+        "no difference down to α = −0.7", R20,
+        lambda rows: unchanged(rows.accuracy(), [a for a in rows.accuracy().alphas(-0.7, 0) if a], _NO_DIFFERENCE),
+    ),
+    Claim(
+        "first loss at −1", "S", "4.1, Figure A2", "From α = −1 on, the accuracy of ResNet20 suffers.",
+        "p = 0.03; taken as −0.5 points", R20, contrast(_accuracy, -1.0, -0.5),
+    ),
+    Claim(
+        "accuracy lost at the extreme", "S", "4.1, Figure A2", "Extremely low selectivity costs ResNet20 accuracy.",
+        "about −2 points; taken at α = −30", R20, contrast(_accuracy, -30.0, -2.0),
+    ),
+    Claim(
+        "first loss of VGG16", "S", "4.1, A.12", "α = −0.1 reduces the accuracy of VGG16.",
+        "p = 0.004; taken as −0.3 points", VGG, contrast(_accuracy, -0.1, -0.3), extends=False,
+    ),
+)  # fmt: skip
 
-    def check(table: Levels) -> Finding:
-        found = {0.0: accuracy(table).get(0.0, []), **accuracy(table, arm)}
-        below = [a for a in found if a < 0]
-        if not below:
-            return verdicts.nothing(f"a negative α in the arm {arm!r}")
-        best = max(below, key=lambda a: float(np.mean(found[a])))
-        return verdicts.difference(found, best, sign, comparisons=len(below))
+_MORE = (
+    Claim(
+        "more selectivity harms at once", "S", "4.3, Figure 3", "α = 0.1 reduces the accuracy of ResNet18.",
+        "p < 6e-5; −0.8 points", R18, contrast(_accuracy, 0.1, -0.8),
+    ),
+    Claim(
+        "more selectivity harms at every α", "S", "4.3, Figure 3", "Every positive α reduces the accuracy of ResNet18.",
+        "p < 6e-5 for all; −0.8 points at 0.1", R18,
+        _moves(0.1, INFINITE),
+    ),
+    Claim(
+        "collapse at 5", "S", "4.3, Figure 3", "At α = 5 the accuracy of ResNet18 has fallen to a quarter.", "about 25 %", R18,
+        lambda rows: Inside(rows.accuracy().level(5.0), 20, 30, " %", "at α = 5"), extends=False,
+    ),
+    Claim(
+        "more selectivity harms", "S", "4.3, A.9", "α = 0.7 reduces the accuracy of ResNet20.", "−5 points", R20,
+        contrast(_accuracy, 0.7, -5.0),
+    ),
+    Claim(
+        "more selectivity harms VGG16", "S", "A.12", "α = 0.1 reduces the accuracy of VGG16.",
+        "p = 0.02; taken as −0.3 points", VGG, contrast(_accuracy, 0.1, -0.3), extends=False,
+    ),
+    Claim(
+        "more selectivity harms ResNet50", "S", "A.18", "More selectivity reduces the accuracy of ResNet50.",
+        "reduced; taken as −2 points at α = 1", R50, contrast(_accuracy, 1.0, -2.0), extends=False,
+    ),
+    Claim(
+        "harm is one-sided", "S", "4.3, Figure 4", "α = 2 leaves ResNet18 far less accuracy than α = −2 does.",
+        "about −6 points", R18, lambda rows: signs(rows.accuracy(), 2.0, -6.0),
+    ),
+    Claim(
+        "signs part at once", "S", "4.3, Figure 4", "α = 0.1 leaves ResNet18 less accuracy than α = −0.1 does.",
+        "p < 6e-6; −1.5 points", R18, lambda rows: signs(rows.accuracy(), 0.1, -1.5),
+    ),
+    Claim(
+        "harm is one-sided in ResNet20", "S", "A.9, A.17", "More selectivity harms ResNet20 more than less of it does.",
+        "about −5 points at 0.7", R20, lambda rows: signs(rows.accuracy(), 0.7, -5.0),
+    ),
+    Claim(
+        "signs part in VGG16", "S", "A.12, Figure A15", "From |α| = 0.3 on, more selectivity harms VGG16 more than less does.",
+        "p = 1e-4; taken as −0.5 points", VGG, lambda rows: signs(rows.accuracy(), 0.3, -0.5), extends=False,
+    ),
+    Claim(
+        "learning time of ResNet18", "S", "A.2", "ResNet18 takes at most half as long again to train for α from −2 to 1.",
+        "35 ± 1 epochs to 95 % of the best test accuracy, up to 51", R18, lambda rows: _learning_time(rows, -2, 1, 50),
+    ),
+    Claim(
+        "learning time", "S", "A.2", "ResNet20 takes as long to train for every α from −2 to 0.7.",
+        "45 ± 15 epochs to 95 % of the best test accuracy, so within a third", R20,
+        lambda rows: _learning_time(rows, -2, 0.7, 100 / 3),
+    ),
+)  # fmt: skip
 
-    return _arm(arm, check)
-
-
-CLAIMS = (
-    Claim(
-        "selectivity follows alpha",
-        "S",
-        "4.1, Figures A1, A5",
-        "Mean selectivity rises with α.",
-        "0.22 at 0, 0.07 at −1 (ResNet20); 0.35, 0.22 (ResNet18)",
-        lambda t: verdicts.trend(selectivity(t), 1),
-    ),
-    Claim(
-        "selectivity reduced threefold",
-        "S",
-        "4.1",
-        "α = −1 reduces the selectivity of ResNet20 to a third.",
-        "3.1 times less",
-        _ratio,
-        CIFAR,
-    ),
-    Claim(
-        "accuracy gain",
-        "S",
-        "4.1, Figure 1",
-        "Less selectivity improves the accuracy of ResNet18 and ResNet50.",
-        "+2.03 points at α = −1",
-        lambda t: verdicts.difference(accuracy(t), -1.0, 1),
-        TINY,
-    ),
-    Claim(
-        "accuracy kept",
-        "S",
-        "4.1, Figure A2",
-        "Mildly less selectivity leaves the accuracy on CIFAR-10 as it is.",
-        "no difference down to α = −0.7",
-        _mild,
-        CIFAR,
-    ),
-    Claim(
-        "accuracy lost at the extreme",
-        "S",
-        "4.1, Figure A2",
-        "Extremely low selectivity costs accuracy on CIFAR-10.",
-        "about −2 points, at α = −30 and below",
-        lambda t: _strongest_negative(t, -30),
-        CIFAR,
-    ),
-    Claim(
-        "more selectivity harms",
-        "S",
-        "4.3, A.9",
-        "Positive α reduces accuracy.",
-        "−5 points at α = 0.7 (ResNet20)",
-        lambda t: _smallest_positive(t, 0.7),
-        CIFAR,
-    ),
-    Claim(
-        "more selectivity harms at once",
-        "S",
-        "4.3, Figure 3",
-        "Positive α reduces accuracy from 0.1 on.",
-        "p ≤ 6e-5 at α = 0.1 (ResNet18)",
-        lambda t: _smallest_positive(t, 0.1),
-        TINY,
-    ),
-    Claim(
-        "harm is one-sided",
-        "S",
-        "4.3, Figure 4",
-        "More selectivity harms more than less of it.",
-        "about 6 points between −2 and +2 (ResNet18)",
-        lambda t: verdicts.asymmetry(accuracy(t)),
-    ),
-    Claim(
-        "learning time",
-        "S",
-        "A.2",
-        "Epochs to 95 % of the best test accuracy do not depend on α from −2 to 0.7.",
-        "45 ± 15 epochs (ResNet20)",
-        _learning_time,
-        CIFAR,
-    ),
-    Claim(
-        "not rotated away",
-        "S",
-        "4.2, Figures 2, A3",
-        "Networks with α < 0 are farther from α = 0 than from each other.",
-        "ratio above 1, p < 5e-6",
-        _rotated,
-    ),
-    Claim(
-        "off-axis selectivity falls",
-        "S",
-        "4.2, A.7",
-        "The upper bound of off-axis selectivity falls with α below 0.",
-        "decreases with |α|",
-        _off_axis,
-    ),
-    Claim(
-        "dead units",
-        "S",
-        "A.10, Figure A8",
-        "Units die with growing α in ResNet20.",
-        "rises with α",
-        _dead,
-        CIFAR,
-    ),
-    Claim(
-        "few units die",
-        "S",
-        "A.10, Figure A7",
-        "Hardly any units of ResNet18 die, whatever α.",
-        "at most 3 %",
-        _few_dead,
-        TINY,
-    ),
-    Claim(
-        "harm without sparseness",
-        "S",
-        "A.11, Figure A10",
-        "Where accuracy has suffered, most units still respond to most samples.",
-        "most units to over 80 % at α = 0.7 (ResNet20)",
-        _responsive,
-        CIFAR,
-    ),
-    Claim(
-        "precision follows alpha",
-        "S",
-        "A.13, Figure A17",
-        "Mean precision rises with α.",
-        "rises",
-        lambda t: verdicts.trend(layer_means(t, "mean_precision"), 1, least=-2, most=2),
-    ),
-    Claim(
-        "information follows alpha",
-        "S",
-        "A.13, Figure A18",
-        "Mutual information of units and classes rises with α in ResNet18.",
-        "rises",
-        lambda t: verdicts.trend(layer_means(t, "mean_mutual_information"), 1, least=-2, most=2),
-        TINY,
-    ),
-    Claim(
-        "d' agrees with selectivity",
-        "S",
-        "A.14",
-        "Units rank alike by d′ and by the selectivity index.",
-        "Spearman 0.90 (ResNet20), 0.83 (ResNet18)",
-        _unit_agreement,
-    ),
-    Claim(
-        "d' regularisation",
-        "S",
-        "A.14, Figures A18, A19",
-        "Regularising d′ has the same one-sided effect.",
-        "same asymmetry",
-        _arm_harm("discriminability"),
-    ),
-    Claim(
-        "first three layers",
-        "S",
-        "A.15",
-        "Less selectivity in the first three layers alone is neutral or better.",
-        "gain (ResNet18), neutral (ResNet20)",
-        _arm_gain("first_three", 1),
-    ),
-    Claim(
-        "last three layers",
-        "S",
-        "A.15",
-        "Less selectivity in the last three layers alone reduces CIFAR-10 accuracy.",
-        "decrease (ResNet20)",
-        _arm_gain("last_three", -1),
-        CIFAR,
-    ),
-    Claim(
-        "preferred classes change",
-        "S",
-        "A.16, Figure A28",
-        "Nearly all units change their preferred class in training.",
-        "about 100 %",
-        _preferred,
-    ),
-    Claim(
-        "warm-up",
-        "S",
-        "A.16, Figures A30 to A34",
-        "Growing α over five epochs changes nothing qualitatively.",
-        "same result, slightly milder",
-        _arm("warmup", lambda t: verdicts.trend(selectivity(t, "warmup"), 1)),
-    ),
-    Claim(
-        "leaky units",
-        "S",
-        "A.10, Figure A9",
-        "With leaky ReLUs, which cannot die, more selectivity still harms.",
-        "accuracy not rescued",
-        _arm_harm("leaky"),
-    ),
-)
+CLAIMS = _SELECTIVITY + _LESS + _MORE

@@ -2,74 +2,45 @@
 
 from collections.abc import Callable
 
-import numpy as np
-
-from keras_selectivity.claims import _verdicts as verdicts
+from keras_selectivity.claims._claim import ALL
 from keras_selectivity.claims._claim import Claim
-from keras_selectivity.claims._values import has_arm
-from keras_selectivity.claims._values import layer_means
-from keras_selectivity.claims._values import selectivity
-from keras_selectivity.claims._verdicts import Finding
-from keras_selectivity.results import Levels
-from keras_selectivity.results import t_test
+from keras_selectivity.claims._claim import both_sides
+from keras_selectivity.claims._kinds import Check
+from keras_selectivity.claims._kinds import Shift
+from keras_selectivity.claims._rows import Rows
 
 
-def _against_main(arm: str, sign: int) -> Callable[[Levels], Finding]:
-    """Selectivity of an arm at alpha = 0 against that of the main arm."""
+def _against_main(arm: str, theirs: float) -> Callable[[Rows], Check]:
+    """Selectivity of an arm at alpha = 0 against that of the main arm, within seeds."""
 
-    def check(table: Levels) -> Finding:
-        if not has_arm(table, arm):
-            return verdicts.nothing(f"an arm {arm!r} beside the main one, three seeds each")
-        values, baseline = selectivity(table, arm).get(0.0, []), selectivity(table).get(0.0, [])
-        if not values or not baseline:
-            return verdicts.nothing(f"α = 0 in the arm {arm!r} and in the main one")
-        test = t_test(values, baseline)
-        return verdicts.decide(
-            f"{np.mean(values):.3f} against {np.mean(baseline):.3f}", test, test.statistic * sign
-        )
+    def check(rows: Rows) -> Check:
+        values = rows.selectivity(arm).contrast(0.0, rows.selectivity())
+        return Shift(values, theirs, what=f"{arm} against plain training")
 
     return check
 
 
 CLAIMS = (
-    Claim(
-        "gradients vary over samples",
-        "A",
-        "introduction",
-        "Input-unit gradients vary more over samples with α.",
-        "proportional to selectivity",
-        lambda t: verdicts.trend(layer_means(t, "unit_gradient_variation_over_samples"), 1, least=-2, most=2),
+    *both_sides(
+        ("gradients vary less over samples below zero", "gradients vary more over samples above zero"), "A", "introduction",
+        "The variation of input-unit gradients over samples follows α {} zero.",
+        lambda rows: rows.layers("unit_gradient_variation_over_samples").relative(), (10.0, 10.0), " %", learned=True,
+    ),
+    *both_sides(
+        ("gradients vary less over units below zero", "gradients vary more over units above zero"), "A", "introduction",
+        "The variation of input-unit gradients over units follows α {} zero.",
+        lambda rows: rows.layers("unit_gradient_variation_over_units").relative(), (10.0, 10.0), " %", learned=True,
     ),
     Claim(
-        "gradients vary over units",
-        "A",
-        "introduction",
-        "Input-unit gradients vary more over units with α.",
-        "proportional to selectivity",
-        lambda t: verdicts.trend(layer_means(t, "unit_gradient_variation_over_units"), 1, least=-2, most=2),
+        "AugMix lowers selectivity", "P", "summary", "Training for robustness against corruption reduces selectivity.",
+        "reduced; taken as −0.02", ALL, _against_main("augmix", -0.02),
     ),
     Claim(
-        "AugMix lowers selectivity",
-        "P",
-        "summary",
-        "Training for robustness against corruption reduces selectivity.",
-        "reduced",
-        _against_main("augmix", -1),
+        "PGD training raises selectivity", "P", "summary", "Training for robustness against attack increases selectivity.",
+        "increased; taken as +0.02", ALL, _against_main("pgd", 0.02),
     ),
     Claim(
-        "PGD training raises selectivity",
-        "P",
-        "summary",
-        "Training for robustness against attack increases selectivity.",
-        "increased",
-        _against_main("pgd", 1),
+        "FGSM training raises selectivity", "P", "summary", "So does its fast variant of one step.",
+        "increased; taken as +0.02", ALL, _against_main("fgsm", 0.02),
     ),
-    Claim(
-        "FGSM training raises selectivity",
-        "P",
-        "summary",
-        "So does its fast variant of one step.",
-        "increased",
-        _against_main("fgsm", 1),
-    ),
-)
+)  # fmt: skip

@@ -1,187 +1,246 @@
 """Claims of "On the relationship between class selectivity, dimensionality, and robustness" (W, arXiv 2007.04440)."""
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 
-from keras_selectivity.claims import _verdicts as verdicts
+from keras_selectivity.claims._claim import BOTH
+from keras_selectivity.claims._claim import LESS
+from keras_selectivity.claims._claim import R18
+from keras_selectivity.claims._claim import R20
 from keras_selectivity.claims._claim import Claim
-from keras_selectivity.claims._values import accuracy
-from keras_selectivity.claims._values import by_alpha
-from keras_selectivity.claims._values import by_network
-from keras_selectivity.claims._values import layer_means
-from keras_selectivity.claims._verdicts import ByAlpha
-from keras_selectivity.claims._verdicts import Finding
-from keras_selectivity.results import MAIN
-from keras_selectivity.results import Levels
-from keras_selectivity.results import paired_t_test
-from keras_selectivity.results import per_alpha
-from keras_selectivity.results import pick
+from keras_selectivity.claims._claim import both_sides
+from keras_selectivity.claims._claim import slope
+from keras_selectivity.claims._kinds import Check
+from keras_selectivity.claims._kinds import Counted
+from keras_selectivity.claims._kinds import Shift
+from keras_selectivity.claims._rows import Lacking
+from keras_selectivity.claims._rows import Rows
+from keras_selectivity.claims._rows import Values
+from keras_selectivity.claims._tests import LEAST_SEEDS
 
-_EARLY = 9  # layers that W calls early in ResNet18
-
-
-def _corrupted(table: Levels, measure: str = "accuracy") -> ByAlpha:
-    titles = [
-        name
-        for name in table.rows["perturbation"].unique(maintain_order=True)
-        if (name or "").startswith("all ")
-    ]
-    return by_alpha(table, measure, perturbation=titles[0] if titles else "")
+# W speaks of the first nine layers of ResNet18, and of all of ResNet20.
+_EARLY = {"resnet18": 9}
+# So many seeds are enough to choose an alpha with half of them, and to test it with the others.
+_HALVES = 6
+_CHOSEN = -1.0
+# A mean over severities is one of all five, or none.
+_EVERY_SEVERITY = pl.when(pl.len() == 5).then(pl.col("value").mean())
 
 
-def _corruptions_improved(table: Levels, relative: bool) -> Finding:
-    clean = accuracy(table)
-    alphas = [a for a in clean if -2 <= a < 0]
-    of_severity = table.rows.filter(pl.col("severity").is_not_null(), pl.col("measure") == "accuracy")
-    names = of_severity["perturbation"].unique(maintain_order=True).to_list()
-    if not alphas or 0.0 not in clean or len(names) < 15:
-        return verdicts.nothing("all corruptions at α = 0 and at an α from −2 to 0")
-    if min(len(clean[a]) for a in (*alphas, 0.0)) < verdicts.LEAST_SEEDS:
-        return verdicts.nothing(f"{verdicts.LEAST_SEEDS} seeds")
-    of_clean = pick(table.rows, "accuracy", arm=MAIN, evaluation="clean").select("model", clean="value")
-    better = []
-    for name in names:
-        found = by_network(table, "accuracy", "severity", pl.col("value").mean(), perturbation=name)
-        found = found.join(of_clean, on="model", maintain_order="left")
-        ratio = pl.col("value") / pl.col("clean") if relative else pl.col("value")
-        runs = per_alpha(found.with_columns(value=ratio))
-        if any(len(runs.get(a, [])) != len(clean[a]) for a in (*alphas, 0.0)):
-            return verdicts.nothing("rows that are complete: some of its measurements are missing")
-        if max(np.mean(runs[a]) for a in alphas) > np.mean(runs[0.0]):
-            better.append(name)
-    return verdicts.share(better, (12 if len(names) == 15 else 15) if relative else len(names), len(names))
+def corrupted(rows: Rows, measure: str = "accuracy") -> Values:
+    """A measure's mean over all corruptions and severities, in points."""
+    names = [name for name in rows.perturbations(measure) if name.startswith("all ")]
+    if not names:
+        raise Lacking("Add [evaluation.corruptions], all of them, to the study file and run it.")
+    return rows.values(measure, perturbation=names[0]).points()
 
 
-def _fgsm(table: Levels) -> Finding:
-    attacked = pl.col("value").filter(pl.col("epsilon") > 0).mean()
-    found = by_network(table, "accuracy", "epsilon", attacked, perturbation="fgsm")
-    return verdicts.trend(per_alpha(found), 1)
+def _early(rows: Rows) -> slice:
+    networks = rows.table.rows["network"].unique().drop_nulls().to_list()
+    return slice(_EARLY.get(networks[0]) if len(networks) == 1 else None)
 
 
-def _corruption_of(table: Levels) -> str:
-    """The corruption whose change the dimensionality is of."""
-    of = table.rows.filter(pl.col("measure") == "dimensionality")["perturbation"].unique().drop_nulls()
-    return min((name for name in of if name != "pgd"), default="")
-
-
-def _higher_than_clean(
-    table: Levels, perturbation: str, reference: str | None, layers: int | None = None
-) -> Finding:
-    mean = pl.col("value").head(layers).mean() if layers else pl.col("value").mean()
-    found, other = (
-        by_network(table, "dimensionality", "layer", mean, perturbation=name).drop_nulls("alpha")
-        for name in (perturbation, reference)
+def dimensions(rows: Rows, perturbation: str | None, early: bool = False) -> Values:
+    """Share of dimensions, mean over layers."""
+    return rows.layers(
+        "dimensionality", layers=_early(rows) if early else slice(None), perturbation=perturbation
     )
-    pairs = found.join(other, on="model", maintain_order="left")
-    seeds = found.group_by("alpha").len()["len"]
-    if pairs.is_empty() or min(seeds) < verdicts.LEAST_SEEDS:
-        return verdicts.nothing(
-            "dimensionality of clean, corrupted and adversarial activations, three seeds of every alpha"
+
+
+def _corruption(rows: Rows) -> str:
+    """The corruption whose change the dimensionality is of."""
+    found = [name for name in rows.perturbations("dimensionality") if name != "pgd"]
+    if not found:
+        raise Lacking(
+            "Add [evaluation.dimensionality] to the study file and run `keras-selectivity study run STUDY.toml`."
         )
-    test = paired_t_test(pairs["value"].to_list(), pairs["value_right"].to_list())
-    text = f"{np.mean(pairs['value'].to_list()):.3f} against {np.mean(pairs['value_right'].to_list()):.3f}"
-    return verdicts.decide(text, test, test.statistic)
+    return min(found)
+
+
+def _over_alphas(values: Values) -> Values:
+    """The mean of every seed over its alphas from -2 to 2, as if of alpha = 0."""
+    alphas = values.alphas(-2, 2)
+    seeds = sorted({seed for alpha in alphas for seed in values.cells[alpha]})
+    means = {
+        seed: float(np.mean([values.cells[a][seed] for a in alphas if seed in values.cells[a]]))
+        for seed in seeds
+    }
+    return Values({0.0: means}, values.needs)
+
+
+def _more_dimensions(rows: Rows, first: str, second: str | None, theirs: float, early: bool = False) -> Check:
+    found = dimensions(rows, first, early).minus(dimensions(rows, second, early))
+    return Shift(
+        _over_alphas(found).level(0.0), theirs, what="differences within networks, mean of a seed over its α"
+    )
+
+
+def _increase(rows: Rows) -> Values:
+    """What an attack adds to the dimensions of the early layers, relative to clean activations."""
+    return dimensions(rows, "pgd", True).minus(dimensions(rows, None, True))
+
+
+def fgsm(rows: Rows) -> Values:
+    attacked = pl.col("value").filter(pl.col("epsilon") > 0).mean()
+    return rows.values("accuracy", x="epsilon", reduce=attacked, perturbation="fgsm").points()
+
+
+def pgd(rows: Rows) -> Values:
+    return rows.values("accuracy", perturbation="pgd", steps=25).points()
+
+
+def _by_corruption(rows: Rows, relative: bool) -> dict[str, Values]:
+    """Accuracy of every corruption, mean over severities; perhaps in per cent of clean accuracy."""
+    clean = rows.accuracy()
+    names = rows.table.rows.filter(pl.col("severity").is_not_null(), pl.col("measure") == "accuracy")[
+        "perturbation"
+    ]
+    found = {}
+    for name in sorted(names.unique().cast(pl.String)):
+        values = rows.values("accuracy", x="severity", reduce=_EVERY_SEVERITY, perturbation=name).points()
+        if relative:
+            cells = {
+                alpha: {
+                    seed: 100 * value / clean.cells[alpha][seed]
+                    for seed, value in of.items()
+                    if clean.cells.get(alpha, {}).get(seed)
+                }
+                for alpha, of in values.cells.items()
+            }
+            values = Values(cells, values.needs)
+        found[name] = values
+    return found
+
+
+def _chosen(rows: Rows, corrupted: Values) -> tuple[float, list[int]]:
+    """The alpha to test, and the seeds to test it with: chosen without them, or beforehand.
+
+    With six seeds and more, the alpha from -2 to -0.1 whose corrupted accuracy is best among every other seed; with
+    fewer, -1 and all seeds.
+    """
+    seeds = sorted(corrupted.at(0.0))
+    if len(seeds) < _HALVES:
+        return _CHOSEN, seeds
+    alphas = [a for a in corrupted.alphas(-2, -0.1) if set(seeds) <= set(corrupted.cells[a])]
+    if not alphas:
+        return _CHOSEN, seeds
+    best = max(alphas, key=lambda a: float(np.mean([corrupted.cells[a][seed] for seed in seeds[::2]])))
+    return best, seeds[1::2]
+
+
+def _counted(asked: int, total: int, relative: bool, theirs: float) -> Callable[[Rows], Check]:
+    """How many corruptions improve at one alpha."""
+
+    def check(rows: Rows) -> Check:
+        found = _by_corruption(rows, relative)
+        if len(found) < total:
+            raise Lacking(
+                f"Add [evaluation.corruptions] with all {total} corruptions to the study file, and run it."
+            )
+        alpha, seeds = _chosen(rows, corrupted(rows))
+        seeds = [
+            s for s in seeds if all(s in v.cells.get(a, {}) for v in found.values() for a in (alpha, 0.0))
+        ]
+        if len(seeds) < LEAST_SEEDS:
+            raise Lacking(
+                f"At least {LEAST_SEEDS} seeds of α = {alpha:g} and of α = 0, with every corruption."
+            )
+        differences = np.array(
+            [[v.cells[alpha][s] - v.cells[0.0][s] for v in found.values()] for s in seeds], float
+        )
+        how = (
+            "chosen on the other seeds" if len(seeds) < len(corrupted(rows).at(0.0)) else "chosen beforehand"
+        )
+        unit = " corruptions"
+        return Counted(differences, asked, theirs / 3, theirs, unit, f"α = {alpha:g}, {how}")
+
+    return check
+
+
+def _best(rows: Rows) -> Check:
+    values = corrupted(rows)
+    alpha, seeds = _chosen(rows, values)
+    part = Values(
+        {a: {s: v for s, v in of.items() if s in seeds} for a, of in values.cells.items()}, values.needs
+    )
+    return Shift(part.contrast(alpha), 4.0, " points", what=f"at α = {alpha:g}")
 
 
 CLAIMS = (
-    Claim(
-        "sturdier against corruption",
-        "W",
-        "3.1, Figures 1a, A4a",
-        "Accuracy on corrupted images falls with α.",
-        "up to +4 points (ResNet18)",
-        lambda t: verdicts.trend(_corrupted(t), -1, least=-2, most=2),
+    *both_sides(
+        ("robust to corruption below zero", "weaker against corruption above zero"), "W", "3.1, Figures 1a, A4a",
+        "Accuracy on corrupted images falls with α {} zero.", corrupted, (-2.0, -4.0), " points", learned=True,
     ),
     Claim(
-        "sturdier relative to clean accuracy",
-        "W",
-        "3.1, Figures 1b, A4b",
-        "The ratio of corrupted to clean accuracy falls with α.",
-        "falls",
-        lambda t: verdicts.trend(_corrupted(t, "relative_accuracy"), -1, least=-2, most=2),
+        "corrupted accuracy gain", "W", "3.1, Figure 1a", "Less selectivity improves the corrupted accuracy of ResNet18.",
+        "up to +4 points", R18, _best, True,
+    ),
+    *both_sides(
+        ("robust relative to clean accuracy below zero", "weaker relative to clean accuracy above zero"), "W",
+        "3.1, Figures 1b, A4b", "The ratio of corrupted to clean accuracy falls with α {} zero.",
+        lambda rows: corrupted(rows, "relative_accuracy"), (-1.5, -1.5), " points", learned=True,
     ),
     Claim(
-        "most corruptions",
-        "W",
-        "3.1, note 4",
-        "Normalised accuracy improves for most corruptions at some α < 0.",
-        "15 of 19 (CIFAR-10-C), 12 of 15 (Tiny ImageNet-C)",
-        lambda t: _corruptions_improved(t, True),
+        "most corruptions", "W", "3.1, note 4", "Relative to clean accuracy, 15 of 19 corruptions harm ResNet20 less at an α < 0.",
+        "15 of 19; taken as +3 points in the mean", R20, _counted(15, 19, True, 3.0), True,
     ),
     Claim(
-        "all corruptions",
-        "W",
-        "3.1, note 4",
-        "Accuracy improves for all corruptions at some α < 0.",
-        "all",
-        lambda t: _corruptions_improved(t, False),
+        "all corruptions", "W", "3.1, note 4, Figure A5", "All 19 corruptions harm ResNet20 less at an α < 0.",
+        "19 of 19; taken as +3 points in the mean", R20, _counted(19, 19, False, 3.0), True,
     ),
     Claim(
-        "weaker against FGSM",
-        "W",
-        "3.2, Figures 2a, A7a",
-        "Accuracy under FGSM rises with α.",
-        "rises",
-        _fgsm,
+        "most corruptions of Tiny ImageNet-C", "W", "3.1, note 4",
+        "Relative to clean accuracy, 12 of 15 corruptions harm ResNet18 less at an α < 0.",
+        "12 of 15; taken as +5 points in the mean", R18, _counted(12, 15, True, 5.0), True,
     ),
     Claim(
-        "weaker against PGD",
-        "W",
-        "3.2, Figures 2b, A7b",
-        "Accuracy under 25 steps of PGD rises with α.",
-        "rises",
-        lambda t: verdicts.trend(by_alpha(t, "accuracy", perturbation="pgd", steps=25), 1, least=-2, most=2),
+        "all corruptions of Tiny ImageNet-C", "W", "3.1, note 4, Figure A2", "All 15 corruptions harm ResNet18 less at an α < 0.",
+        "15 of 15; +4 points in the mean", R18, _counted(15, 15, False, 4.0), True,
+    ),
+    *both_sides(
+        ("weaker against FGSM below zero", "robust to FGSM above zero"), "W", "3.2, Figures 2a, A7a",
+        "Accuracy under FGSM rises with α {} zero.", fgsm, (5.0, 5.0), " points", learned=True, adversarial=True,
+    ),
+    *both_sides(
+        ("weaker against PGD below zero", "robust to PGD above zero"), "W", "3.2, Figures 2b, A7b",
+        "Accuracy under 25 steps of PGD rises with α {} zero.", pgd, (5.0, 5.0), " points", learned=True, adversarial=True,
+    ),
+    *both_sides(
+        ("larger Jacobian below zero", "smaller Jacobian above zero"), "W", "3.2, Figures 2c, A7c",
+        "The norm of the input-output Jacobian falls with α {} zero.",
+        lambda rows: rows.values("jacobian_norm_mean").relative(), (-20.0, -20.0), " %", learned=True,
+    ),
+    *both_sides(
+        ("higher dimensionality below zero", "lower dimensionality above zero"), "W", "3.3, Figures 3a, A8a",
+        "Dimensionality of early layers (the first nine of ResNet18, all of ResNet20) falls with α {} zero.",
+        lambda rows: dimensions(rows, None, True).relative(), (-20.0, -20.0), " %", learned=True,
     ),
     Claim(
-        "larger Jacobian",
-        "W",
-        "3.2, Figures 2c, A7c",
-        "The norm of the input-output Jacobian falls with α.",
-        "falls",
-        lambda t: verdicts.trend(by_alpha(t, "jacobian_norm_mean"), -1, least=-2, most=2),
-    ),
-    Claim(
-        "higher dimensionality",
-        "W",
-        "3.3, Figures 3a, A8a",
-        "Dimensionality of early layers falls with α.",
-        "falls",
-        lambda t: verdicts.trend(
-            layer_means(t, "dimensionality", _EARLY, perturbation=None), -1, least=-2, most=2
-        ),
-    ),
-    Claim(
-        "corruption changes more dimensions",
-        "W",
-        "3.3, Figures 3b, A8b",
+        "corruption changes more dimensions", "W", "3.3, Figures 3b, A8b",
         "The clean − corrupted difference has more dimensions than the clean activations.",
-        "higher",
-        lambda t: _higher_than_clean(t, _corruption_of(t), None),
+        "higher; taken as 0.1 of the dimensions", BOTH, lambda rows: _more_dimensions(rows, _corruption(rows), None, 0.1), True,
+    ),
+    *both_sides(
+        ("change by corruption grows below zero", "change by corruption shrinks above zero"), "W", "3.3, Figures 3b, A8b",
+        "Dimensionality of the clean − corrupted difference falls with α {} zero.",
+        lambda rows: dimensions(rows, _corruption(rows)).relative(), (-10.0, -10.0), " %", learned=True,
+    ),
+    *both_sides(
+        ("change by attack grows below zero", "change by attack shrinks above zero"), "W", "3.3, Figures 3c, A8c",
+        "Dimensionality of the clean − adversarial difference falls with α {} zero.",
+        lambda rows: dimensions(rows, "pgd").relative(), (-10.0, -10.0), " %", learned=True, adversarial=True,
     ),
     Claim(
-        "change by corruption",
-        "W",
-        "3.3, Figures 3b, A8b",
-        "Dimensionality of the clean − corrupted difference falls with α.",
-        "falls",
-        lambda t: verdicts.trend(
-            layer_means(t, "dimensionality", perturbation=_corruption_of(t)), -1, least=-2, most=2
-        ),
-    ),
-    Claim(
-        "change by attack",
-        "W",
-        "3.3, Figures 3c, A8c",
-        "Dimensionality of the clean − adversarial difference falls with α.",
-        "falls",
-        lambda t: verdicts.trend(layer_means(t, "dimensionality", perturbation="pgd"), -1, least=-2, most=2),
-    ),
-    Claim(
-        "attack changes more dimensions",
-        "W",
-        "3.3, Figures 3c, A8c",
+        "attack changes more dimensions", "W", "3.3, Figures 3c, A8c",
         "In early layers an attack changes more dimensions than a corruption does.",
-        "much larger",
-        lambda t: _higher_than_clean(t, "pgd", _corruption_of(t), 3),
+        "much larger; taken as 0.1 of the dimensions", BOTH,
+        lambda rows: _more_dimensions(rows, "pgd", _corruption(rows), 0.1, True), True, True,
     ),
-)
+    Claim(
+        "attack adds more at low selectivity", "W", "abstract, 3.3",
+        "What an attack adds to the dimensionality of early layers is larger at low selectivity.",
+        "larger; taken as −0.03 of the dimensions per unit of α", BOTH, slope(_increase, LESS, -0.03, ""), True, True,
+    ),
+)  # fmt: skip

@@ -2,7 +2,10 @@
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from keras_selectivity.claims._tests import LEAST_SEEDS
+from keras_selectivity.claims._tests import against_zero
 from keras_selectivity.results import networks
 
 
@@ -13,18 +16,23 @@ def distances(rows: pl.DataFrame) -> pl.DataFrame:
         rows: Of networks and layers.
 
     Returns:
-        A frame with `low` and `high`, the alphas of a pair, its `layer`, and `value`, the distance; by alphas, layers of
-        the input side first. Pairs with a network without alpha are left out.
+        A frame with `low` and `high`, the alphas of a pair, its `layer`, `value`, the distance, and `seed` and
+        `other_seed`; by alphas, layers of the input side first. Pairs with a network without alpha are left out.
     """
-    alphas = networks(rows).select("model", "alpha")
+    alphas = networks(rows).select("model", "alpha", "seed")
     found = rows.filter(pl.col("measure") == "pwcca_distance").select("model", "other", "layer", "value")
     found = found.join(alphas, on="model", maintain_order="left")
     found = found.join(
-        alphas.rename({"alpha": "others"}), left_on="other", right_on="model", maintain_order="left"
+        alphas.rename({"alpha": "others", "seed": "other_seed"}),
+        left_on="other",
+        right_on="model",
+        maintain_order="left",
     )
     found = found.drop_nulls(["alpha", "others"])
     low, high = pl.min_horizontal("alpha", "others"), pl.max_horizontal("alpha", "others")
-    return found.select("layer", "value", low=low, high=high).sort("low", "high", maintain_order=True)
+    return found.select("layer", "value", "seed", "other_seed", low=low, high=high).sort(
+        "low", "high", maintain_order=True
+    )
 
 
 def distance_ratios(rows: pl.DataFrame) -> pl.DataFrame:
@@ -39,14 +47,11 @@ def distance_ratios(rows: pl.DataFrame) -> pl.DataFrame:
         rows: Of networks and layers.
 
     Returns:
-        A frame with `alpha`, `layer`, `ratio`, and `p`: of a paired t-test over layers between the two mean
-        distances, empty for fewer than three layers or three pairs of equals (three seeds). Alphas without a
-        pair of equals are left out.
+        A frame with `alpha`, `layer`, `ratio`, and `p`: of a t-test over seeds that the ratio is 1 (`ratio_by_seed`),
+        empty for fewer than three seeds. Alphas without a pair of equals are left out.
     """
     means = (
-        distances(rows)
-        .group_by("low", "high", "layer", maintain_order=True)
-        .agg(mean=pl.col("value").mean(), pairs=pl.len())
+        distances(rows).group_by("low", "high", "layer", maintain_order=True).agg(mean=pl.col("value").mean())
     )
     equals = means.filter(pl.col("low") == pl.col("high"), pl.col("low") != 0)
     to_zero = means.filter((pl.col("low") == 0) != (pl.col("high") == 0))
@@ -55,17 +60,67 @@ def distance_ratios(rows: pl.DataFrame) -> pl.DataFrame:
         equals, left_on=["alpha", "layer"], right_on=["low", "layer"], suffix="_equals", maintain_order="left"
     )
     ratios = both.select("alpha", "layer", ratio=pl.col("mean") / pl.col("mean_equals"))
-    tests = [
-        {"alpha": alpha, "p": _p(part)} for (alpha,), part in both.group_by("alpha", maintain_order=True)
-    ]
-    known = pl.DataFrame(tests, schema={"alpha": pl.Float64, "p": pl.Float64})
-    return ratios.join(known, on="alpha", maintain_order="left")
+    ps = {
+        alpha: against_zero(np.array(list(of.values())))
+        for alpha, of in ratio_by_seed(rows).items()
+        if len(of) >= LEAST_SEEDS
+    }
+    known = pl.DataFrame(
+        {"alpha": list(ps), "p": list(ps.values())}, schema={"alpha": pl.Float64, "p": pl.Float64}
+    )
+    return ratios.join(known, on="alpha", how="left", maintain_order="left")
 
 
-def _p(both: pl.DataFrame) -> float | None:
-    from scipy import stats
+def ratio_by_seed(rows: pl.DataFrame) -> dict[float, dict[int, float]]:
+    """The logarithm of the distance ratio, mean over layers, as one value per seed.
 
-    fewest = both["pairs_equals"].min()
-    if not isinstance(fewest, int) or min(both.height, fewest) < 3:
-        return None
-    return float(stats.ttest_rel(np.asarray(both["mean"]), np.asarray(both["mean_equals"])).pvalue)
+    The distances of all pairs are not independent, since each network is part of many. The values are those of the
+    jackknife, `n T - (n - 1) T without the seed`, whose mean and spread are right for such a statistic.
+    (Efron and Stein 1981.)
+
+    Args:
+        rows: Of networks and layers.
+
+    Returns:
+        Dict, alpha -> seed -> value; of alphas with at least three seeds.
+    """
+    found = distances(rows).drop_nulls(["seed", "other_seed"])
+    zero = found.filter((pl.col("low") == 0) != (pl.col("high") == 0))
+    result = {}
+    for (alpha,), within in found.filter(pl.col("low") == pl.col("high"), pl.col("low") != 0).group_by(
+        "low", maintain_order=True
+    ):
+        between = zero.filter((pl.col("low") == alpha) | (pl.col("high") == alpha))
+        values = _jackknife(within, between)
+        if len(values) >= LEAST_SEEDS:
+            result[float(alpha)] = values
+    return result
+
+
+def _jackknife(within: pl.DataFrame, between: pl.DataFrame) -> dict[int, float]:
+    """Pseudo-values by seed of the mean over layers of the log ratio of two mean distances."""
+    layers = within["layer"].unique(maintain_order=True).to_list()
+    seeds = sorted({*within["seed"], *within["other_seed"]})
+    if between.is_empty() or len(seeds) < LEAST_SEEDS:
+        return {}
+    means = [_means_without(part, layers, seeds) for part in (between, within)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        statistics = np.nanmean(np.log(means[0] / means[1]), axis=1)
+    whole, without = statistics[0], statistics[1:]
+    n = len(seeds)
+    values = n * whole - (n - 1) * without
+    return {seed: float(value) for seed, value in zip(seeds, values, strict=True) if np.isfinite(value)}
+
+
+def _means_without(pairs: pl.DataFrame, layers: list[str], seeds: list[int]) -> NDArray[np.float64]:
+    """Mean distance over all pairs, then without each seed: `(1 + seeds, layers)`."""
+    place = {layer: number for number, layer in enumerate(layers)}
+    layer = np.array([place.get(name, -1) for name in pairs["layer"].cast(pl.String)])
+    first, second, value = (pairs[name].to_numpy() for name in ("seed", "other_seed", "value"))
+    found = []
+    for seed in (None, *seeds):
+        kept = (layer >= 0) & (True if seed is None else (first != seed) & (second != seed))
+        sums = np.bincount(layer[kept], value[kept], len(layers))
+        with np.errstate(invalid="ignore"):
+            found.append(sums / np.bincount(layer[kept], minlength=len(layers)))
+    return np.array(found)

@@ -13,6 +13,7 @@ from keras_selectivity._files import write_text
 from keras_selectivity.claims import AGREES
 from keras_selectivity.claims import DISAGREES
 from keras_selectivity.claims import UNDECIDED
+from keras_selectivity.claims import UNTESTED
 from keras_selectivity.claims import departures
 from keras_selectivity.claims import reportable
 from keras_selectivity.reports._catalogue import FigureKind
@@ -39,7 +40,7 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 64rem; marg
 th, td { padding: .3rem .8rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
 th:first-child, td:first-child, .claims th, .claims td { text-align: left; }
 .claims td { white-space: normal; vertical-align: top; min-width: 8rem; font-size: .9rem; }
-.agrees { color: #1a5fb4; font-weight: bold; } .disagrees { color: #a51d2d; font-weight: bold; }
+.agrees { color: #1a5fb4; font-weight: bold; } .disagrees { color: #a51d2d; font-weight: bold; } .undecided { font-weight: bold; }
 figure { margin: 2rem 0; } img { max-width: 100%; height: auto; }
 figcaption, footer, small { color: #555; } figcaption, footer { font-size: .9rem; overflow-wrap: anywhere; }
 li { overflow-wrap: anywhere; }
@@ -161,31 +162,65 @@ def _departed(rows: Levels) -> str:
 
 
 def _claims(claims: list[dict[str, Any]]) -> str:
-    counts = {
-        verdict: sum(c["verdict"] == verdict for c in claims) for verdict in (AGREES, DISAGREES, UNDECIDED)
-    }
+    counts = {v: sum(c["verdict"] == v for c in claims) for v in (AGREES, DISAGREES, UNDECIDED, UNTESTED)}
     summary = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    reduced = any(c["departures"] for c in claims)
-    note = " Every verdict is from a reduced protocol: see above for what it departs in." if reduced else ""
-    lines = []
-    for claim in claims:
-        said = claim["verdict"] + (
-            " (reduced protocol)" if claim["departures"] and not claim["needed"] else ""
-        )
-        cells = (
-            f"<b>{escape(claim['claim'])}</b><br>{escape(claim['statement'])}<br><small>{_PAPERS[claim['paper']]}, "
-            f"{escape(claim['where'])}</small>",
-            escape(claim["theirs"]),
-            escape(claim["ours"] or "–"),
-            f'<span class="{claim["verdict"].split()[0]}">{escape(said)}</span><br><small>'
-            f"{escape('; '.join(t for t in (claim['test'], claim['needed'] and 'Needed: ' + claim['needed']) if t))}</small>",
-        )
-        lines.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    heads = "".join(f"<th>{h}</th>" for h in ("claim", "the paper", "here", "verdict and test"))
-    return (
-        f"<h2>The papers' claims</h2><p>{summary}.{note}</p>"
-        f'<div class="wide"><table class="claims"><thead><tr>{heads}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    tested = [c for c in claims if c["verdict"] != UNTESTED]
+    rest = [c for c in claims if c["verdict"] == UNTESTED]
+    note = (
+        " Every verdict is from a reduced protocol: see above for what it departs in."
+        if any(c["departures"] for c in tested)
+        else ""
     )
+    left_out = sorted({text for c in tested for text in c["left_out"]})
+    heads = "".join(
+        f"<th>{h}</th>" for h in ("claim", "the paper", "here, with 95 % interval", "verdict and test")
+    )
+    table = (
+        f'<div class="wide"><table class="claims"><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{''.join(map(_claim, tested))}</tbody></table></div>"
+        if tested
+        else ""
+    )
+    items = "".join(f"<li><b>{escape(c['claim'])}</b>: {escape(c['needed'])}</li>" for c in rest)
+    missing = f"<p>Left out: {escape('; '.join(left_out))}.</p>" if left_out else ""
+    untested = (
+        f"<details><summary>{len(rest)} claims were not tested</summary><ul>{items}</ul></details>"
+        if rest
+        else ""
+    )
+    return (
+        f"<h2>The papers' claims</h2><p>{summary}.{note}</p><p>{_HOW_TO_READ.format(len(tested))}</p>"
+        f"{missing}{table}{untested}"
+    )
+
+
+_HOW_TO_READ = (
+    "Every test is one of values per seed. A claim agrees where its test is significant in the paper's direction and not "
+    "equivalent to no effect, disagrees where it is significant the other way, or equivalent to none where the paper reports an "
+    "effect, and is undecided otherwise. P-values are corrected by Holm's method over the {} claims that were tested."
+)
+
+
+def _claim(claim: dict[str, Any]) -> str:
+    """A line of the table of claims."""
+    said = claim["verdict"] + (
+        " (reduced protocol)" if claim["departures"] and claim["verdict"] != UNDECIDED else ""
+    )
+    p, against = (f"{claim[name]:.2g}" for name in ("p_adjusted", "p_against_adjusted"))
+    notes = [f"{claim['test']}. Corrected: p = {p}; against the claim, p = {against}."]
+    if claim["verdict_with_all"]:
+        notes.append(f"With the networks that failed to learn: {claim['verdict_with_all']}.")
+    notes += [f"{text[0].upper()}{text[1:]}." for text in claim["warnings"]]
+    notes += [f"To decide it: {claim['needed']}"] if claim["needed"] else []
+    extension = " An extension: the paper speaks of other networks." if claim["extension"] else ""
+    cells = (
+        f"<b>{escape(claim['claim'])}</b><br>{escape(claim['statement'])}{extension}<br>"
+        f"<small>{_PAPERS[claim['paper']]}, {escape(claim['where'])}</small>",
+        escape(claim["theirs"]),
+        f"{escape(claim['ours'])}<br><small>{claim['seeds']} seeds of {escape(claim['population'])}</small>",
+        f'<span class="{claim["verdict"].split()[0]}">{escape(said)}</span><br><small>{escape(" ".join(notes))}</small>',
+    )
+    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _figure(kind: FigureKind, folder: Path) -> str:
@@ -215,7 +250,7 @@ def _missing(missing: list[tuple[FigureKind, str]]) -> str:
 
 
 def _cells(rows: pl.DataFrame, shown: Iterable[Column], by_alpha: bool = False) -> list[list[str]]:
-    """The main numbers: a line per network, or a line per arm and alpha with bootstrapped intervals over seeds."""
+    """The main numbers: a line per network, or a line per arm and alpha with intervals over seeds."""
     columns: list[tuple[str, str, dict[str, float]]] = []
     for column in shown:
         found = pick(rows, column.quantity, evaluation=column.evaluation, **column.where)

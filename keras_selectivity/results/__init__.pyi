@@ -2,6 +2,7 @@
 
 from ._columns import COLUMNS as COLUMNS
 from ._columns import PIECE as PIECE
+from ._frames import conform as conform
 from ._frames import frame as frame
 from ._join import Part as Part
 from ._join import join as join
@@ -21,9 +22,7 @@ from ._select import pick as pick
 from ._shown import Column as Column
 from ._statistics import Significance as Significance
 from ._statistics import mean_interval as mean_interval
-from ._statistics import paired_t_test as paired_t_test
 from ._statistics import rank_sum as rank_sum
-from ._statistics import spearman as spearman
 from ._statistics import t95 as t95
 from ._statistics import t_test as t_test
 from ._store import Results as Results

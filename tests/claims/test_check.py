@@ -1,192 +1,163 @@
-"""Verdicts on made-up studies whose answer is known."""
-
-import json
+"""Verdicts on simulated studies whose truth is known."""
 
 import numpy as np
 import polars as pl
 import pytest
 
+from keras_selectivity.claims import CLAIMS
 from keras_selectivity.claims import check
-from keras_selectivity.claims import departures
-from keras_selectivity.results import frame
+from keras_selectivity.claims import simulate
+from keras_selectivity.claims import verdicts
 from keras_selectivity.results import scan
 from keras_selectivity.results import write
 
-NAMES = [f"corruption{i}" for i in range(19)]
+GRID = (-2, -1, -0.7, -0.4, 0, 0.4, 0.7, 1, 2)
+# Seen by the papers in an interval that 20 seeds do not resolve: see benchmarks/verdicts.py
+NARROW = {"last three layers, small gain"}
 
 
-def study(effect, seeds=5, arms=("main",), **columns):
-    """Rows of networks in which every measure moves with alpha by `effect` times what the papers saw."""
-    rng = np.random.default_rng(0)
-    rows = []
-
-    def add(shared, evaluation, measure, value, **more):
-        protocol = json.dumps({"evaluation": evaluation, "of": more.get("perturbation")})
-        noisy = value * (1 + 1e-3 * rng.standard_normal())
-        rows.append(
-            {
-                **shared,
-                "measure": measure,
-                "value": noisy,
-                "protocol": protocol,
-                **more,
-            }
-        )
-
-    for arm in arms:
-        for alpha in (-1.0, -0.4, 0.0, 0.4, 1.0):
-            for seed in range(seeds):
-                shared = {
-                    "arm": arm, "model": f"{arm}{alpha}{seed}", "alpha": alpha, "seed": seed, "network": "resnet20",
-                    "dataset": "cifar10", "split": "test", "samples": 10_000, "epochs": 200, "batch_size": 256,
-                    "samples_trained_on": 45_000, **columns,
-                }  # fmt: skip
-                move = alpha * effect
-                harm = 0.1 * max(move, 0)
-                shift = {"augmix": -0.02, "pgd": 0.03}.get(arm, 0) * effect
-                add(shared, "clean", "mean_selectivity", 0.22 * np.exp(1.1 * move) + shift)
-                add(shared, "clean", "accuracy", 0.9 - harm)
-                add(shared, "clean", "dead_units", 0.01 + 0.02 * harm)
-                add(shared, "jacobian", "jacobian_norm_mean", 200 - 50 * move)
-                for steps in (0, 25):
-                    add(shared, "pgd", "accuracy", 0.5 + 0.05 * move, perturbation="pgd", steps=steps)
-                for epsilon in (0.0, 0.1):
-                    add(shared, "fgsm", "accuracy", 0.5 + 0.05 * move, perturbation="fgsm", epsilon=epsilon)
-                for name in NAMES:
-                    for severity in range(1, 6):
-                        add(
-                            shared,
-                            "corruptions",
-                            "accuracy",
-                            0.7 - 0.05 * move,
-                            perturbation=name,
-                            severity=severity,
-                        )
-                add(shared, "corruptions", "accuracy", 0.7 - 0.05 * move, perturbation="all 19 corruptions")
-                add(
-                    shared,
-                    "corruptions",
-                    "relative_accuracy",
-                    0.8 - 0.02 * move,
-                    perturbation="all 19 corruptions",
-                )
-                for layer in "abcd":
-                    for perturbation, level in ((None, 0.2), ("fog", 0.3), ("pgd", 0.5)):
-                        add(shared, "dimensionality", "dimensionality", level - 0.05 * move, layer=layer,
-                            perturbation=perturbation)  # fmt: skip
-                    add(shared, "off_axis", "off_axis_selectivity", 0.3 + 0.1 * move, layer=layer)
-                    for over in ("samples", "units"):
-                        add(
-                            shared,
-                            "unit_gradients",
-                            f"unit_gradient_variation_over_{over}",
-                            0.5 + 0.2 * move,
-                            layer=layer,
-                        )
-                add(shared, "units", "spearman_selectivity_discriminability", 0.9)
-                for epoch in range(4):
-                    add(shared, "", "test_accuracy", 0.85 * (epoch >= 2) + 0.1, epoch=epoch)
-                    add(shared, "", "val_selectivity/preferred_changed_once", 0.98, epoch=epoch)
-    for row in rows:
-        if row.get("epoch") is not None:
-            row["protocol"] = None
-    return frame(rows)
+def study(network="resnet20", truth="papers", seeds=5, alphas=GRID, arms=False, draw=0, **options):
+    rng = np.random.default_rng([draw, seeds])
+    return simulate(network, truth, seeds=seeds, alphas=alphas, arms=arms, rng=rng, **options)
 
 
 def checked(table):
-    return check(table).to_dicts()
+    return {claim["claim"]: claim for claim in check(table).to_dicts()}
 
 
-def verdicts(rows):
-    return {claim["claim"]: claim["verdict"] for claim in checked(rows)}
+@pytest.mark.parametrize("network", ["resnet20", "resnet18"])
+def test_the_papers_effects_with_twenty_seeds_give_the_papers_verdicts(network):
+    table = simulate(network, "papers", seeds=20, rng=np.random.default_rng(0))
+    about = {claim.name for claim in CLAIMS if network in claim.about} - NARROW
+    found = {name: verdict for name, (verdict, _) in verdicts(table).items() if name in about}
+    assert found == dict.fromkeys(about, "agrees")
 
 
-# What made-up rows of the main arm on CIFAR-10 decide.
-DIRECTIONS = [
-    "selectivity follows alpha", "more selectivity harms", "harm is one-sided", "sturdier against corruption",
-    "sturdier relative to clean accuracy", "weaker against FGSM", "weaker against PGD", "larger Jacobian",
-    "higher dimensionality", "change by corruption", "change by attack", "gradients vary over samples",
-    "gradients vary over units", "off-axis selectivity falls", "dead units",
-]  # fmt: skip
-LEVELS = [
-    "accuracy kept", "learning time", "d' agrees with selectivity", "preferred classes change", "most corruptions",
-    "all corruptions", "corruption changes more dimensions", "attack changes more dimensions",
-    "selectivity reduced threefold",
-]  # fmt: skip
+@pytest.mark.parametrize("seeds", [3, 5, 12])
+def test_without_an_effect_hardly_any_claim_of_one_agrees(seeds):
+    pages = [verdicts(study(truth="none", seeds=seeds, draw=draw)) for draw in range(8)]
+    wrong = [
+        name for page in pages for name, (verdict, effect) in page.items() if effect and verdict == "agrees"
+    ]
+    assert len(wrong) <= 1, wrong  # Holm's method allows one page in twenty to have one
+    levels = [
+        verdict for page in pages for name, (verdict, effect) in page.items() if name == "accuracy kept"
+    ]
+    assert "disagrees" not in levels
 
 
-def test_a_study_as_the_papers_saw_it():
-    found = verdicts(study(1.0))
-    assert {name: found[name] for name in DIRECTIONS + LEVELS} == dict.fromkeys(DIRECTIONS + LEVELS, "agrees")
-    assert not any(claim["departures"] for claim in checked(study(1.0, seeds=20)))
+def test_without_an_effect_twenty_seeds_say_so():
+    found = verdicts(simulate("resnet20", "none", seeds=20, rng=np.random.default_rng(1)))
+    said = [verdict for verdict, effect in found.values() if effect]
+    assert said.count("disagrees") >= 0.8 * len(said)
 
 
-def test_a_study_that_saw_the_opposite():
-    found = verdicts(study(-1.0))
-    for name in DIRECTIONS:
-        if name not in ("more selectivity harms", "dead units"):  # flat where the harm is at the other sign
-            assert found[name] == "disagrees", name
-    assert found["all corruptions"] == found["selectivity reduced threefold"] == "disagrees"
+@pytest.mark.parametrize("seeds", [3, 5, 20])
+def test_with_the_opposite_effect_no_claim_agrees(seeds):
+    found = verdicts(study(truth="opposite", seeds=seeds, alphas=(-2, -1, -0.4, 0, 0.4)))
+    assert [name for name, (verdict, _) in found.items() if verdict == "agrees"] == []
 
 
 def test_two_seeds_are_never_enough():
-    for claim in checked(study(1.0, seeds=2)):
-        # These count networks of all alphas together, and have no p-value.
-        if claim["claim"] not in ("preferred classes change", "d' agrees with selectivity"):
-            assert claim["verdict"] == "not enough data" and claim["needed"], claim["claim"]
-            assert " p = " not in claim["test"]
+    for claim in check(study(seeds=2)).to_dicts():
+        assert claim["verdict"] == "not tested" and claim["needed"] and claim["p"] is None, claim["claim"]
 
 
-def test_nothing_moves():
-    found = {claim["claim"]: claim for claim in checked(study(0.0))}
-    for name in ("selectivity follows alpha", "larger Jacobian"):
-        assert found[name]["verdict"] == "not enough data" and "p is 0.05 or more" in found[name]["needed"]
-    assert found["accuracy kept"]["verdict"] == "agrees"
+def test_a_row_has_effect_interval_and_both_p_values():
+    claim = checked(study(seeds=8))["larger Jacobian below zero"]
+    assert (
+        claim["verdict"] == "agrees"
+        and claim["population"] == "ResNet20 on CIFAR-10"
+        and not claim["extension"]
+    )
+    assert claim["low"] < claim["effect"] < claim["high"] < 0 and claim["seeds"] == 8
+    assert claim["p"] < claim["p_adjusted"] < 0.05 < claim["p_against"] <= claim["p_against_adjusted"]
 
 
-def test_arms():
-    rows = study(1.0, seeds=5, arms=("main", "discriminability", "warmup", "augmix", "pgd"))
-    found = verdicts(rows)
-    for name in (
-        "d' regularisation",
-        "warm-up",
-        "AugMix lowers selectivity",
-        "PGD training raises selectivity",
-    ):
-        assert found[name] == "agrees", name
-    found = {claim["claim"]: claim for claim in checked(rows)}
-    assert found["leaky units"]["needed"].startswith("an arm 'leaky'")
+def test_one_side_is_not_carried_by_the_other():
+    table = study(seeds=8)
+    flat = simulate("resnet20", "none", seeds=8, alphas=GRID, arms=False, rng=np.random.default_rng(5))
+    mixed = pl.concat([table.filter(pl.col("alpha") > 0), flat.filter(pl.col("alpha") <= 0)])
+    found = checked(mixed.with_columns(pl.col("other").cast(pl.Categorical)))
+    assert found["robust to corruption below zero"]["verdict"] == "disagrees"
+    assert found["weaker against corruption above zero"]["verdict"] == "agrees"
 
 
-def test_other_data_decide_nothing():
-    for claim in checked(study(1.0, dataset="shapes")):
-        assert claim["verdict"] == "not enough data" and "networks trained on" in claim["needed"]
+def test_networks_that_failed_are_left_out_by_name():
+    claim = checked(study(seeds=8, failing=True))["robust to corruption below zero"]
+    assert claim["verdict"] == "agrees" and claim["verdict_with_all"] in ("undecided", "disagrees", "agrees")
+    assert any("main_2_0: failed to learn" in text for text in claim["left_out"])
+    claim = checked(study(seeds=8, failing=True))["more selectivity harms"]
+    assert not any("failed" in text for text in claim["left_out"])  # there, it is the effect
 
 
-@pytest.mark.parametrize(
-    ("columns", "message"),
-    [
-        ({"epochs": 12}, "12 epochs instead of 200"),
-        ({"network": "resnet8"}, "resnet8 on cifar10, which is none of"),
-        ({"samples": 500}, "measured on 500 of 10,000 test images"),
-        ({"samples_trained_on": 1000}, "1,000 training samples instead of 45,000"),
-        ({}, "5 seeds an α instead of 20"),
-    ],
-)
-def test_departures_from_the_protocol_are_said(columns, message):
-    rows = study(1.0, **columns)
-    assert any(message in text for text in departures(rows))
-    assert all(claim["departures"] for claim in checked(rows) if claim["ours"])
+def test_missing_and_diverged_runs_are_counted():
+    table = study(seeds=5)
+    gone = table.filter(~((pl.col("alpha") == -1) & (pl.col("seed") == 2)))
+    diverged = pl.when((pl.col("model") == "main_2_1") & (pl.col("measure") == "accuracy")).then(None)
+    claim = checked(gone.with_columns(value=diverged.otherwise("value")))["larger Jacobian below zero"]
+    # The diverged one is no longer there either
+    assert any(text.startswith("2 runs") for text in claim["left_out"])
+    assert any("main_2_1: diverged" in text for text in claim["left_out"])
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.25, "agrees"), (1.0, "undecided")])
+def test_masking_decides_claims_on_attacks(share, verdict):
+    table = study(seeds=8)
+    warned = (pl.col("measure") == "masking_warnings") & (pl.col("alpha") == 2) & (pl.col("seed") < 8 * share)
+    found = checked(table.with_columns(value=pl.when(warned).then(1.0).otherwise("value")))
+    claim = found["robust to PGD above zero"]
+    assert claim["verdict"] == verdict and f"{share:.0%} of the networks of α = 2" in claim["warnings"][0]
+    assert (
+        found["larger Jacobian below zero"]["verdict"] == "agrees"
+        and not found["larger Jacobian below zero"]["warnings"]
+    )
+
+
+def test_without_controls_a_claim_on_attacks_says_so():
+    table = study(seeds=8).filter(pl.col("measure") != "masking_warnings")
+    assert "no controls" in checked(table)["robust to PGD above zero"]["warnings"][0]
+
+
+def test_other_networks_are_an_extension_or_not_tested():
+    unknown = study(seeds=8).with_columns(network=pl.lit("mine").cast(pl.Categorical))
+    found = checked(unknown)
+    assert (
+        found["larger Jacobian below zero"]["extension"]
+        and found["larger Jacobian below zero"]["verdict"] == "agrees"
+    )
+    assert found["baseline selectivity of ResNet20"]["verdict"] == "not tested"
+    vgg = checked(study("vgg16", seeds=8))
+    assert vgg["larger Jacobian below zero"]["verdict"] == "not tested"
+    assert "experiments/resnet20_cifar10/study.toml" in vgg["larger Jacobian below zero"]["needed"]
+    elsewhere = checked(unknown.with_columns(dataset=pl.lit("shapes").cast(pl.Categorical)))
+    assert {claim["verdict"] for claim in elsewhere.values()} == {"not tested"}
+
+
+def test_undecided_says_how_many_seeds():
+    claim = checked(study(seeds=3))["first loss at −1"]
+    assert claim["verdict"] == "undecided" and "seeds for 80 % power" in claim["needed"]
+
+
+def test_a_corruption_without_a_severity_is_not_averaged():
+    table = study(seeds=3)
+    lacking = table.filter(~((pl.col("severity") == 3) & (pl.col("model") == "main_0_0")).fill_null(False))
+    claim = checked(lacking)["most corruptions"]
+    assert claim["verdict"] == "not tested" and "with every corruption" in claim["needed"]
+
+
+def test_two_networks_of_one_alpha_and_seed_are_refused():
+    table = study(seeds=3)
+    twice = table.with_columns(model=(pl.col("model").cast(pl.String) + "b").cast(pl.Categorical))
+    with pytest.raises(ValueError, match="share α = -2 and seed 0"):
+        check(pl.concat([table, twice]))
 
 
 def test_a_lazy_table_gives_the_same(tmp_path):
-    table = study(1.0)
+    table = study()
     write(tmp_path / "results.parquet", table)
     assert check(scan(tmp_path / "results.parquet")).equals(check(table))
 
 
-def test_what_is_incomplete_is_said():
-    lacking = study(1.0).filter(~((pl.col("severity") == 3) & (pl.col("model") == "main0.00")))
-    whole = lacking.filter((pl.col("perturbation") != "corruption7").fill_null(True) | (pl.col("alpha") != 0))
-    found = {claim["claim"]: claim for claim in checked(whole)}
-    assert found["most corruptions"]["needed"].startswith("rows that are complete")
+def test_every_claim_has_a_name_of_its_own():
+    assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)

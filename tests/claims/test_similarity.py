@@ -1,12 +1,15 @@
 """Distance ratios against a hand-made table."""
 
+import itertools
+
 import numpy as np
 import polars as pl
 import pytest
-from scipy import stats
 
 from keras_selectivity.claims import distance_ratios
 from keras_selectivity.claims import distances
+from keras_selectivity.claims._similarity import ratio_by_seed
+from keras_selectivity.claims._tests import against_zero
 from keras_selectivity.results import frame
 
 
@@ -36,13 +39,44 @@ def test_pairs_are_sorted_by_alpha():
     assert sorted(ones["value"]) == [0.2, 0.3, 0.3, 0.4]
 
 
-def test_ratio_and_paired_test():
+def test_ratio():
     found = distance_ratios(frame(rows()))
-    between, within = 0.3 * np.arange(1, 4), 0.1 * np.arange(1, 4)
     assert found["alpha"].to_list() == [-1] * 3 and found["layer"].to_list() == ["one", "two", "three"]
-    np.testing.assert_allclose(found["ratio"], between / within)
-    t = (between - within).mean() / (between - within).std(ddof=1) * np.sqrt(3)
-    assert found["p"][0] == pytest.approx(2 * stats.t.sf(abs(t), 2), abs=1e-6)
+    np.testing.assert_allclose(found["ratio"], 0.3 / 0.1 * np.ones(3))
+    assert found["p"].is_null().all()  # none of these networks has a seed
+
+
+def table(seeds, rng, apart=0.0):
+    """Distances in which every network has an effect of its own, so that no two pairs of it are independent."""
+    own = {(a, s): 0.05 * rng.standard_normal() for a in (-1.0, 0.0) for s in range(seeds)}
+    found = []
+    for (a, s), (b, t) in itertools.combinations(own, 2):
+        value = 0.3 * np.exp(apart * (a != b)) + own[a, s] + own[b, t]
+        found.append({"model": f"{a}_{s}", "other": f"{b}_{t}", "alpha": a, "seed": s, "layer": "one",
+                      "measure": "pwcca_distance", "value": value})  # fmt: skip
+    for a, s in own:
+        found.append({"model": f"{a}_{s}", "alpha": a, "seed": s, "measure": "accuracy", "value": 0.5})
+    return frame(found)
+
+
+def test_the_jackknife_is_that_of_the_whole_statistic():
+    rows = table(4, np.random.default_rng(0), 0.2)
+
+    def whole(rows):
+        return np.log(distance_ratios(rows)["ratio"][0])
+
+    found = ratio_by_seed(rows)[-1.0]
+    for seed in range(4):
+        names = [f"{a}_{seed}" for a in (-1.0, 0.0)]
+        without = rows.filter(~pl.col("model").is_in(names), ~pl.col("other").is_in(names).fill_null(False))
+        assert found[seed] == pytest.approx(4 * whole(rows) - 3 * whole(without))
+
+
+def test_seeds_are_the_units():
+    """Networks that are as far from each other as from those of alpha = 0 are called farther in one of twenty tables."""
+    rng = np.random.default_rng(0)
+    draws = [against_zero(np.array(list(ratio_by_seed(table(8, rng))[-1.0].values()))) for _ in range(200)]
+    assert np.mean(np.array(draws) < 0.05) < 0.1
 
 
 def test_two_seeds_have_a_ratio_and_no_p_value():

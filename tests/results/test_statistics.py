@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from keras_selectivity.results import paired_t_test
 from keras_selectivity.results import rank_sum
-from keras_selectivity.results import spearman
 from keras_selectivity.results import t_test
 
 A = np.array([0.51, 0.53, 0.55, 0.52])
@@ -31,12 +29,6 @@ def test_welchs_t_test():
     assert "Bonferroni for 4" in str(t_test(A, B, 4)) and "n = 4 and 3" in str(test)
 
 
-def test_paired_t_test():
-    differences = A[:3] - B
-    t = differences.mean() / (differences.std(ddof=1) / np.sqrt(3))
-    assert paired_t_test(A[:3], B).p == pytest.approx(two_sided(t, 2), rel=1e-9)
-
-
 def test_rank_sum_counts_all_arrangements():
     values = [0.1, 0.25, 0.3], [0.2, 0.4, 0.5, 0.6]
     ranks = np.argsort(np.argsort(np.concatenate(values))) + 1
@@ -46,21 +38,10 @@ def test_rank_sum_counts_all_arrangements():
     assert rank_sum(*values).p == pytest.approx(exact)
 
 
-def test_rank_correlation():
-    x, y = [-1, -1, -1, 0, 0, 0, 1, 1, 1], [0.1, 0.3, 0.2, 0.2, 0.4, 0.5, 0.6, 0.9, 0.5]
-    ranks = [np.array([np.mean(np.flatnonzero(np.sort(v) == e)) for e in v]) for v in (x, y)]
-    expected = np.corrcoef(ranks)[0, 1]
-    test = spearman(x, y, 3)
-    assert test.statistic == pytest.approx(expected)
-    t = expected * np.sqrt(7 / (1 - expected**2))
-    assert test.p == pytest.approx(two_sided(t, 7), rel=1e-6)
-
-
 @pytest.mark.parametrize(
     "test",
     [
-        t_test(A[:2], B), t_test(A, B[:2]), rank_sum(A[:2], B), paired_t_test(A[:2], B[:2]),
-        spearman([-1, -1, 0, 0, 1, 1], [1, 2, 3, 4, 5, 6], 2),
+        t_test(A[:2], B), t_test(A, B[:2]), rank_sum(A[:2], B),
     ],
 )  # fmt: skip
 def test_fewer_than_three_seeds_have_no_p_value(test):
@@ -71,4 +52,3 @@ def test_fewer_than_three_seeds_have_no_p_value(test):
 def test_samples_without_spread_have_no_p_value():
     assert t_test([0.5] * 3, [0.5] * 3).p is None
     assert str(t_test([0.5] * 3, [0.7] * 3)) == "no p-value: n = 3 and 3, they have no spread"
-    assert paired_t_test([0.5, 0.75, 1], [0.25, 0.5, 0.75]).p is None

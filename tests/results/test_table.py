@@ -126,6 +126,21 @@ def test_bootstrap_interval_of_a_normal_mean():
     assert mean_interval([3.0]) == (3.0, 3.0, 3.0)
 
 
+@pytest.mark.parametrize("n", [3, 5, 9, 10, 20])
+def test_intervals_cover_as_often_as_they_say(n):
+    rng = np.random.default_rng(n)
+    found = [mean_interval(rng.normal(1, 1, n), resamples=1000) for _ in range(400)]
+    covered = np.mean([low <= 1 <= high for _, low, high in found])
+    # BCa keeps 91 % at ten normal values, where the percentile method keeps 89
+    assert covered > (0.92 if n < 10 else 0.88)
+
+
+def test_a_small_sample_has_students_interval():
+    values = np.array([1.0, 2.0, 4.0])
+    half = 4.302652729911275 * values.std(ddof=1) / np.sqrt(3)
+    assert mean_interval(values) == pytest.approx((7 / 3, 7 / 3 - half, 7 / 3 + half))
+
+
 def test_t95_is_the_first_epoch_within_five_percent_of_the_best():
     assert t95([0.1, 0.75, 0.77, 0.6, 0.8]) == 3
     assert t95([0.5]) == 1

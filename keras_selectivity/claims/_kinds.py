@@ -1,0 +1,360 @@
+"""The kinds of checks: each says which hypothesis it tests, with which statistic, and what it takes for granted.
+
+All are tests on one value per seed. Networks of one seed share the validation split and the initialisation, so their
+differences are formed within a seed; layers, classes, images and alphas are never counted as independent samples.
+"""
+
+import abc
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from keras_selectivity.claims import _tests as tests
+from keras_selectivity.claims._tests import Sample
+from keras_selectivity.results import mean_interval
+
+
+class Check(abc.ABC):
+    """What one value per seed says about a claim.
+
+    Attributes:
+        p: P-value of the test that has to be significant for the claim to agree.
+        p_against: P-value of the test that has to be significant for it to disagree.
+        direction: Whether the effect has the paper's sign; without it, significance speaks against the claim.
+        seeds: Number of seeds.
+        unit: Unit of the effect.
+        reports_effect: Whether the paper reports an effect, rather than a level or none.
+    """
+
+    p: float
+    p_against: float
+    direction: bool
+    seeds: int
+    unit: str
+    reports_effect: bool = True
+
+    @property
+    def p_support(self) -> float:
+        """`p` where the effect has the paper's sign, else 1."""
+        return self.p if self.direction else 1.0
+
+    @property
+    def p_refute(self) -> float:
+        """The p-value of what speaks most against the claim."""
+        return self.p_against if self.direction else min(self.p, self.p_against)
+
+    @abc.abstractmethod
+    def effect(self) -> tuple[float, float, float]:
+        """The effect size with its 95 % interval: `(effect, low, high)`, in `unit`."""
+
+    @abc.abstractmethod
+    def needed(self, level: float) -> int | None:
+        """Seeds that would give 80 % power at the paper's effect, with the spread seen here; `None` for over 1,000."""
+
+    @abc.abstractmethod
+    def said(self) -> str:
+        """What was tested, in words."""
+
+    def ours(self) -> str:
+        """The effect size in words."""
+        effect, low, high = self.effect()
+        return f"{_number(effect)}{self.unit} [{_number(low)}, {_number(high)}]"
+
+
+@dataclass(frozen=True)
+class Shift(Check):
+    """A paired contrast, or a slope by seed, that the paper reports to have a direction.
+
+    Hypothesis: the mean over seeds is zero; against it, it has the paper's sign. It counts as none where two one-sided
+    tests put it within the smallest effect of interest. Statistic: Student's t of one value per seed. Assumes
+    that the values of different seeds are independent and near normal.
+
+    Attributes:
+        values: `(seeds,)` floats.
+        theirs: The paper's effect, in the same unit; its sign is the direction.
+        unit: Unit, as it stands behind a number.
+        interest: Smallest effect of interest, positive; a third of the paper's if left out.
+        what: What was compared.
+    """
+
+    values: Sample
+    theirs: float
+    unit: str = ""
+    interest: float = 0.0
+    what: str = ""
+
+    @property
+    def least(self) -> float:
+        """Smallest effect of interest."""
+        return self.interest or abs(self.theirs) / 3
+
+    @property
+    def seeds(self) -> int:  # type: ignore[override]
+        return len(self.values)
+
+    @cached_property
+    def p(self) -> float:  # type: ignore[override]
+        return tests.against_zero(self.values)
+
+    @cached_property
+    def p_against(self) -> float:  # type: ignore[override]
+        return tests.between(self.values, -self.least, self.least)
+
+    @property
+    def direction(self) -> bool:  # type: ignore[override]
+        return float(np.mean(self.values)) * self.theirs > 0
+
+    def effect(self) -> tuple[float, float, float]:
+        return mean_interval(self.values)
+
+    def needed(self, level: float) -> int | None:
+        return tests.seeds_needed(abs(self.theirs), float(np.std(self.values, ddof=1)), level, True)
+
+    def said(self) -> str:
+        what = f"{self.what}: " if self.what else ""
+        return (
+            f"{what}t-test of one value per seed against 0, n = {self.seeds}, p = {_p(self.p)}; "
+            f"equivalence within ±{self.least:.3g}{self.unit}, p = {_p(self.p_against)}"
+        )
+
+
+@dataclass(frozen=True)
+class Ratio(Shift):
+    """A ratio within seeds, tested as the `Shift` of its logarithm, in which `values`, `theirs` and `interest` are.
+
+    The effect is the geometric mean. Assumes that the logarithms are near normal.
+    """
+
+    unit: str = " times"
+
+    def effect(self) -> tuple[float, float, float]:
+        middle, low, high = np.exp(mean_interval(self.values))
+        return float(middle), float(low), float(high)
+
+    def said(self) -> str:
+        what = f"{self.what}: " if self.what else ""
+        return (
+            f"{what}t-test of log ratios, one per seed, n = {self.seeds}, p = {_p(self.p)}; equivalence within "
+            f"a factor of {np.exp(self.least):.3g}, p = {_p(self.p_against)}"
+        )
+
+    def ours(self) -> str:
+        return "{:.3g} times [{:.3g}, {:.3g}]".format(*self.effect())
+
+
+@dataclass(frozen=True)
+class Inside(Check):
+    """A level, or a difference that the paper reports to be none: the mean over seeds lies between two bounds.
+
+    Hypothesis: the mean over seeds lies outside; against it, inside (two one-sided tests). It disagrees where the mean
+    lies significantly beyond a bound. Statistic: Student's t of one value per seed. Assumes that the
+    values of different seeds are independent and near normal.
+
+    Attributes:
+        values: `(seeds,)` floats.
+        low: Lower bound, perhaps minus infinity.
+        high: Upper bound, perhaps infinity.
+        unit: Unit, as it stands behind a number.
+        what: What was compared.
+        signed: Whether numbers are shown with their sign, as differences are.
+    """
+
+    values: Sample
+    low: float
+    high: float
+    unit: str = ""
+    what: str = ""
+    signed: bool = False
+
+    direction = True
+    reports_effect = False
+
+    @property
+    def seeds(self) -> int:  # type: ignore[override]
+        return len(self.values)
+
+    @cached_property
+    def p(self) -> float:  # type: ignore[override]
+        return tests.between(self.values, self.low, self.high)
+
+    @cached_property
+    def p_against(self) -> float:  # type: ignore[override]
+        return tests.outside(self.values, self.low, self.high)
+
+    def effect(self) -> tuple[float, float, float]:
+        return mean_interval(self.values)
+
+    def needed(self, level: float) -> int | None:
+        middle = (
+            (self.low + self.high) / 2 if np.isfinite(self.low + self.high) else float(np.mean(self.values))
+        )
+        distance = min(middle - self.low, self.high - middle)
+        return tests.seeds_needed(distance, float(np.std(self.values, ddof=1)), level, False)
+
+    def said(self) -> str:
+        bounds = f"{_bound(self.low)} to {_bound(self.high)}{self.unit}"
+        if np.isinf(self.low) or np.isinf(self.high):
+            finite = self.low if np.isinf(self.high) else self.high
+            bounds = f"{'at least' if np.isinf(self.high) else 'at most'} {_bound(finite)}{self.unit}"
+        what = f"{self.what}: " if self.what else ""
+        return (
+            f"{what}one-sided t-tests of one value per seed for {bounds}, n = {self.seeds}, p = {_p(self.p)}; "
+            f"beyond, p = {_p(self.p_against)}"
+        )
+
+    def ours(self) -> str:
+        effect, low, high = (_number(v) if self.signed else f"{v:.3g}" for v in self.effect())
+        return f"{effect}{self.unit} [{low}, {high}]"
+
+
+@dataclass(frozen=True)
+class Counted(Check):
+    """In how many of several conditions, such as corruptions, a mean over seeds is positive.
+
+    Hypothesis: the differences of a seed are symmetric about zero. Statistic: the number of conditions with a positive
+    mean, against the numbers that flipping the signs of whole seeds gives. It counts as none where the mean
+    over conditions is equivalent to zero, and disagrees where fewer than the paper's number can be
+    positive: the interval counts conditions whose simultaneous (Bonferroni) t-intervals allow it. Assumes that seeds
+    are independent; conditions of a seed may depend on each other.
+
+    Attributes:
+        values: `(seeds, conditions)` floats, differences in the direction of the claim.
+        asked: The paper's number.
+        interest: Smallest mean difference of interest.
+        theirs: Mean difference that is taken to be the paper's.
+        unit: What is counted.
+        what: What was compared.
+    """
+
+    values: Sample
+    asked: int
+    interest: float
+    theirs: float
+    unit: str = ""
+    what: str = ""
+
+    @property
+    def seeds(self) -> int:  # type: ignore[override]
+        return len(self.values)
+
+    @property
+    def direction(self) -> bool:  # type: ignore[override]
+        return self._count >= self.asked
+
+    @property
+    def _count(self) -> int:
+        return int(np.sum(self.values.mean(0) > 0))
+
+    @cached_property
+    def p(self) -> float:  # type: ignore[override]
+        return tests.by_sign_flips(self.values)
+
+    @property
+    def p_refute(self) -> float:
+        return (
+            self.p_against
+        )  # a number that is too small, however unlikely without an effect, decides nothing
+
+    @cached_property
+    def p_against(self) -> float:  # type: ignore[override]
+        none = tests.between(self.values.mean(1), -self.interest, self.interest)
+        return min(1.0, 2 * min(none, self._too_few))
+
+    @cached_property
+    def _too_few(self) -> float:
+        """P-value of fewer than the paper's number being positive: so many can be negative only if they are."""
+        from scipy import stats
+
+        conditions = self.values.shape[1]
+        below = np.sort(stats.ttest_1samp(self.values, 0, alternative="less").pvalue)
+        spare = conditions - self.asked  # so many may be negative; one more must be
+        return float(min(1.0, below[spare] * (conditions - spare)))
+
+    def effect(self) -> tuple[float, float, float]:
+        from scipy import stats
+
+        conditions = self.values.shape[1]
+        found = stats.ttest_1samp(self.values, 0).confidence_interval(1 - tests.LEVEL / conditions)
+        return float(self._count), float(np.sum(found.low > 0)), float(np.sum(found.high > 0))
+
+    def needed(self, level: float) -> int | None:
+        return tests.seeds_needed(self.theirs, float(np.std(self.values.mean(1), ddof=1)), level, True)
+
+    def said(self) -> str:
+        return (
+            f"{self.what}: sign flips of {self.seeds} seeds, p = {_p(self.p)}; mean over all within "
+            f"±{self.interest:.2g} points or fewer than {self.asked}, p = {_p(self.p_against)}"
+        )
+
+    def ours(self) -> str:
+        count, low, high = self.effect()
+        return f"{count:.0f} of {self.values.shape[1]} [{low:.0f}, {high:.0f}]"
+
+
+@dataclass(frozen=True)
+class Every(Check):
+    """A claim that has several parts, such as several alphas, all of which must hold.
+
+    Hypothesis: some part does not hold; against it, all do: the largest p-value of the parts, after Holm's
+    correction, decides. It disagrees where some part, after the same correction, does.
+
+    Attributes:
+        parts: The parts.
+    """
+
+    parts: tuple[Check, ...]
+
+    direction = True
+
+    @property
+    def reports_effect(self) -> bool:  # type: ignore[override]
+        return any(part.reports_effect for part in self.parts)
+
+    @property
+    def unit(self) -> str:  # type: ignore[override]
+        return self._weakest.unit
+
+    @property
+    def seeds(self) -> int:  # type: ignore[override]
+        return min(part.seeds for part in self.parts)
+
+    @cached_property
+    def p(self) -> float:  # type: ignore[override]
+        return max(tests.holm([part.p_support for part in self.parts]))
+
+    @cached_property
+    def p_against(self) -> float:  # type: ignore[override]
+        return min(tests.holm([part.p_refute for part in self.parts]))
+
+    @property
+    def _weakest(self) -> Check:
+        return max(self.parts, key=lambda part: part.p_support)
+
+    def effect(self) -> tuple[float, float, float]:
+        return self._weakest.effect()
+
+    def needed(self, level: float) -> int | None:
+        found = [part.needed(level) for part in self.parts]
+        return max((n for n in found if n is not None), default=None) if None not in found else None
+
+    def said(self) -> str:
+        if len(self.parts) == 1:
+            return self.parts[0].said()
+        return f"{len(self.parts)} parts, the weakest: {self._weakest.said()}"
+
+    def ours(self) -> str:
+        named = [(getattr(part, "what", ""), part.ours()) for part in self.parts]
+        return "; ".join(f"{text} {what}".strip() for what, text in named)
+
+
+def _number(value: float) -> str:
+    return f"{value:+.3g}"
+
+
+def _bound(value: float) -> str:
+    return f"{value:.3g}"
+
+
+def _p(value: float) -> str:
+    return f"{value:.2g}"
