@@ -9,6 +9,7 @@ from ._check import check as check
 from ._check import verdicts as verdicts
 from ._claim import Claim as Claim
 from ._mediation import mediation as mediation
+from ._outline import outline as outline
 from ._protocol import departures as departures
 from ._reportable import reportable as reportable
 from ._similarity import distance_ratios as distance_ratios

@@ -56,6 +56,10 @@ class Check(abc.ABC):
     def said(self) -> str:
         """What was tested, in words."""
 
+    @abc.abstractmethod
+    def outline(self) -> str:
+        """The kind of check and the smallest effect of interest, in words."""
+
     def ours(self) -> str:
         """The effect size in words."""
         effect, low, high = self.effect()
@@ -118,6 +122,10 @@ class Shift(Check):
             f"equivalence within ±{self.least:.3g}{self.unit}, p = {_p(self.p_against)}"
         )
 
+    def outline(self) -> str:
+        kind = "slope by seed" if "slope" in self.what else "paired contrast"
+        return f"{kind}; ±{self.least:.2g}{self.unit}"
+
 
 @dataclass(frozen=True)
 class Ratio(Shift):
@@ -138,6 +146,9 @@ class Ratio(Shift):
             f"{what}t-test of log ratios, one per seed, n = {self.seeds}, p = {_p(self.p)}; equivalence within "
             f"a factor of {np.exp(self.least):.3g}, p = {_p(self.p_against)}"
         )
+
+    def outline(self) -> str:
+        return f"ratio by seed; a factor of {np.exp(self.least):.2g}"
 
     def ours(self) -> str:
         return "{:.3g} times [{:.3g}, {:.3g}]".format(*self.effect())
@@ -193,15 +204,22 @@ class Inside(Check):
         return tests.seeds_needed(distance, float(np.std(self.values, ddof=1)), level, False)
 
     def said(self) -> str:
-        bounds = f"{_bound(self.low)} to {_bound(self.high)}{self.unit}"
-        if np.isinf(self.low) or np.isinf(self.high):
-            finite = self.low if np.isinf(self.high) else self.high
-            bounds = f"{'at least' if np.isinf(self.high) else 'at most'} {_bound(finite)}{self.unit}"
         what = f"{self.what}: " if self.what else ""
         return (
-            f"{what}one-sided t-tests of one value per seed for {bounds}, n = {self.seeds}, p = {_p(self.p)}; "
+            f"{what}one-sided t-tests of one value per seed for {self._bounds}, n = {self.seeds}, p = {_p(self.p)}; "
             f"beyond, p = {_p(self.p_against)}"
         )
+
+    @property
+    def _bounds(self) -> str:
+        if np.isinf(self.high):
+            return f"at least {_bound(self.low)}{self.unit}"
+        if np.isinf(self.low):
+            return f"at most {_bound(self.high)}{self.unit}"
+        return f"{_bound(self.low)} to {_bound(self.high)}{self.unit}"
+
+    def outline(self) -> str:
+        return f"{'equivalence' if self.signed else 'level'}; {self._bounds}"
 
     def ours(self) -> str:
         effect, low, high = (_number(v) if self.signed else f"{v:.3g}" for v in self.effect())
@@ -287,6 +305,9 @@ class Counted(Check):
             f"±{self.interest:.2g} points or fewer than {self.asked}, p = {_p(self.p_against)}"
         )
 
+    def outline(self) -> str:
+        return f"count; {self.asked} of {self.values.shape[1]}, and ±{self.interest:.2g} points in the mean"
+
     def ours(self) -> str:
         count, low, high = self.effect()
         return f"{count:.0f} of {self.values.shape[1]} [{low:.0f}, {high:.0f}]"
@@ -342,6 +363,10 @@ class Every(Check):
         if len(self.parts) == 1:
             return self.parts[0].said()
         return f"{len(self.parts)} parts, the weakest: {self._weakest.said()}"
+
+    def outline(self) -> str:
+        kinds = list(dict.fromkeys(part.outline() for part in self.parts))
+        return "every part: " + (", ".join(kinds) if len(kinds) < 3 else f"{kinds[0]} … {kinds[-1]}")
 
     def ours(self) -> str:
         named = [(getattr(part, "what", ""), part.ours()) for part in self.parts]

@@ -38,6 +38,7 @@ def write_report(study: Any, results: Path, folder: Path, quiet: bool = False) -
     """Writes figures and page of a study, and prints the claims' verdicts."""
     from keras_selectivity.claims import check
     from keras_selectivity.measurements import columns
+    from keras_selectivity.reports import claims_text
     from keras_selectivity.reports import write_page
     from keras_selectivity.results import levels
     from keras_selectivity.results import scan
@@ -55,9 +56,7 @@ def write_report(study: Any, results: Path, folder: Path, quiet: bool = False) -
         claims=claims,
         formats=("png", "svg"),
     )
-    for claim in claims.to_dicts() if not quiet else ():
-        reduced = " (reduced protocol)" if claim["departures"] and not claim["needed"] else ""
-        print(f"{claim['verdict'] + reduced:28}  {claim['claim']}: {claim['ours'] or claim['needed']}")
     if not quiet:
+        print(claims_text(claims))
         print(f"Page in {page}")
     return claims

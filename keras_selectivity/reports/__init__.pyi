@@ -1,6 +1,7 @@
 """Figures and pages drawn from tidy results."""
 
 from ._catalogue import kinds as kinds
+from ._claims import claims_text as claims_text
 from ._figures import draw as draw
 from ._page import layer_table as layer_table
 from ._page import table as table

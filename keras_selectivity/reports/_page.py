@@ -4,19 +4,16 @@ import base64
 from collections.abc import Iterable
 from html import escape
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import polars as pl
 
 from keras_selectivity._files import write_text
-from keras_selectivity.claims import AGREES
-from keras_selectivity.claims import DISAGREES
-from keras_selectivity.claims import UNDECIDED
-from keras_selectivity.claims import UNTESTED
 from keras_selectivity.claims import departures
 from keras_selectivity.claims import reportable
 from keras_selectivity.reports._catalogue import FigureKind
+from keras_selectivity.reports._claims import PAPERS
+from keras_selectivity.reports._claims import claims_section
 from keras_selectivity.reports._figures import draw
 from keras_selectivity.results import MAIN
 from keras_selectivity.results import Column
@@ -26,13 +23,6 @@ from keras_selectivity.results import levels
 from keras_selectivity.results import mean_interval
 from keras_selectivity.results import networks
 from keras_selectivity.results import pick
-
-_PAPERS = {
-    "S": "Selectivity considered harmful",
-    "W": "On the relationship between class selectivity, dimensionality, and robustness",
-    "A": "Linking average- and worst-case perturbation robustness via class selectivity and dimensionality",
-    "P": "the authors' summary",
-}
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 64rem; margin: 2rem auto; padding: 0 1rem; }
@@ -121,11 +111,11 @@ def write_page(
         )
     sections.append(_html_table(_cells(found.rows, columns, by_alpha=claims is not None)))
     if claims is not None:
-        sections.append(_claims(claims.to_dicts()))
+        sections.append(claims_section(claims))
         sections.append("<h2>Figures</h2>")
     sections += [_figure(kind, folder) for kind in drawn]
     if any(kind.papers for kind in drawn):
-        papers = "; ".join(f"{letter}: {_PAPERS[letter]}" for letter in "SW")
+        papers = "; ".join(f"{letter}: {PAPERS[letter]}" for letter in "SW")
         sections.append(f"<p><small>{escape(papers)}.</small></p>")
     if claims is not None:
         sections.append(_missing(missing))
@@ -159,68 +149,6 @@ def _departed(rows: Levels) -> str:
     if not found:
         return "<p>The papers' protocol.</p>"
     return f"<p><b>Departs from the papers' protocol:</b> {escape('; '.join(found))}.</p>"
-
-
-def _claims(claims: list[dict[str, Any]]) -> str:
-    counts = {v: sum(c["verdict"] == v for c in claims) for v in (AGREES, DISAGREES, UNDECIDED, UNTESTED)}
-    summary = ", ".join(f"{number} {verdict}" for verdict, number in counts.items())
-    tested = [c for c in claims if c["verdict"] != UNTESTED]
-    rest = [c for c in claims if c["verdict"] == UNTESTED]
-    note = (
-        " Every verdict is from a reduced protocol: see above for what it departs in."
-        if any(c["departures"] for c in tested)
-        else ""
-    )
-    left_out = sorted({text for c in tested for text in c["left_out"]})
-    heads = "".join(
-        f"<th>{h}</th>" for h in ("claim", "the paper", "here, with 95 % interval", "verdict and test")
-    )
-    table = (
-        f'<div class="wide"><table class="claims"><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{''.join(map(_claim, tested))}</tbody></table></div>"
-        if tested
-        else ""
-    )
-    items = "".join(f"<li><b>{escape(c['claim'])}</b>: {escape(c['needed'])}</li>" for c in rest)
-    missing = f"<p>Left out: {escape('; '.join(left_out))}.</p>" if left_out else ""
-    untested = (
-        f"<details><summary>{len(rest)} claims were not tested</summary><ul>{items}</ul></details>"
-        if rest
-        else ""
-    )
-    return (
-        f"<h2>The papers' claims</h2><p>{summary}.{note}</p><p>{_HOW_TO_READ.format(len(tested))}</p>"
-        f"{missing}{table}{untested}"
-    )
-
-
-_HOW_TO_READ = (
-    "Every test is one of values per seed. A claim agrees where its test is significant in the paper's direction and not "
-    "equivalent to no effect, disagrees where it is significant the other way, or equivalent to none where the paper reports an "
-    "effect, and is undecided otherwise. P-values are corrected by Holm's method over the {} claims that were tested."
-)
-
-
-def _claim(claim: dict[str, Any]) -> str:
-    """A line of the table of claims."""
-    said = claim["verdict"] + (
-        " (reduced protocol)" if claim["departures"] and claim["verdict"] != UNDECIDED else ""
-    )
-    p, against = (f"{claim[name]:.2g}" for name in ("p_adjusted", "p_against_adjusted"))
-    notes = [f"{claim['test']}. Corrected: p = {p}; against the claim, p = {against}."]
-    if claim["verdict_with_all"]:
-        notes.append(f"With the networks that failed to learn: {claim['verdict_with_all']}.")
-    notes += [f"{text[0].upper()}{text[1:]}." for text in claim["warnings"]]
-    notes += [f"To decide it: {claim['needed']}"] if claim["needed"] else []
-    extension = " An extension: the paper speaks of other networks." if claim["extension"] else ""
-    cells = (
-        f"<b>{escape(claim['claim'])}</b><br>{escape(claim['statement'])}{extension}<br>"
-        f"<small>{_PAPERS[claim['paper']]}, {escape(claim['where'])}</small>",
-        escape(claim["theirs"]),
-        f"{escape(claim['ours'])}<br><small>{claim['seeds']} seeds of {escape(claim['population'])}</small>",
-        f'<span class="{claim["verdict"].split()[0]}">{escape(said)}</span><br><small>{escape(" ".join(notes))}</small>',
-    )
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
 
 
 def _figure(kind: FigureKind, folder: Path) -> str:

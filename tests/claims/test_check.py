@@ -1,5 +1,8 @@
 """Verdicts on simulated studies whose truth is known."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import polars as pl
 import pytest
@@ -161,3 +164,10 @@ def test_a_lazy_table_gives_the_same(tmp_path):
 
 def test_every_claim_has_a_name_of_its_own():
     assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
+
+
+def test_the_docs_have_the_claims_of_today():
+    page = Path(__file__).parents[2] / "docs" / "claims.md"
+    make = runpy.run_path(str(page.with_name("make_claims.py")))
+    text = page.read_text(encoding="utf-8")
+    assert make["page"](text) == text, "run docs/make_claims.py"
