@@ -1,16 +1,20 @@
-"""Which figures there are, what they show and need, and which figures of the papers they are."""
+"""Which figures there are, what they show and need."""
 
-from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
-from matplotlib.figure import Figure
+import polars as pl
 
 from keras_selectivity.reports import _representation_figures as representations
 from keras_selectivity.reports import _robustness_figures as robustness
 from keras_selectivity.reports import _study_figures as studies
 from keras_selectivity.reports import _training_figures as training
+from keras_selectivity.reports._captions import BANDS
+from keras_selectivity.reports._captions import BARS
+from keras_selectivity.reports._captions import BOTH
 from keras_selectivity.reports._complete import ACCURACY
 from keras_selectivity.reports._complete import SELECTIVITY
 from keras_selectivity.reports._complete import Values
@@ -20,8 +24,11 @@ from keras_selectivity.reports._complete import of_epochs
 from keras_selectivity.reports._complete import of_layers
 from keras_selectivity.reports._complete import of_networks
 from keras_selectivity.reports._complete import of_units
+from keras_selectivity.reports._drawing import Draw
+from keras_selectivity.reports._papers import Panels
+from keras_selectivity.reports._papers import papers_of
+from keras_selectivity.reports._series import STARS
 from keras_selectivity.results import MAIN
-from keras_selectivity.results import Levels
 
 
 @dataclass(frozen=True)
@@ -35,20 +42,56 @@ class FigureKind:
         values: What it shows of every network: if a network has one, it must have all.
         size: Inches.
         caption: What it shows.
-        papers: Figures of the papers that it is, W for "On the relationship between class selectivity,
-            dimensionality, and robustness", S for "Selectivity considered harmful".
-        arm: Arm of the study that it is about.
+        interval: What is said where an alpha has several networks.
+        test: What is said where there are enough for a test.
+        papers: What it is of the papers' figures.
+        arm: Arm of the study that it is about, or `None` for several.
     """
 
     name: str
-    draw: Callable[[Figure, Levels], None]
+    draw: Draw
     needs: str
     values: tuple[Values, ...]
     size: tuple[float, float]
     caption: str
-    papers: tuple[str, ...] = ()
-    arm: str = MAIN
+    interval: str = BARS
+    test: str = ""
+    papers: tuple[Panels, ...] = ()
+    arm: str | None = MAIN
 
+
+_OVER_UNITS = "layers (as the regulariser weighs them) and over all units (as the papers draw it)"
+
+
+def _layered(
+    name: str,
+    needs: str,
+    measure: str,
+    label: str,
+    evaluation: str,
+    shown: str,
+    means: str = _OVER_UNITS,
+    **options: Any,
+) -> FigureKind:
+    """A figure of a measure of layers."""
+    return FigureKind(
+        name,
+        partial(training.layered, measure=measure, label=label, evaluation=evaluation, **options),
+        needs,
+        (of_layers(measure, evaluation),),
+        (9.5, 3.4),
+        f"a: {shown} of the units of each layer. b: Its mean over {means} against α.",
+        BOTH,
+    )
+
+
+_SELECTIVITY_BY_LAYER = (
+    "clean selectivity",
+    "mean_selectivity",
+    "mean selectivity index",
+    "clean",
+    "Mean selectivity (test split)",
+)
 
 _GRID = (
     FigureKind(
@@ -56,55 +99,49 @@ _GRID = (
         training.overview,
         "clean selectivity",
         (ACCURACY, SELECTIVITY),
-        (9, 3.4),
-        "Test accuracy and mean class selectivity of the hidden units against the regulariser's scale. One dot per "
-        "network; mean and bootstrapped 95 % interval over seeds.",
+        (9, 3.2),
+        "a: Test accuracy; b: mean class selectivity of the hidden units, mean over layers, against the regulariser's "
+        "scale α.",
     ),
-    FigureKind(
-        "selectivity_by_layer",
-        training.by_layer,
-        "clean selectivity",
-        (of_layers("mean_selectivity", "clean"),),
-        (9, 3.8),
-        "Mean selectivity of the units of each layer on the test split, input side on the left, and its mean over layers; "
-        "bands: bootstrapped 95 % interval over seeds.",
-        ("S A1", "S A5", "S A11", "S A13", "S A32"),
-    ),
+    _layered("selectivity_by_layer", *_SELECTIVITY_BY_LAYER),
     FigureKind(
         "accuracy",
         studies.accuracy,
         "two alphas",
         (ACCURACY, SELECTIVITY),
-        (11, 3.6),
-        "Test accuracy against α (mean and bootstrapped 95 % interval; t-tests against α = 0, Bonferroni-corrected), its "
-        "distribution over seeds, and accuracy against mean selectivity.",
-        ("W A1", "S 1", "S 3", "S A2", "S A6", "S A12", "S A14", "S A33"),
+        (12, 3.4),
+        "a: Test accuracy against α; b: against mean selectivity.",
+        f"{BARS} c: Its distribution over seeds: every network and the median; from ten networks on, a violin and "
+        "a box of quartiles.",
+        f"Stars: t-tests against α = 0, Bonferroni-corrected; {STARS}.",
     ),
     FigureKind(
         "signs",
         studies.signs,
         "both signs",
         (ACCURACY, SELECTIVITY),
-        (9, 3.6),
-        "Test accuracy of negative (blue) against positive (red) α by magnitude (Wilcoxon rank-sum tests, "
-        "Bonferroni-corrected), and against mean selectivity.",
-        ("S 4", "S A15", "S A34"),
+        (9, 3.4),
+        "a: Test accuracy of negative (blue) against positive (red) α by magnitude; b: against mean selectivity, every "
+        "network.",
+        BARS,
+        f"Stars: Wilcoxon rank-sum tests of α against −α, Bonferroni-corrected; {STARS}.",
     ),
     FigureKind(
         "training",
         training.training,
         "training",
         (of_epochs("selectivity"), of_epochs("val_accuracy")),
-        (9, 3.4),
-        "Selectivity of the training batches, which has a noise floor set by the batch size, and validation accuracy over "
-        "the epochs. One line per network.",
+        (9, 3.2),
+        "a: Selectivity of the training batches, which has a noise floor set by the batch size, and b: validation "
+        "accuracy over the epochs. One line per network.",
+        "",
     ),
     FigureKind(
         "learning_time",
         studies.learning_time,
         "test accuracy by epoch",
         (of_epochs("test_accuracy"),),
-        (5, 3.4),
+        (5, 3.2),
         "First epoch whose test accuracy reaches 95 % of the run's best.",
     ),
     FigureKind(
@@ -112,103 +149,111 @@ _GRID = (
         studies.preferred_classes,
         "preferred classes by epoch",
         (of_epochs("val_selectivity/preferred_changed_once"), of_epochs("val_selectivity/preferred_changed")),
-        (9, 3.4),
-        "Units that change their preferred class at least once during training, and the mean number of changes between "
-        "epochs.",
-        ("S A28", "S A29"),
+        (9, 3.2),
+        "a: Units that change their preferred class at least once during training; b: the mean number of changes "
+        "between epochs.",
     ),
     FigureKind(
         "dead_units",
         studies.dead_units,
         "clean selectivity",
         (of_networks("dead_units", "clean"),),
-        (5, 3.4),
+        (5, 3.2),
         "Units that are zero for every test sample.",
-        ("S A7", "S A8"),
+    ),
+    _layered(
+        "selectivity_of_alive",
+        "alive units",
+        "mean_selectivity_of_alive",
+        "mean selectivity index,\nwithout dead units",
+        "units",
+        "Mean selectivity (test split), dead units left out,",
+        "layers",
+        over_units=False,
     ),
     FigureKind(
         "attacks",
         robustness.attacks,
         "pgd",
-        (),
+        (of_networks("accuracy", "pgd"), of_networks("accuracy", "fgsm")),
         (9, 3.4),
-        "Test accuracy under FGSM against its strength, and under PGD against the number of its steps.",
-        ("W 2", "W A7"),
+        "Test accuracy a: under FGSM against its strength, b: under PGD against the number of its steps.",
+        BANDS,
     ),
     FigureKind(
         "jacobian",
         robustness.jacobian,
         "jacobian",
         tuple(of_networks(f"jacobian_norm_mean{end}") for end in ("", "_low", "_high")),
-        (5, 3.4),
-        "Frobenius norm of the Jacobian of the logits in the pixels, mean over samples; bars: bootstrapped 95 % interval "
-        "over samples.",
-        ("W 2", "W A7"),
+        (5, 3.2),
+        "Frobenius norm of the Jacobian of the logits in the pixels, mean over samples; bar of a single network: "
+        "uncertainty (95 %) of its mean over samples.",
     ),
     FigureKind(
         "corruption",
         robustness.corruption,
         "all corruptions",
         (of_networks("accuracy", "corruptions"), of_networks("relative_accuracy")),
-        (9, 3.4),
-        "Accuracy on corrupted images, mean over corruptions and severities, and its ratio to clean accuracy.",
-        ("W 1", "W A4"),
+        (9, 3.2),
+        "a: Accuracy on corrupted images, mean over corruptions and severities; b: its ratio to clean accuracy.",
     ),
     FigureKind(
         "corruption_severity5",
         robustness.severest,
         "all corruptions",
         (every_severity, ACCURACY),
-        (9, 3.8),
-        "Accuracy at severity 5 over clean accuracy, by corruption.",
-        ("W 1", "W A4"),
+        (9, 3.6),
+        "Accuracy at severity 5 over clean accuracy, by corruption, for three example α: 0, and the nearest there are "
+        "to −2 and 2.",
+        "Means with their 95 % interval over seeds.",
     ),
     FigureKind(
         "corruption_each",
         robustness.each_corruption,
         "all corruptions",
         (every_severity,),
-        (9, 3.8),
-        "Accuracy by corruption, mean over severities.",
-        ("W A2", "W A5"),
+        (11, 3.8),
+        "Accuracy by corruption, mean over severities; within a corruption, α grows to the right.",
+        "Means with their 95 % interval over seeds.",
     ),
     FigureKind(
         "corruption_trade_off",
         robustness.trade_off,
         "all corruptions",
         (every_severity, ACCURACY),
-        (6.5, 4),
-        "Clean against corrupted accuracy, mean over corruptions; the border tells the severity.",
-        ("W A3", "W A6"),
+        (7, 4.4),
+        "Clean against corrupted accuracy, mean over corruptions; fill: α, border: severity.",
     ),
     FigureKind(
         "unit_gradients",
         robustness.unit_gradients,
         "unit_gradients",
         tuple(of_layers(f"unit_gradient_variation_over_{over}") for over in ("samples", "units")),
-        (9, 4.2),
-        "Coefficient of variation of the L2 norms of the input-unit gradients: over samples, mean over the units of a "
-        "layer, and over the units of a layer.",
+        (9, 3.4),
+        "Coefficient of variation (CV) of the L2 norms of the input-unit gradients, a: over samples, mean over the units "
+        "of a layer; b: over the units of a layer.",
+        BANDS,
     ),
     FigureKind(
         "dimensionality",
         representations.dimensionality,
         "dimensionality",
         (of_layers("dimensionality"),),
-        (9, 4),
+        (10, 3.4),
         "Share of dimensions that principal components need to explain the variance, by layer: of clean activations, and "
         "of the difference that a corruption and that PGD makes.",
-        ("W 3", "W A8"),
+        BANDS,
     ),
     FigureKind(
         "pwcca",
         representations.similarity,
         "pwcca",
         (comparable_pairs,),
-        (9, 4),
-        "Projection-weighted CCA distance between networks by layer, and its ratio to that between networks of the same α; "
-        "small dots: layers, large: their mean; p: paired t-test over layers.",
-        ("S 2", "S A3"),
+        (9, 3.4),
+        "a: Projection-weighted CCA distance by layer of networks to those with α = 0, and to those of their own α, for "
+        "example α.",
+        f"b: Ratio of both, mean over layers. {BOTH} A network's distance is the mean of those to the others.",
+        f"Stars: t-tests of the ratio against 1, Bonferroni-corrected; {STARS}.",
     ),
     FigureKind(
         "off_axis",
@@ -222,10 +267,11 @@ _GRID = (
                 "axis_aligned_selectivity",
             )
         ),
-        (9, 4),
-        "Selectivity along the most selective orthonormal axes that were found, and along the units themselves; mean over "
-        "layers, and by layer.",
-        ("S 2", "S A4"),
+        (9.5, 3.4),
+        "a: Selectivity along the most selective orthonormal axes that were found (off-axis), and along the units "
+        "themselves (axis-aligned; shifted: activations less their minimum, as off-axis), mean over layers; b: off-axis, "
+        "by layer.",
+        BOTH,
     ),
     FigureKind(
         "units",
@@ -235,36 +281,34 @@ _GRID = (
             of_layers(name, "units")
             for name in ("dead_units", "sparse_units", "mean_precision", "mean_mutual_information")
         ),
-        (9, 3),
-        "Dead units, sparse units (active for fewer than half of the samples), precision and mutual information, mean over "
-        "layers.",
+        (9, 5.6),
+        "a: Dead units, b: sparse units (active for fewer than half of the samples), c: precision and d: mutual "
+        "information, mean over layers.",
     ),
     FigureKind(
         "activity",
         studies.activity,
         "units",
         (of_units("active_share"),),
-        (6, 3.4),
+        (6, 3.2),
         "Share of test samples that activate a unit; boxes: quartiles over units, whiskers: twice their range.",
-        ("S A10",),
+        "",
     ),
-    FigureKind(
+    _layered(
         "precision",
-        studies.precision,
         "units",
-        (of_layers("mean_precision", "units"),),
-        (9, 3.8),
-        "Precision of the units: share of the most common class among their most activating samples.",
-        ("S A17",),
+        "mean_precision",
+        "mean precision",
+        "units",
+        "Mean precision (share of the most common class among a unit's most activating samples)",
     ),
-    FigureKind(
+    _layered(
         "information",
-        studies.information,
         "units",
-        (of_layers("mean_mutual_information", "units"),),
-        (9, 3.8),
-        "Mutual information between a unit's activation and the class.",
-        ("S A18",),
+        "mean_mutual_information",
+        "mutual information (bits)",
+        "units",
+        "Mean mutual information between activation and class",
     ),
     FigureKind(
         "unit_measures",
@@ -274,24 +318,49 @@ _GRID = (
             of_units(name)
             for name in ("dead", "selectivity", "discriminability", "precision", "mutual_information")
         ),
+        (9.5, 3.2),
+        "Every unit's class selectivity index against a: its d′, b: precision, c: mutual information; dead units left "
+        "out.",
+        "",
+    ),
+    FigureKind(
+        "leaky_slopes",
+        studies.leaky,
+        "leaky arms",
+        (ACCURACY, SELECTIVITY),
         (9, 3.2),
-        "Every unit's class selectivity index against its d′, precision and mutual information; dead units left out.",
+        "a: Test accuracy and b: mean selectivity (mean over layers) against α, of networks with ReLUs and with leaky "
+        "ReLUs, which cannot die.",
+        "Means with their 95 % interval over seeds.",
+        arm=None,
+    ),
+    FigureKind(
+        "architectures",
+        studies.architectures,
+        "two networks",
+        (ACCURACY, SELECTIVITY),
+        (9, 3.2),
+        "a: Test accuracy and b: mean selectivity (mean over layers) against α, by architecture.",
+        "Means with their 95 % interval over seeds.",
+        arm=None,
     ),
 )
 
-# Arm -> what it is, figures of its selectivity, figures of its accuracy.
 _ARMS = {
-    "leaky": ("leaky ReLUs, which cannot die", (), ("S A9",)),
-    "discriminability": ("d′ regularised instead of the index", ("S A19",), ("S A19",)),
-    "first_three": ("the first three layers regularised", ("S A20", "S A22"), ("S A21", "S A23")),
-    "last_three": ("the last three layers regularised", ("S A24", "S A26"), ("S A25", "S A27")),
-    "warmup": ("α growing over the first five epochs", ("S A30",), ("S A31",)),
-    "vgg16": ("VGG16", ("S A16",), ()),
+    "discriminability": "d′ regularised instead of the index",
+    "first_three": "the first three layers regularised",
+    "last_three": "the last three layers regularised",
+    "warmup": "α growing over the first five epochs",
+}
+# Arms that regularise a part of the layers: which, in order from the input side
+_PARTS = {
+    "first_three": (pl.col("value").head(3), "the first three layers"),
+    "last_three": (pl.col("value").tail(3), "the last three layers"),
 }
 
 
 def kinds(arms: Iterable[str] = ()) -> list[FigureKind]:
-    """All figures: those of the grid, and two of each arm.
+    """All figures: those of the grid and of several arms, and some of each arm.
 
     Args:
         arms: Names of arms, besides those that the papers have.
@@ -299,19 +368,21 @@ def kinds(arms: Iterable[str] = ()) -> list[FigureKind]:
     Returns:
         A list of `FigureKind`.
     """
-    grid = {kind.name: kind for kind in _GRID}
     found = list(_GRID)
     for arm in dict.fromkeys([*_ARMS, *arms]):
-        title, selectivity, accuracy = _ARMS.get(arm, (f"arm {arm}", (), ()))
-        for name, papers in (("selectivity_by_layer", selectivity), ("accuracy", accuracy)):
-            kind = grid[name]
-            found.append(
-                replace(
-                    kind,
-                    name=f"{arm}_{name}",
-                    papers=papers,
-                    arm=arm,
-                    caption=f"{kind.caption} Here: {title}.",
-                )
-            )
-    return found
+        found += _of_arm(arm)
+    return [replace(kind, papers=papers_of(kind.name)) for kind in found]
+
+
+def _of_arm(arm: str) -> list[FigureKind]:
+    grid = {kind.name: kind for kind in _GRID}
+    by_layer, accuracy = grid["selectivity_by_layer"], grid["accuracy"]
+    if arm in _PARTS:
+        part, called = _PARTS[arm]
+        options: dict[str, Any] = {"part": part, "called": called, "over_units": False}
+        by_layer = _layered("selectivity_by_layer", *_SELECTIVITY_BY_LAYER, called, **options)
+    found = [replace(kind, name=f"{arm}_{kind.name}") for kind in (by_layer, accuracy)]
+    if arm == "discriminability":
+        found.insert(0, _layered(f"{arm}_by_layer", "units", f"mean_{arm}", "mean d′", "units", "Mean d′"))
+    title = _ARMS.get(arm, f"leaky ReLUs (arm {arm})" if arm.startswith("leaky") else f"arm {arm}")
+    return [replace(kind, arm=arm, caption=f"{kind.caption} Here: {title}.") for kind in found]

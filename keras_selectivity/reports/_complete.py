@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import polars as pl
 
-from keras_selectivity.claims import distances
+from keras_selectivity.reports._representation_figures import distances_by_network
 from keras_selectivity.reports._robustness_figures import corrupted
 from keras_selectivity.results import Levels
 from keras_selectivity.results import of_evaluation
@@ -45,9 +45,8 @@ def every_severity(table: Levels) -> tuple[set[str], str]:
 
 def comparable_pairs(table: Levels) -> tuple[set[str], str]:
     """Distances between networks of one alpha, or to one with alpha = 0."""
-    found = distances(table.rows)
-    shown = found.filter((pl.col("low") == pl.col("high")) | (pl.col("low") == 0) | (pl.col("high") == 0))
-    return set(shown["layer"]), "a distance to a network with α = 0, or between two of one α,"
+    found = set(distances_by_network(table)["model"])
+    return found, "a distance to a network with α = 0, or between two of one α,"
 
 
 def _of_rows(measure: str, evaluation: str | None, where: pl.Expr) -> Values:

@@ -1,7 +1,7 @@
-"""What all figures share: colours, canvas, axes."""
+"""What all figures share: colours, panels with letters, one key for all of them, files."""
 
+import string
 from collections.abc import Callable
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,127 +10,120 @@ import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import BoundaryNorm
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from matplotlib.lines import Line2D
 
+from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
 from keras_selectivity.results import Levels
-from keras_selectivity.results import by_label
-from keras_selectivity.results import mean_interval
+from keras_selectivity.results import networks
 
+Draw = Callable[[Figure, Levels], None]
 GREY = (0.35, 0.35, 0.35, 1.0)
+FORMATS = ("png", "svg", "pdf")
+# Without a date in it, the same rows give the same file.
+_DATES: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+_FEW = 8  # alphas that a legend tells apart; more have a colour bar
+_LONGEST = 24  # characters of a name
 
 
-def colors(alphas: Iterable[float | None]) -> dict[float | None, Any]:
-    """A colour for each alpha: blue below zero, grey at zero, red above; black where there is none."""
-    ordered = sorted({a for a in alphas if a is not None})
-    below, above = [a for a in ordered if a < 0], [a for a in ordered if a > 0]
-    shades = {
-        a: matplotlib.colormaps["Blues_r"](0.15 + 0.5 * i / max(len(below), 1)) for i, a in enumerate(below)
-    }
-    shades |= {
-        a: matplotlib.colormaps["Reds"](0.85 - 0.5 * i / max(len(above), 1))
-        for i, a in enumerate(above[::-1])
-    }
-    found: dict[float | None, Any] = {0.0: GREY, None: (0, 0, 0, 1)}
-    return found | shades
+def palette(known: pl.DataFrame | Levels) -> dict[str, Any]:
+    """A colour per label: blues below zero, grey at zero, yellow to red above; others for networks without alpha."""
+    if isinstance(known, Levels):
+        known = networks(known.rows)
+    labels = known.select("label", "alpha").unique(maintain_order=True)
+    shades: dict[str, Any] = dict.fromkeys(labels.filter(pl.col("alpha") == 0)["label"], GREY)
+    below = labels.filter(pl.col("alpha") < 0).sort("alpha", descending=True)["label"]
+    above = labels.filter(pl.col("alpha") > 0).sort("alpha")["label"]
+    without = labels.filter(pl.col("alpha").is_null())["label"]
+    for names, colormap, ends in ((below, "YlGnBu", (0.5, 1)), (above, "YlOrRd", (0.42, 1))):
+        places = np.linspace(*ends, len(names)) if len(names) != 1 else [0.75]
+        shades |= dict(zip(names, matplotlib.colormaps[colormap](places), strict=True))
+    others = matplotlib.colormaps["Dark2"](np.arange(len(without)) % 8)
+    return shades | dict(zip(without, others, strict=True))
 
 
-def save(
-    paths: list[Path],
-    draw: Callable[[Figure, Levels], None],
-    table: Levels,
-    size: tuple[float, float] = (9, 3.4),
-) -> None:
+def panels(figure: Figure, columns: int, rows: int = 1, **options: Any) -> list[Axes]:
+    """Panels, row by row, with letters where there are several."""
+    axes = list(figure.subplots(rows, columns, squeeze=False, **options).flat)
+    for panel, letter in zip(axes, string.ascii_lowercase, strict=False):
+        if len(axes) > 1:
+            panel.set_title(letter, loc="left", fontsize=10, fontweight="bold")
+        panel.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def save(paths: list[Path], draw: Draw, table: Levels, size: tuple[float, float] = (9, 3.4)) -> None:
     """Draws a figure of a size in inches with `draw(figure, table)` and writes it whole, in every format."""
-    # Without a date or random names in them, the same rows give the same files.
-    with matplotlib.rc_context({"svg.hashsalt": "keras_selectivity"}):
+    # Without random names in it, the same rows give the same file; texts of a PDF stay texts.
+    with matplotlib.rc_context({"svg.hashsalt": "keras_selectivity", "pdf.fonttype": 42}):
         figure = Figure(figsize=size, layout="constrained", dpi=110)
         FigureCanvasAgg(figure)
         draw(figure, table)
+        key(figure)
         for path in paths:
             with whole_file(path) as temporary:
-                figure.savefig(temporary, metadata={"Date": None} if path.suffix == ".svg" else None)
+                figure.savefig(temporary, metadata=_DATES.get(path.suffix))
 
 
-def curves(axes: Axes, picked: pl.DataFrame, x: str, scale: float = 1, of_x: float = 1) -> None:
-    """One line per label through the means of what `pick` returns with an x, thin lines for single networks."""
-    shades = colors(picked["alpha"].unique())
-    for label, alpha, part in by_label(picked):
-        networks = part["model"].n_unique()
-        means = (
-            part.group_by(x).agg(pl.col("value").mean(), pl.len()).filter(pl.col("len") == networks).sort(x)
-        )
-        style = "--" if alpha is None else "-"
-        if networks > 1:
-            for _, own in (
-                part.filter(pl.col(x).is_in(means[x].implode()))
-                .sort(x)
-                .group_by("model", maintain_order=True)
-            ):
-                axes.plot(own[x] * of_x, own["value"] * scale, style, color=shades[alpha], alpha=0.3, lw=0.8)
-        axes.plot(
-            means[x] * of_x, means["value"] * scale, style, marker="o", ms=3, color=shades[alpha], label=label
+def check_formats(formats: tuple[str, ...]) -> None:
+    """Refuses endings of files that figures are not written with."""
+    unknown = [ending for ending in formats if ending not in FORMATS]
+    if unknown:
+        raise InputError(
+            f"Figures are written as {', '.join(FORMATS)}. Received the format {', '.join(map(repr, unknown))}."
         )
 
 
-def dots(axes: Axes, picked: pl.DataFrame, scale: float = 1) -> None:
-    """One column per label, one dot per network; mean with bootstrapped 95 % interval where there are several."""
-    shades = colors(picked["alpha"].unique())
-    groups = [(label, alpha, part["value"].to_numpy()) for label, alpha, part in by_label(picked)]
-    means = [np.mean(values) * scale for _, alpha, values in groups if alpha is not None]
-    axes.plot(range(len(means)), means, color="0.8", zorder=0)
-    for x, (_, alpha, values) in enumerate(groups):
-        several = len(values) > 1
-        places = x + (np.linspace(-0.12, 0.12, len(values)) if several else np.zeros(1))
-        axes.plot(
-            places,
-            values * scale,
-            "o",
-            color=shades[alpha],
-            ms=4 if several else 7,
-            alpha=0.6 if several else 1,
+def key(figure: Figure) -> None:
+    """One legend for all panels, beside them, with an entry per label; many alphas have a colour bar instead."""
+    found: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    alphas = [label for label in found if label.startswith("α = ")]
+    if len(alphas) > _FEW:
+        alphas.sort(key=lambda label: float(label.removeprefix("α = ")))
+        shown = ListedColormap([_color(found.pop(label)) for label in alphas])
+        bounds = BoundaryNorm(np.arange(len(alphas) + 1) - 0.5, len(alphas))
+        bar = figure.colorbar(ScalarMappable(bounds, shown), ax=figure.axes, pad=0.01, aspect=30)
+        bar.set_ticks(range(len(alphas)), labels=[label.removeprefix("α = ") for label in alphas])
+        bar.ax.tick_params(labelsize=7, length=0)
+        bar.ax.set_title("α", fontsize=8)
+    if found:
+        figure.legend(
+            found.values(),
+            map(short, found),
+            loc="outside right upper",
+            frameon=False,
+            fontsize=8,
+            ncols=1 + len(found) // 20,
         )
-        if several:
-            mean, low, high = (v * scale for v in mean_interval(values))
-            axes.errorbar(
-                x, mean, [[mean - low], [high - mean]], fmt="_", color=shades[alpha], ms=14, mew=2, capsize=3
-            )
-    alphas_below(axes, [label for label, *_ in groups])
 
 
-def alphas_below(axes: Axes, labels: list[str]) -> None:
-    """Names the places 0, 1, ... of a horizontal axis after alphas, or networks without one."""
-    texts = [label.removeprefix("α = ").replace("_", "\n") for label in labels]
-    axes.set_xticks(range(len(texts)), texts, fontsize=8)
-    axes.set_xlabel("regulariser scale α")
+def marks(axes: Axes, labels: dict[str, str], **options: Any) -> None:
+    """Entries of the key for what markers and lines mean, drawn in grey: label -> a format such as `"o-"`."""
+    for label, style in labels.items():
+        axes.add_line(Line2D([], [], label=label, **{"color": GREY, **_style(style), **options}))
 
 
-def matrix(part: pl.DataFrame, column: str, names: list[str]) -> NDArray[np.float64]:
-    """What `pick` returns of one label as `(networks, names)`, NaN where there is nothing."""
-    models = {model: number for number, model in enumerate(part["model"].unique(maintain_order=True))}
-    rows, columns = (
-        part[of].cast(pl.String).replace_strict(places, return_dtype=pl.Int64).to_numpy()
-        for of, places in (("model", models), (column, {name: number for number, name in enumerate(names)}))
-    )
-    found = np.full((len(models), len(names)), np.nan)
-    found[rows, columns] = part["value"].to_numpy()
-    return found
+def short(name: str) -> str:
+    """A name with its middle left out, if it is long."""
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 9]}…{name[-8:]}"
+
+
+def _style(style: str) -> dict[str, str]:
+    line = style.strip("osD^")
+    return {"marker": style.removesuffix(line) or "None", "linestyle": line or "None"}
+
+
+def _color(handle: Any) -> Any:
+    return handle.get_color()
 
 
 def from_zero(axes: Axes) -> None:
     """Lets the vertical axis start at zero."""
     axes.set_ylim(0, 1.08 * axes.dataLim.y1 or 1)
-
-
-def legend(axes: Axes, **options: Any) -> None:
-    """A legend with one entry per label, and no frame around the axes."""
-    handles, labels = axes.get_legend_handles_labels()
-    unique = dict(zip(labels, handles, strict=True))
-    axes.legend(unique.values(), unique.keys(), **{"frameon": False, "fontsize": 8, **options})
-    clean(axes)
-
-
-def clean(axes: Axes) -> None:
-    """Takes away the upper and right border."""
-    axes.spines[["top", "right"]].set_visible(False)

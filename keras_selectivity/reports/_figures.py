@@ -1,14 +1,20 @@
 """Draws the figures that a table of results allows, and says what the others lack."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 
+from keras_selectivity.reports._captions import caption
+from keras_selectivity.reports._captions import per_alpha
 from keras_selectivity.reports._catalogue import FigureKind
 from keras_selectivity.reports._catalogue import kinds
 from keras_selectivity.reports._complete import incomplete
+from keras_selectivity.reports._drawing import check_formats
 from keras_selectivity.reports._drawing import save
+from keras_selectivity.reports._papers import of_networks
+from keras_selectivity.reports._study_figures import named_networks
 from keras_selectivity.results import MAIN
 from keras_selectivity.results import Levels
 from keras_selectivity.results import Table
@@ -25,6 +31,9 @@ _SOURCES = {
     "test accuracy by epoch": "study run",
     "preferred classes by epoch": "study run",
     "all corruptions": "[evaluation.corruptions], all of them",
+    "alive units": "[evaluation.units] with the selectivity of units that are not dead",
+    "leaky arms": "arms whose names begin with 'leaky'",
+    "two networks": "two architectures in one table, such as an arm 'vgg16' with network = \"vgg16\"",
 }
 
 
@@ -36,23 +45,27 @@ def draw(
     Args:
         table: What `keras_selectivity.results.read` or `scan` returns.
         folder: Folder for the files.
-        formats: Endings of the files, of those that matplotlib writes.
+        formats: Endings of the files: `"png"`, `"svg"`, `"pdf"`.
 
     Returns:
-        `(drawn, missing)`: a list of `FigureKind`, and a list of `(FigureKind, what it takes)`.
+        `(drawn, missing)`: a list of `FigureKind`, their captions and papers those of this table, and a list of
+        `(FigureKind, what it takes)`.
 
     Raises:
-        InputError: The rows mix protocols.
+        InputError: The rows mix protocols, or a format is none of the three.
     """
+    formats = tuple(formats)
+    check_formats(formats)
     drawn, missing = [], []
     table = _as_drawn(levels(table).filter(pl.col("value").is_not_null()))
-    arm, mine, there = None, table, set()
+    arm: str | None = ""
+    mine, there = table, set[str]()
     for kind in kinds(
         name for name in table.rows["arm"].unique(maintain_order=True) if name not in (None, MAIN)
     ):
         if kind.arm != arm:
-            arm, mine = kind.arm, table.filter(in_arm(kind.arm))
-            there = _there(mine.rows)
+            arm, mine = kind.arm, table.filter(in_arm(kind.arm)) if kind.arm else table
+            there = _there(mine)
         if mine.rows.is_empty():
             missing.append((kind, f"an arm {kind.arm!r} in the study"))
         elif kind.needs not in there:
@@ -61,7 +74,9 @@ def draw(
             missing.append((kind, lacking))
         else:
             save([folder / f"{kind.name}.{ending}" for ending in formats], kind.draw, mine, kind.size)
-            drawn.append(kind)
+            said = caption(kind.caption, kind.interval, kind.test, per_alpha(mine, kind.values))
+            papers = of_networks(kind.papers, named_networks(mine))
+            drawn.append(replace(kind, caption=said, papers=papers))
     return drawn, missing
 
 
@@ -75,8 +90,9 @@ def _as_drawn(table: Levels) -> Levels:
     return Levels(table.rows.with_columns(names), table.units.with_columns(names)) if names else table
 
 
-def _there(rows: pl.DataFrame) -> set[str]:
-    """What the rows hold: names of evaluations, and parts of them that figures need."""
+def _there(table: Levels) -> set[str]:
+    """What a table holds: names of evaluations, and parts of them that figures need."""
+    rows = table.rows
     found = {evaluation_in(text) for text in rows["protocol"].unique() if text}
     measures = set(rows["measure"].unique())
     for measure, name in (
@@ -84,6 +100,7 @@ def _there(rows: pl.DataFrame) -> set[str]:
         ("val_accuracy", "training"),
         ("test_accuracy", "test accuracy by epoch"),
         ("val_selectivity/preferred_changed_once", "preferred classes by epoch"),
+        ("mean_selectivity_of_alive", "alive units"),
     ):
         if measure in measures:
             found.add(name)
@@ -94,4 +111,8 @@ def _there(rows: pl.DataFrame) -> set[str]:
             found.add("both signs")
     if any(name.startswith("all ") for name in rows["perturbation"].unique().drop_nulls()):
         found.add("all corruptions")
+    if any(name.startswith("leaky") for name in rows["arm"].unique().drop_nulls()):
+        found.add("leaky arms")
+    if len(named_networks(table)) > 1:
+        found.add("two networks")
     return found

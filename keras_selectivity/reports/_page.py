@@ -15,10 +15,13 @@ from keras_selectivity.reports._catalogue import FigureKind
 from keras_selectivity.reports._claims import PAPERS
 from keras_selectivity.reports._claims import claims_section
 from keras_selectivity.reports._figures import draw
+from keras_selectivity.reports._papers import Panels
+from keras_selectivity.reports._series import layer_names
 from keras_selectivity.results import MAIN
 from keras_selectivity.results import Column
 from keras_selectivity.results import Levels
 from keras_selectivity.results import Table
+from keras_selectivity.results import in_arm
 from keras_selectivity.results import levels
 from keras_selectivity.results import mean_interval
 from keras_selectivity.results import networks
@@ -80,7 +83,7 @@ def write_page(
     results: str | None,
     columns: Iterable[Column],
     claims: pl.DataFrame | None = None,
-    formats: Iterable[str] = ("png",),
+    formats: Iterable[str] = (),
 ) -> Path:
     """Writes figures and a page that holds all of them, so that it can be sent as one file.
 
@@ -92,7 +95,7 @@ def write_page(
         results: Name of the file with all numbers, as the page should link to it, or `None`.
         columns: The numbers of its table, such as `keras_selectivity.measurements.columns` returns.
         claims: What `keras_selectivity.claims.check` returns, or `None` for no such section.
-        formats: Endings of the figures' files, `"png"` among them.
+        formats: Endings of the figures' files besides `"png"`, which the page holds: `"svg"`, `"pdf"`.
 
     Returns:
         Path of the page.
@@ -102,7 +105,7 @@ def write_page(
     """
     folder = Path(folder)
     found, undefined = reportable(rows)
-    drawn, missing = draw(found, folder, formats)
+    drawn, missing = draw(found, folder, dict.fromkeys(["png", *formats]))
     sections = [f"<p>{escape(description)}</p>", _departed(found) if claims is not None else ""]
     if undefined:
         names = escape(", ".join(undefined))
@@ -113,6 +116,7 @@ def write_page(
     if claims is not None:
         sections.append(claims_section(claims))
         sections.append("<h2>Figures</h2>")
+    sections.append(_layers(found))
     sections += [_figure(kind, folder) for kind in drawn]
     if any(kind.papers for kind in drawn):
         papers = "; ".join(f"{letter}: {PAPERS[letter]}" for letter in "SW")
@@ -151,9 +155,24 @@ def _departed(rows: Levels) -> str:
     return f"<p><b>Departs from the papers' protocol:</b> {escape('; '.join(found))}.</p>"
 
 
+def _layers(rows: Levels) -> str:
+    """What the numbers of layers stand for, by arm where these differ."""
+    arms = rows.rows["arm"].cast(pl.String).fill_null(MAIN).unique(maintain_order=True)
+    names: dict[str, list[str]] = {}
+    for arm in arms:
+        layers = ", ".join(f"{n} {name}" for n, name in enumerate(layer_names(rows.filter(in_arm(arm))), 1))
+        names.setdefault(layers, []).append(arm)
+    of = {layers: f" ({', '.join(arms)})" if len(names) > 1 else "" for layers, arms in names.items()}
+    return "".join(
+        f"<p><small>Layers are numbered from the input side{escape(of[layers])}: {escape(layers)}.</small></p>"
+        for layers in names
+        if layers
+    )
+
+
 def _figure(kind: FigureKind, folder: Path) -> str:
     picture = base64.b64encode((folder / f"{kind.name}.png").read_bytes()).decode()
-    papers = f" As {', '.join(map(_spelt, kind.papers))}." if kind.papers else ""
+    papers = f" Compare {'; '.join(map(_compared, kind.papers))}." if kind.papers else ""
     caption = escape(kind.caption)
     return (
         f'<figure id="{escape(kind.name)}"><img src="data:image/png;base64,{picture}" alt="{caption}">'
@@ -161,8 +180,13 @@ def _figure(kind: FigureKind, folder: Path) -> str:
     )
 
 
-def _spelt(figure: str) -> str:
-    paper, number = figure.split()
+def _compared(panels: Panels) -> str:
+    mine = f"{', '.join(panels.panels)} with " if panels.panels else ""
+    return f"{mine}{_spelt(panels)} ({', '.join(filter(None, (panels.network, panels.side)))})"
+
+
+def _spelt(panels: Panels) -> str:
+    paper, number = panels.figure.split()
     return f"Figure {number} of {paper}"
 
 

@@ -1,22 +1,23 @@
-"""Figures of units and layers: dimensionality, similarity, off-axis selectivity, unit measures.
+"""Figures of units and layers: dimensionality, similarity, off-axis selectivity, unit measures."""
 
-They follow the figures named with each, of "On the relationship between class selectivity,
-dimensionality, and robustness" (W) and "Selectivity considered harmful" (S).
-"""
-
+import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
 from keras_selectivity.claims import distance_ratios
-from keras_selectivity.claims import distances
 from keras_selectivity.reports._drawing import GREY
-from keras_selectivity.reports._drawing import alphas_below
-from keras_selectivity.reports._drawing import clean
-from keras_selectivity.reports._drawing import colors
-from keras_selectivity.reports._drawing import dots
 from keras_selectivity.reports._drawing import from_zero
-from keras_selectivity.reports._drawing import legend
-from keras_selectivity.reports._training_figures import layers_of
+from keras_selectivity.reports._drawing import marks
+from keras_selectivity.reports._drawing import palette
+from keras_selectivity.reports._drawing import panels
+from keras_selectivity.reports._series import against_alpha
+from keras_selectivity.reports._series import examples
+from keras_selectivity.reports._series import layer_names
+from keras_selectivity.reports._series import layers_of
+from keras_selectivity.reports._series import mark
+from keras_selectivity.reports._series import matrix
+from keras_selectivity.reports._series import mean_with_interval
+from keras_selectivity.reports._series import number_layers
 from keras_selectivity.results import Levels
 from keras_selectivity.results import by_label
 from keras_selectivity.results import evaluation_in
@@ -26,116 +27,120 @@ from keras_selectivity.results import pick
 
 
 def dimensionality(figure: Figure, table: Levels) -> None:
-    """Dimensionality of clean activations and of what perturbations change (W, Figures 3 and A8)."""
+    """Dimensionality of clean activations and of what perturbations change."""
     of = table.rows.filter(pl.col("measure") == "dimensionality")["perturbation"].unique().drop_nulls()
-    perturbations = sorted(of, key="pgd".__eq__)
-    axes = figure.subplots(1, 1 + len(perturbations), squeeze=False)[0]
+    perturbations = sorted(of, key=lambda name: (name == "pgd", name))
+    axes = panels(figure, 1 + len(perturbations), sharey=True)
     titles = {None: "clean", "pgd": "clean − adversarial"}
     for panel, name in zip(axes, (None, *perturbations), strict=True):
         label = "fraction of dimensions" if name is None else ""
         layers_of(panel, table, "dimensionality", label, perturbation=name)
         panel.set_title(titles.get(name, f"clean − {str(name).replace('_', ' ')}"), fontsize=9)
-        panel.tick_params("x", labelsize=5, labelrotation=90)
-    top = max(panel.get_ylim()[1] for panel in axes)
-    for panel in axes:
-        panel.set_ylim(0, top)
+    axes[0].set_ylim(0, 1.08 * max(panel.dataLim.y1 for panel in axes) or 1)
 
 
 def similarity(figure: Figure, table: Levels) -> None:
-    """CCA distance to networks with alpha = 0, and between equals (S, Figures 2a, b and A3)."""
-    left, right = figure.subplots(1, 2)
-    pairs = (
-        distances(table.rows)
-        .group_by("low", "high", "layer", maintain_order=True)
-        .agg(pl.col("value").mean())
+    """CCA distance to networks with alpha = 0, and between equals; and the ratio of both."""
+    found, shades = distances_by_network(table), palette(table)
+    layers = [name for name in layer_names(table) if name in set(found["layer"])]
+    ratios = _ratios(found)
+    by_layer, *of_ratios = panels(figure, 1 + (ratios.height > 0))
+    shown = found.filter(pl.col("alpha").is_in(examples(found["alpha"].unique().to_list())))
+    for (alpha, to), part in shown.group_by("alpha", "to", maintain_order=True):
+        style, label = "o:" if alpha == to else "o-", f"α = {alpha:g}"
+        samples, places = matrix(part, "layer", layers), np.arange(len(layers)) + 1
+        mean_with_interval(by_layer, places, samples, color=shades[label], style=style, band=True, ms=3)
+        marks(by_layer, {label: "o"}, color=shades[label])
+    number_layers(by_layer)
+    by_layer.set_ylabel("PWCCA distance")
+    from_zero(by_layer)
+    marks(by_layer, {"to α = 0": "o-", "to the same α": "o:"}, ms=3)
+    for axes in of_ratios:
+        axes.axhline(1, color=GREY, lw=0.8)
+        against_alpha(axes, ratios)
+        axes.set_ylabel("distance to α = 0 /\ndistance to the same α")
+        tests = dict(distance_ratios(table.rows).select("alpha", "p").iter_rows())
+        for place, (_, alpha, part) in enumerate(by_label(ratios)):
+            p = tests.get(alpha)
+            mark(axes, place, None if p is None else p * len(tests), max(part["value"]))
+        axes.margins(y=0.12)
+
+
+def distances_by_network(table: Levels) -> pl.DataFrame:
+    """Mean distance of networks by layer to all with alpha = 0, and to all of their own alpha; `to` tells which."""
+    known = networks(table.rows).select(pl.col("model").cast(pl.String), "alpha", "seed", "label")
+    pairs = table.rows.filter(pl.col("measure") == "pwcca_distance")
+    pairs = pairs.select(pl.col("model", "other", "layer").cast(pl.String), "value")
+    swapped = pairs.select(pl.col("other").alias("model"), pl.col("model").alias("other"), "layer", "value")
+    others = known.select(other="model", to="alpha")
+    both = pl.concat([pairs, swapped]).join(known, on="model").join(others, on="other")
+    both = both.filter((pl.col("to") == pl.col("alpha")) | (pl.col("to") == 0))
+    means = both.group_by("model", "alpha", "seed", "label", "to", "layer").agg(pl.col("value").mean())
+    return means.sort("alpha", "to", "seed", "model")
+
+
+def _ratios(found: pl.DataFrame) -> pl.DataFrame:
+    """Distance to alpha = 0 over that to the same alpha, mean over layers; a value per network, as `pick`."""
+    equals = found.filter(pl.col("to") == pl.col("alpha")).select("model", "layer", equal="value")
+    both = found.filter(pl.col("to") != pl.col("alpha")).join(
+        equals, on=["model", "layer"], maintain_order="left"
     )
-    layers = pairs["layer"].unique(maintain_order=True).to_list()
-    shades = colors([*pairs["low"].unique(), *pairs["high"].unique()])
-    for (low, high), part in pairs.group_by("low", "high", maintain_order=True):
-        if low != high and low and high:
-            continue
-        heights = dict(part.select("layer", "value").iter_rows())
-        style = "o:" if low == high and low else "o-"
-        color = shades[low or high]
-        left.plot(
-            [heights.get(each) for each in layers], style, ms=3, color=color, label=f"{low:g} and {high:g}"
-        )
-    left.set_xticks(range(len(layers)), layers, rotation=90, fontsize=6)
-    left.set_ylabel("PWCCA distance")
-    from_zero(left)
-    # Beside each other where there are many: a legend that is higher than the figure takes all its room
-    legend(left, title="α", title_fontsize=8, ncols=1 + len(left.lines) // 16)
-    ratios = distance_ratios(table.rows)
-    right.axhline(1, color=GREY, lw=0.8)
-    tests = []
-    for place, ((alpha,), part) in enumerate(ratios.group_by("alpha", maintain_order=True)):
-        right.plot([place] * part.height, part["ratio"], ".", color=shades[alpha], ms=3)
-        right.plot(place, part["ratio"].mean(), "o", color=shades[alpha], ms=8)
-        tests.append(f"{alpha:g}" if part["p"][0] is None else f"{alpha:g}\np = {part['p'][0]:.1g}")
-    right.set_xticks(range(len(tests)), tests, fontsize=8)
-    right.set(xlabel="regulariser scale α", ylabel="distance to α = 0 /\ndistance between equals")
-    if not tests:
-        right.text(0.5, 0.5, "needs two seeds of an α and of α = 0", ha="center", transform=right.transAxes)
-    clean(right)
+    return per_model(both.drop_nulls("equal"), (pl.col("value") / pl.col("equal")).mean())
 
 
 def off_axis(figure: Figure, table: Levels) -> None:
-    """Off-axis and axis-aligned selectivity, mean over layers and by layer (S, Figure 2c and appendix A.7)."""
-    summary, by_layer = figure.subplots(1, 2)
-    for measure, marker in (
-        ("off_axis_selectivity", "D"),
-        ("axis_aligned_selectivity_shifted", "s"),
-        ("axis_aligned_selectivity", "o"),
-    ):
+    """Off-axis and axis-aligned selectivity, mean over layers and by layer."""
+    summary, by_layer = panels(figure, 2)
+    shown = (
+        ("axis_aligned_selectivity", "o", -0.22),
+        ("axis_aligned_selectivity_shifted", "s", 0),
+        ("off_axis_selectivity", "D", 0.22),
+    )
+    for measure, marker, shift in shown:
         found = per_model(pick(table.rows, measure, x="layer"), pl.col("value").mean())
-        groups = list(by_label(found))
-        shades = colors(found["alpha"].unique())
-        for place, (_, alpha, part) in enumerate(groups):
-            label = measure.replace("_", " ") if not place else None
-            summary.plot([place] * part.height, part["value"], marker, color=shades[alpha], ms=7, label=label)
-        alphas_below(summary, [label for label, *_ in groups])
-    summary.set_ylabel("mean selectivity index")
+        against_alpha(summary, found, marker=marker, shift=shift)
+        marks(
+            summary,
+            {measure.removesuffix("_selectivity").replace("_selectivity_", ", ").replace("_", " "): marker},
+        )
+    summary.set_ylabel("selectivity index,\nmean over layers")
     from_zero(summary)
-    legend(summary)
     layers_of(by_layer, table, "off_axis_selectivity", "off-axis selectivity")
-    by_layer.tick_params("x", labelsize=6, labelrotation=90)
 
 
 def units(figure: Figure, table: Levels) -> None:
-    """Dead and sparse units, precision and mutual information against alpha (S, appendices A.10 to A.14)."""
-    panels = (
+    """Dead and sparse units, precision and mutual information against alpha."""
+    shown = (
         ("dead_units", "dead units (%)", 100),
         ("sparse_units", "sparse units (%)", 100),
         ("mean_precision", "mean precision", 1),
         ("mean_mutual_information", "mean mutual\ninformation (bits)", 1),
     )
-    for axes, (measure, label, scale) in zip(figure.subplots(1, 4), panels, strict=True):
+    for axes, (measure, label, scale) in zip(panels(figure, 2, rows=2), shown, strict=True):
         found = pick(table.rows, measure, x="layer", evaluation="units")
-        dots(axes, per_model(found, pl.col("value").mean()), scale)
+        against_alpha(axes, per_model(found, pl.col("value").mean()), scale)
         axes.set_ylabel(label)
         from_zero(axes)
-        clean(axes)
 
 
 def unit_scatter(figure: Figure, table: Levels) -> None:
-    """Every unit's selectivity against its other measures (S, appendices A.13 and A.14)."""
-    known = networks(table.rows).select("model", "alpha", "label")
-    shades = colors(known["alpha"].unique())
-    panels = (
+    """Every unit's selectivity against its other measures."""
+    known = networks(table.rows).select("model", "label")
+    shades = palette(table)
+    shown = (
         ("discriminability", "d′"),
         ("precision", "precision"),
-        ("mutual_information", "mutual information"),
+        ("mutual_information", "mutual information (bits)"),
     )
-    alive = _alive(table, ["selectivity", *(measure for measure, _ in panels)])
+    alive = _alive(table, ["selectivity", *(measure for measure, _ in shown)])
     points = {name: part for (name,), part in alive.group_by("model", maintain_order=True)}
-    for axes, (measure, label) in zip(figure.subplots(1, 3), panels, strict=True):
-        for name, alpha, title in known.iter_rows():
+    for axes, (measure, label) in zip(panels(figure, 3), shown, strict=True):
+        for name, title in known.iter_rows():
             if name in points:
                 x, y = points[name]["selectivity"], points[name][measure]
-                axes.plot(x, y, ".", ms=3, alpha=0.5, color=shades[alpha], label=title, rasterized=True)
+                axes.plot(x, y, ".", ms=3, alpha=0.5, mew=0, color=shades[title], rasterized=True)
+                marks(axes, {title: "o"}, color=shades[title])
         axes.set(xlabel="selectivity index", ylabel=label)
-        clean(axes)
-    legend(axes, markerscale=3)
 
 
 def _alive(table: Levels, measures: list[str]) -> pl.DataFrame:

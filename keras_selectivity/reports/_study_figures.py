@@ -1,20 +1,26 @@
 """Figures of many networks: accuracy against alpha and selectivity, signs compared, learning, preferred classes."""
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from keras_selectivity.reports._drawing import alphas_below
-from keras_selectivity.reports._drawing import clean
-from keras_selectivity.reports._drawing import colors
-from keras_selectivity.reports._drawing import dots
 from keras_selectivity.reports._drawing import from_zero
-from keras_selectivity.reports._drawing import legend
-from keras_selectivity.reports._training_figures import layered
+from keras_selectivity.reports._drawing import palette
+from keras_selectivity.reports._drawing import panels
+from keras_selectivity.reports._series import against_alpha
+from keras_selectivity.reports._series import every_network
+from keras_selectivity.reports._series import mark
+from keras_selectivity.reports._series import matrix
+from keras_selectivity.reports._series import mean_with_interval
+from keras_selectivity.reports._series import name_places
+from keras_selectivity.results import MAIN
 from keras_selectivity.results import Levels
-from keras_selectivity.results import Significance
 from keras_selectivity.results import by_label
-from keras_selectivity.results import mean_interval
+from keras_selectivity.results import in_arm
 from keras_selectivity.results import networks
 from keras_selectivity.results import per_alpha
 from keras_selectivity.results import per_model
@@ -23,119 +29,119 @@ from keras_selectivity.results import rank_sum
 from keras_selectivity.results import t95
 from keras_selectivity.results import t_test
 
-_STARS = "* p < 0.05, ** p < 0.01"
-
 
 def accuracy(figure: Figure, table: Levels) -> None:
-    """Accuracy against alpha with tests against alpha = 0, its distribution, and accuracy against selectivity."""
+    """Accuracy against alpha with tests against alpha = 0, against selectivity, and its distribution over seeds."""
     found, index = _of(table, "accuracy"), _of(table, "mean_selectivity")
-    means, spread, relation = figure.subplots(1, 3)
-    shades = colors(found)
+    several = any(len(values) > 1 for values in found.values())
+    means, relation, *distribution = panels(figure, 2 + several, sharey=True)
+    shades = palette(table)
     for place, (alpha, values) in enumerate(found.items()):
-        middle, low, high = (100 * v for v in mean_interval(values))
-        means.errorbar(
-            place, middle, [[middle - low], [high - middle]], fmt="o", color=shades[alpha], capsize=3
+        color, percent = shades[f"α = {alpha:g}"], 100 * np.array(values)
+        mean_with_interval(means, [place], percent[:, np.newaxis], color=color, ms=6)
+        mean_with_interval(
+            relation,
+            np.array(index[alpha])[:, np.newaxis],
+            percent[:, np.newaxis],
+            color=color,
+            ms=6,
+            label=f"α = {alpha:g}",
         )
         if alpha != 0 and 0.0 in found:
-            test = t_test(values, found[0.0], len(found) - 1)
-            means.annotate(_stars(test), (place, high), ha="center", va="bottom")
-        box = spread.boxplot(
-            np.array(values) * 100,
-            positions=[place],
-            widths=0.6,
-            patch_artist=True,
-            manage_ticks=False,
-            medianprops={"color": "k"},
-        )
-        box["boxes"][0].set(facecolor=shades[alpha])
-        x, x_low, x_high = mean_interval(index[alpha])
-        relation.errorbar(
-            x,
-            middle,
-            [[middle - low], [high - middle]],
-            [[x - x_low], [x_high - x]],
-            fmt="o",
-            color=shades[alpha],
-            label=f"α = {alpha:g}",
-            capsize=2,
-        )
-    for axes in (means, spread):
-        axes.set_xticks(range(len(found)), [f"{a:g}" for a in found], fontsize=8)
-        axes.set_xlabel("regulariser scale α")
-        axes.margins(y=0.15)
-        clean(axes)
+            mark(means, place, t_test(values, found[0.0], len(found) - 1).p, percent.max())
+        for axes in distribution:
+            _distribution(axes, place, percent, color)
+    for axes in (means, *distribution):
+        name_places(axes, [f"{alpha:g}" for alpha in found])
     means.set_ylabel("test accuracy (%)")
-    fewest = min(map(len, found.values()))
-    means.set_title(f"n ≥ {fewest}; {_STARS}" if fewest > 2 else f"n ≥ {fewest}: no tests", fontsize=8)
+    means.margins(y=0.12)
     relation.set_xlabel("mean selectivity index")
-    relation.margins(y=0.15)
-    legend(relation)
+    relation.margins(x=0.08)
 
 
 def signs(figure: Figure, table: Levels) -> None:
     """Accuracy of alpha and -alpha by magnitude with rank-sum tests, and against selectivity."""
     found, index = _of(table, "accuracy"), _of(table, "mean_selectivity")
-    magnitudes = sorted({abs(a) for a in found if a})
-    left, right = figure.subplots(1, 2)
-    shades = colors(found)
+    magnitudes = sorted({abs(alpha) for alpha in found if alpha})
+    left, right = panels(figure, 2, sharey=True)
+    shades = palette(table)
     both = [m for m in magnitudes if m in found and -m in found]
     for place, magnitude in enumerate(magnitudes):
-        top = 0
-        for alpha, shift in ((-magnitude, -0.12), (magnitude, 0.12)):
+        for alpha, shift in ((-magnitude, -0.18), (magnitude, 0.18)):
             if alpha in found:
-                percent = np.array(found[alpha]) * 100
-                left.plot([place + shift] * len(percent), percent, "o", ms=4, color=shades[alpha], alpha=0.6)
-                left.plot(place + shift, percent.mean(), "_", ms=14, mew=2, color=shades[alpha])
-                top = max(top, percent.max())
+                percent, color = 100 * np.array(found[alpha]), shades[f"α = {alpha:g}"]
+                every_network(left, place + shift, percent, color)
+                mean_with_interval(left, [place + shift], percent[:, np.newaxis], color=color, ms=6)
         if magnitude in both:
             test = rank_sum(found[magnitude], found[-magnitude], len(both))
-            left.annotate(_stars(test), (place, top), ha="center", va="bottom")
-    left.set_xticks(range(len(magnitudes)), [f"{m:g}" for m in magnitudes], fontsize=8)
-    left.set(xlabel="|α| (blue: negative, red: positive)", ylabel="test accuracy (%)")
-    left.margins(y=0.15)
-    clean(left)
+            mark(left, place, test.p, 100 * max(*found[magnitude], *found[-magnitude]))
+    name_places(left, [f"{m:g}" for m in magnitudes])
+    left.set(xlabel="|α| (not to scale); left: α < 0, right: α > 0", ylabel="test accuracy (%)")
+    left.margins(y=0.12)
     for alpha, values in found.items():
-        right.plot(
-            index[alpha], np.array(values) * 100, "o", ms=5, color=shades[alpha], label=f"α = {alpha:g}"
-        )
+        label = f"α = {alpha:g}"
+        right.plot(index[alpha], 100 * np.array(values), "o", ms=5, color=shades[label], label=label)
     right.set_xlabel("mean selectivity index")
-    legend(right)
+    right.margins(x=0.08)
+
+
+def compared(figure: Figure, parts: Iterable[tuple[str, Levels]]) -> None:
+    """Accuracy and selectivity against alpha, a line per part of a table."""
+    known = [(title, part) for title, part in parts if part.rows.height]
+    shown = (("accuracy", "test accuracy (%)", 100), ("mean_selectivity", "mean selectivity index", 1))
+    for axes, (measure, label, scale) in zip(panels(figure, 2), shown, strict=True):
+        found = [(title, pick(part.rows, measure, evaluation="clean")) for title, part in known]
+        found = [(title, picked.drop_nulls("alpha")) for title, picked in found]
+        alphas = sorted({alpha for _, picked in found for alpha in picked["alpha"]})
+        for number, (title, picked) in enumerate(found):
+            samples, shift = matrix(picked, "alpha", alphas) * scale, 0.1 * (number - (len(found) - 1) / 2)
+            places = np.arange(len(alphas)) + shift
+            mean_with_interval(axes, places, samples, color=f"C{number}", style="o-", label=title)
+        name_places(axes, [f"{alpha:g}" for alpha in alphas])
+        axes.set_ylabel(label)
+        from_zero(axes)
+
+
+def leaky(figure: Figure, table: Levels) -> None:
+    """Leaky units of several slopes beside ReLUs."""
+    arms = sorted(name for name in table.rows["arm"].unique().drop_nulls() if name.startswith("leaky"))
+    titles = {MAIN: "ReLU", **{name: name.replace("_", " ReLU, slope ", 1) for name in arms}}
+    compared(figure, ((title, table.filter(in_arm(arm))) for arm, title in titles.items()))
+
+
+def architectures(figure: Figure, table: Levels) -> None:
+    """The architectures of a table beside each other: of its grid, and of arms that are named after one."""
+    names = named_networks(table)
+    own = table.filter(pl.col("arm").cast(pl.String).fill_null(MAIN).is_in([MAIN, *names]))
+    compared(figure, ((name, own.filter(pl.col("network") == name)) for name in names))
+
+
+def named_networks(table: Levels) -> list[str]:
+    """Names of the networks in a table."""
+    return sorted(str(name) for name in table.rows["network"].unique().drop_nulls())
 
 
 def learning_time(figure: Figure, table: Levels) -> None:
     """Epochs until 95 % of a run's best test accuracy."""
     found = pick(table.rows, "test_accuracy", x="epoch")
     runs = per_model(found, pl.col("value").sort_by("epoch").implode())
-    axes = figure.subplots()
-    dots(axes, runs.with_columns(value=pl.Series([t95(run) for run in runs["value"]], dtype=pl.Float64)))
+    (axes,) = panels(figure, 1)
+    times = pl.Series([t95(run) for run in runs["value"]], dtype=pl.Float64)
+    against_alpha(axes, runs.with_columns(value=times))
     axes.set_ylabel("epochs to 95 % of the\nbest test accuracy")
     from_zero(axes)
-    clean(axes)
 
 
 def preferred_classes(figure: Figure, table: Levels) -> None:
     """Share of units that change their preferred class at least once, and number of changes."""
     once = pick(table.rows, "val_selectivity/preferred_changed_once", x="epoch")
     shares = pick(table.rows, "val_selectivity/preferred_changed", x="epoch")
-    left, right = figure.subplots(1, 2)
-    dots(left, per_model(once, pl.col("value").sort_by("epoch").last()), 100)
-    left.set_ylabel("units that change their\npreferred class (%)")
-    left.set_ylim(0, 105)
-    dots(right, per_model(shares, pl.col("value").sum()))
-    right.set_ylabel("changes a unit, mean")
+    left, right = panels(figure, 2)
+    against_alpha(left, per_model(once, pl.col("value").sort_by("epoch").last()), 100)
+    left.set(ylabel="units that change their\npreferred class (%)", ylim=(0, 105))
+    against_alpha(right, per_model(shares, pl.col("value").sum()))
+    right.set_ylabel("changes per unit, mean")
     from_zero(right)
-    clean(left)
-    clean(right)
-
-
-def precision(figure: Figure, table: Levels) -> None:
-    """Mean precision by layer, and over layers."""
-    layered(figure, table, "mean_precision", "mean precision", "units")
-
-
-def information(figure: Figure, table: Levels) -> None:
-    """Mean mutual information by layer, and over layers."""
-    layered(figure, table, "mean_mutual_information", "mutual information (bits)", "units")
 
 
 def activity(figure: Figure, table: Levels) -> None:
@@ -143,39 +149,47 @@ def activity(figure: Figure, table: Levels) -> None:
     known = networks(table.rows).select("model", "alpha", "label")
     shares = table.units.filter(pl.col("measure") == "active_share").select("model", "value")
     found = shares.collect(engine="streaming").join(known, on="model", maintain_order="left")
-    shades = colors(known["alpha"].unique())
-    axes = figure.subplots()
+    shades = palette(known)
+    (axes,) = panels(figure, 1)
     labels = []
-    for place, (label, alpha, part) in enumerate(by_label(found)):
-        box = axes.boxplot(
-            part["value"] * 100,
-            positions=[place],
-            widths=0.6,
-            whis=2,
-            patch_artist=True,
-            manage_ticks=False,
-            flierprops={"ms": 2},
-            medianprops={"color": "k"},
-        )
-        box["boxes"][0].set(facecolor=shades[alpha])
+    for place, (label, _, part) in enumerate(by_label(found)):
+        _box(axes, place, part["value"].to_numpy() * 100, shades[label], whis=2, flierprops={"ms": 2})
         labels.append(label)
-    alphas_below(axes, labels)
+    name_places(axes, labels)
     axes.set(ylabel="samples that activate\na unit (%)", ylim=(-3, 103))
-    clean(axes)
 
 
 def dead_units(figure: Figure, table: Levels) -> None:
     """Share of dead units against alpha."""
-    axes = figure.subplots()
-    dots(axes, pick(table.rows, "dead_units", evaluation="clean"), 100)
+    (axes,) = panels(figure, 1)
+    against_alpha(axes, pick(table.rows, "dead_units", evaluation="clean"), 100)
     axes.set_ylabel("dead units (%)")
     axes.set_ylim(0, max(5, 1.08 * axes.dataLim.y1))
-    clean(axes)
+
+
+def _distribution(axes: Axes, place: float, values: np.ndarray, color: Any) -> None:
+    """Every network as a dot; with ten and more, a violin with a box of quartiles."""
+    if len(values) >= 10 and np.ptp(values) > 0:
+        shown: dict[str, Any] = axes.violinplot(values, [place], widths=0.9, showextrema=False)
+        shown["bodies"][0].set(facecolor=color, alpha=0.5)
+        _box(axes, place, values, color, widths=0.25, showfliers=False)
+    else:
+        places = place + np.linspace(-0.15, 0.15, len(values))
+        axes.plot(places, values, "o", color=color, ms=4, alpha=0.7, mew=0)
+        axes.plot(place, np.median(values), "_", color=color, ms=12, mew=1.5)
+
+
+def _box(axes: Axes, place: float, values: np.ndarray, color: Any, **options: Any) -> None:
+    shown = axes.boxplot(
+        values,
+        positions=[place],
+        patch_artist=True,
+        manage_ticks=False,
+        medianprops={"color": "k"},
+        **{"widths": 0.6, **options},
+    )
+    shown["boxes"][0].set(facecolor=color)
 
 
 def _of(table: Levels, measure: str) -> dict[float, list[float]]:
     return per_alpha(pick(table.rows, measure, evaluation="clean"))
-
-
-def _stars(test: Significance) -> str:
-    return "" if not test.significant else "**" if (test.p or 0) < 0.01 else "*"

@@ -1,0 +1,96 @@
+"""Intervals, colours, the key and files of figures."""
+
+import made_up
+import numpy as np
+import pytest
+
+import keras_selectivity as ks
+from keras_selectivity.reports import _drawing
+from keras_selectivity.reports import _robustness_figures as robustness
+from keras_selectivity.reports import _series as series
+from keras_selectivity.reports import _study_figures as studies
+from keras_selectivity.reports import draw
+from keras_selectivity.results import frame
+from keras_selectivity.results import levels
+from keras_selectivity.results import mean_interval
+
+MANY = [-100.0, -30.0, -10.0, -5.0, -2.0, -1.0, -0.4, -0.1, 0.0, 0.1, 0.4, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0]
+
+
+@pytest.mark.parametrize("band", [True, False], ids=["band", "bars"])
+def test_intervals_are_those_over_networks(band):
+    samples = np.array([[1.0, 2.0, np.nan], [2.0, 4.0, 5.0], [4.0, 5.0, np.nan]])
+    axes = _drawing.Figure().subplots()
+    series.mean_with_interval(axes, [0, 1, 2], samples, color="k", style="o-", band=band)
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), [7 / 3, 11 / 3, 5])
+    expected = [mean_interval(column)[1:] for column in ([1, 2, 4], [2, 4, 5])]
+    if band:
+        path = axes.collections[0].get_paths()[0].vertices
+        found = [(path[path[:, 0] == x, 1].min(), path[path[:, 0] == x, 1].max()) for x in (0, 1)]
+    else:
+        found = [segment[:, 1] for segment in axes.collections[0].get_segments()[:2]]
+    np.testing.assert_allclose(found, expected)
+
+
+def test_one_network_has_no_interval():
+    axes = _drawing.Figure().subplots()
+    series.mean_with_interval(axes, [0, 1], np.array([[1.0, 2.0]]), color="k")
+    assert len(axes.lines) == 1 and not axes.collections
+
+
+def test_every_network_and_both_intervals_of_the_trade_off_are_drawn():
+    figure = _drawing.Figure()
+    robustness.trade_off(figure, levels(frame(made_up.study(seeds=3))))
+    (axes,) = figure.axes
+    dots = [line for line in axes.lines if line.get_markersize() == 3]
+    assert sum(len(line.get_xdata()) for line in dots) == 3 * 3 * 5
+    assert len(axes.collections) == 2 * 3 * 5
+
+
+@pytest.mark.parametrize(("alphas", "shown"), [
+    ([-100, -2, -1, 0, 1, 2, 100], [-2, 0, 2]),
+    ([-1, 0, 1], [-1, 0, 1]),
+    ([-10, -5, 0, 3, 30], [-5, 0, 3]),
+    ([0.5], [0.5]),
+    ([], []),
+], ids=str)  # fmt: skip
+def test_example_alphas(alphas, shown):
+    assert series.examples(alphas) == shown
+
+
+@pytest.mark.parametrize(("alphas", "bars"), [([-1.0, 0.0, 1.0], 0), (MANY, 1)], ids=["few", "many"])
+def test_one_key_beside_the_panels(alphas, bars):
+    figure = _drawing.Figure(figsize=(9, 3.4), layout="constrained")
+    robustness.attacks(figure, levels(frame(made_up.study(alphas, seeds=1))))
+    panels = len(figure.axes)
+    _drawing.key(figure)
+    assert len(figure.axes) == panels + bars and len(figure.legends) == 1 - bars
+    if bars:
+        assert [text.get_text() for text in figure.axes[-1].get_yticklabels()] == [f"{a:g}" for a in MANY]
+    figure.draw_without_rendering()
+    key = figure.axes[-1] if bars else figure.legends[0]
+    for axes in figure.axes[:panels]:
+        assert not axes.get_window_extent().overlaps(key.get_window_extent())
+
+
+def test_colours_of_many_alphas_differ():
+    shades = _drawing.palette(levels(frame(made_up.study(MANY, seeds=1, everything=False))))
+    found = np.array([shade[:3] for shade in shades.values()])
+    distances = np.abs(found[:, None] - found[None]).sum(axis=-1) + np.eye(len(found))
+    assert len(found) == len(MANY) and distances.min() > 0.05
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_the_same_rows_give_the_same_file(ending, tmp_path):
+    rows = levels(frame(made_up.study(everything=False, seeds=2)))
+    paths = [tmp_path / f"{name}.{ending}" for name in ("one", "two")]
+    for path in paths:
+        _drawing.save([path], studies.accuracy, rows)
+    one, two = (path.read_bytes() for path in paths)
+    assert one == two and len(one) > 5000
+
+
+def test_unknown_formats_are_refused(tmp_path):
+    with pytest.raises(ks.InputError, match=r"written as png, svg, pdf.*Received.*'bmp'"):
+        draw(frame(made_up.study(everything=False)), tmp_path, ("png", "bmp"))
+    assert not list(tmp_path.iterdir())
