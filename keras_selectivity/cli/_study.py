@@ -1,6 +1,7 @@
 """What the actions of `study` share: the runs' folder, the table of their states, the report."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,9 @@ def status_table(status: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def write_report(study: Any, results: Path, folder: Path, quiet: bool = False) -> Any:
+def write_report(
+    study: Any, results: Path, folder: Path, quiet: bool = False, formats: Iterable[str] = ("png", "svg")
+) -> Any:
     """Writes figures and page of a study, and prints the claims' verdicts."""
     from keras_selectivity.claims import check
     from keras_selectivity.measurements import columns
@@ -54,7 +57,7 @@ def write_report(study: Any, results: Path, folder: Path, quiet: bool = False) -
         results=link,
         columns=columns(),
         claims=claims,
-        formats=("png", "svg"),
+        formats=formats,
     )
     if not quiet:
         print(claims_text(claims))

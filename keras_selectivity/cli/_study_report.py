@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from typing import Literal
 
 from keras_selectivity._errors import InputError
 from keras_selectivity.cli._parser import Options
 from keras_selectivity.cli._parser import Parser
 from keras_selectivity.cli._parser import add_json
 from keras_selectivity.cli._parser import folder
+from keras_selectivity.cli._parser import text_of
 from keras_selectivity.cli._study import write_report
 
 EXAMPLE = "keras-selectivity study report experiments/first_light_cifar10/study.toml"
@@ -22,6 +24,13 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "--output", type=folder, metavar="DIR", help="folder for figures and page (default: the study's)"
     )
+    parser.add_argument(
+        "--formats",
+        type=text_of("formats", tuple[Literal["png", "svg", "pdf"], ...]),
+        metavar="NAME,NAME",
+        default=("png", "svg"),
+        help="endings of the figures' files, of png, svg and pdf (default: png,svg; the page holds png in any case)",
+    )
     add_json(parser)
 
 
@@ -33,8 +42,7 @@ def run(options: Options) -> None:
     beside = [own / name for name in ("results.parquet", "results.csv") if (own / name).exists()]
     if not options.results and not beside:
         raise InputError(f"There is no results.parquet or results.csv in {own}; name one with --results.")
-    claims = write_report(
-        study, Path(options.results or beside[0]), Path(options.output or own), quiet=options.json
-    )
+    results, output = Path(options.results or beside[0]), Path(options.output or own)
+    claims = write_report(study, results, output, quiet=options.json, formats=options.formats)
     if options.json:
         print(json.dumps(claims.to_dicts()))

@@ -60,7 +60,7 @@ class FigureKind:
     arm: str | None = MAIN
 
 
-_OVER_UNITS = "layers (as the regulariser weighs them) and over all units (as the papers draw it)"
+_OVER_UNITS = "layers (as the regulariser weighs them) and, where their number is known, over all units (as the papers draw it)"
 
 
 def _layered(

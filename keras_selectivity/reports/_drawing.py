@@ -46,11 +46,13 @@ def palette(known: pl.DataFrame | Levels) -> dict[str, Any]:
     return shades | dict(zip(without, others, strict=True))
 
 
-def panels(figure: Figure, columns: int, rows: int = 1, **options: Any) -> list[Axes]:
-    """Panels, row by row, with letters where there are several."""
+def panels(
+    figure: Figure, columns: int, rows: int = 1, *, lettered: bool = False, **options: Any
+) -> list[Axes]:
+    """Panels, row by row, with letters where there are, or could be, several."""
     axes = list(figure.subplots(rows, columns, squeeze=False, **options).flat)
     for panel, letter in zip(axes, string.ascii_lowercase, strict=False):
-        if len(axes) > 1:
+        if lettered or len(axes) > 1:
             panel.set_title(letter, loc="left", fontsize=10, fontweight="bold")
         panel.spines[["top", "right"]].set_visible(False)
     return axes

@@ -30,7 +30,7 @@ def dimensionality(figure: Figure, table: Levels) -> None:
     """Dimensionality of clean activations and of what perturbations change."""
     of = table.rows.filter(pl.col("measure") == "dimensionality")["perturbation"].unique().drop_nulls()
     perturbations = sorted(of, key=lambda name: (name == "pgd", name))
-    axes = panels(figure, 1 + len(perturbations), sharey=True)
+    axes = panels(figure, 1 + len(perturbations), lettered=True, sharey=True)
     titles = {None: "clean", "pgd": "clean − adversarial"}
     for panel, name in zip(axes, (None, *perturbations), strict=True):
         label = "fraction of dimensions" if name is None else ""
@@ -44,7 +44,7 @@ def similarity(figure: Figure, table: Levels) -> None:
     found, shades = distances_by_network(table), palette(table)
     layers = [name for name in layer_names(table) if name in set(found["layer"])]
     ratios = _ratios(found)
-    by_layer, *of_ratios = panels(figure, 1 + (ratios.height > 0))
+    by_layer, *of_ratios = panels(figure, 1 + (ratios.height > 0), lettered=True)
     shown = found.filter(pl.col("alpha").is_in(examples(found["alpha"].unique().to_list())))
     for (alpha, to), part in shown.group_by("alpha", "to", maintain_order=True):
         style, label = "o:" if alpha == to else "o-", f"α = {alpha:g}"
@@ -74,7 +74,7 @@ def distances_by_network(table: Levels) -> pl.DataFrame:
     swapped = pairs.select(pl.col("other").alias("model"), pl.col("model").alias("other"), "layer", "value")
     others = known.select(other="model", to="alpha")
     both = pl.concat([pairs, swapped]).join(known, on="model").join(others, on="other")
-    both = both.filter((pl.col("to") == pl.col("alpha")) | (pl.col("to") == 0))
+    both = both.drop_nulls("alpha").filter((pl.col("to") == pl.col("alpha")) | (pl.col("to") == 0))
     means = both.group_by("model", "alpha", "seed", "label", "to", "layer").agg(pl.col("value").mean())
     return means.sort("alpha", "to", "seed", "model")
 

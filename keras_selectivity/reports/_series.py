@@ -1,5 +1,6 @@
 """The one way to draw a mean over networks with its 95 % interval, against alpha, layers, or any numbers."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -153,8 +154,15 @@ def every_network(axes: Axes, x: float, values: _Array, color: Any) -> None:
 
 def name_places(axes: Axes, labels: Sequence[str]) -> None:
     """Names the places 0, 1, ... of a horizontal axis after alphas, or networks without one."""
-    texts = [short(label.removeprefix("α = ")) for label in labels]
-    upright = len(texts) > 7 or max(map(len, texts), default=0) > 6
+    texts = [label.removeprefix("α = ") for label in labels]
+    upright = len(texts) > 7
+    if upright:
+        texts = [short(text) for text in texts]
+    else:  # names of networks: a word below the other
+        texts = [
+            "\n".join(textwrap.wrap(text.replace("_", " "), 10, max_lines=4, placeholder="…"))
+            for text in texts
+        ]
     axes.set_xticks(range(len(texts)), texts, fontsize=8 if len(texts) < 16 else 7, rotation=90 * upright)
     axes.set_xlim(-0.6, len(texts) - 0.4)
     axes.set_xlabel("α (not to scale)")

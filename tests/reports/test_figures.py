@@ -241,6 +241,7 @@ def test_a_defect_of_a_figure_is_not_hidden(rows, tmp_path, monkeypatch, error):
         ((-1.0, 0.0), True),
         ((0.0, 0.0), True),
         ((-1.0, None), False),
+        ((0.0, None), False),
     ],
     ids=str,
 )
