@@ -84,7 +84,8 @@ def _learning_time(rows: Rows, low: float, high: float, margin: float) -> Check:
 
 
 def _epochs(accuracies: pl.Series) -> pl.Series:
-    return pl.Series([float(t95(accuracies.to_numpy()))])
+    # Of a table without any, polars asks for the value of none
+    return pl.Series([float(t95(accuracies.to_numpy()))] if len(accuracies) else [None], dtype=pl.Float64)
 
 
 _T95 = pl.col("value").sort_by("epoch").map_batches(_epochs, pl.Float64, returns_scalar=True)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_selectivity as ks
+from keras_selectivity.cli import main
 from keras_selectivity.reports import _drawing
 from keras_selectivity.reports import _robustness_figures as robustness
 from keras_selectivity.reports import _series as series
@@ -13,7 +14,9 @@ from keras_selectivity.reports import draw
 from keras_selectivity.results import frame
 from keras_selectivity.results import levels
 from keras_selectivity.results import mean_interval
+from keras_selectivity.results import write
 
+_FEW = ("accuracy", "mean_selectivity", "units")
 MANY = [-100.0, -30.0, -10.0, -5.0, -2.0, -1.0, -0.4, -0.1, 0.0, 0.1, 0.4, 1.0, 2.0, 5.0, 10.0, 30.0, 100.0]
 
 
@@ -94,3 +97,14 @@ def test_unknown_formats_are_refused(tmp_path):
     with pytest.raises(ks.InputError, match=r"written as png, svg, pdf.*Received.*'bmp'"):
         draw(frame(made_up.study(everything=False)), tmp_path, ("png", "bmp"))
     assert not list(tmp_path.iterdir())
+
+
+def test_the_command_writes_the_formats_it_is_asked_for(tmp_path, capsys):
+    table, out = tmp_path / "rows.parquet", tmp_path / "page"
+    write(table, frame([r for r in made_up.study(seeds=1, everything=False) if r["measure"] in _FEW]))
+    study = "experiments/first_light_cifar10/study.toml"
+    command = ["study", "report", study, "--results", str(table), "--output", str(out), "--json", "--formats"]
+    assert main([*command, "pdf"]) == 0
+    assert {path.suffix for path in out.iterdir()} == {".html", ".png", ".pdf"}
+    assert main([*command, "pdf,bmp"]) == 2
+    assert "formats[1] must be 'png', 'svg' or 'pdf'" in capsys.readouterr().err
