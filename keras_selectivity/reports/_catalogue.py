@@ -19,6 +19,7 @@ from keras_selectivity.reports._complete import ACCURACY
 from keras_selectivity.reports._complete import SELECTIVITY
 from keras_selectivity.reports._complete import Values
 from keras_selectivity.reports._complete import comparable_pairs
+from keras_selectivity.reports._complete import dependence_on_selectivity
 from keras_selectivity.reports._complete import every_severity
 from keras_selectivity.reports._complete import of_epochs
 from keras_selectivity.reports._complete import of_layers
@@ -223,6 +224,17 @@ _GRID = (
         (every_severity, ACCURACY),
         (7, 4.4),
         "Clean against corrupted accuracy, mean over corruptions; fill: α, border: severity.",
+    ),
+    FigureKind(
+        "mediation",
+        robustness.mediated,
+        "two alphas",
+        (dependence_on_selectivity,),
+        (8, 3.4),
+        "How robustness depends on measured selectivity: slopes of regressions within seeds, standardised, of "
+        "selectivity alone, and with what else α changes held fixed. Networks that failed to learn are left out. "
+        "Exploratory: the papers have no such figure.",
+        "Bars: 95 % interval over seeds (jackknife).",
     ),
     FigureKind(
         "unit_gradients",

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from keras_selectivity.claims import mediation
 from keras_selectivity.reports._representation_figures import distances_by_network
 from keras_selectivity.reports._robustness_figures import corrupted
 from keras_selectivity.results import Levels
@@ -41,6 +42,13 @@ def of_units(measure: str) -> Values:
 def every_severity(table: Levels) -> tuple[set[str], str]:
     """Accuracy of some corruption at all severities."""
     return set(corrupted(table)["model"]), "accuracy at every severity of a corruption"
+
+
+def dependence_on_selectivity(table: Levels) -> tuple[set[str], str]:
+    """Networks whose robustness can be set against their selectivity within seeds."""
+    models, _ = ACCURACY(table)
+    enough = bool(models) and not mediation(table).is_empty()
+    return models if enough else set(), "a measure of robustness of three seeds of several α"
 
 
 def comparable_pairs(table: Levels) -> tuple[set[str], str]:

@@ -98,7 +98,7 @@ def key(figure: Figure) -> None:
     if found:
         figure.legend(
             found.values(),
-            map(short, found),
+            ["\n".join(map(short, label.split("\n"))) for label in found],
             loc="outside right upper",
             frameon=False,
             fontsize=8,

@@ -8,6 +8,8 @@ from matplotlib.ticker import LogLocator
 from matplotlib.ticker import NullFormatter
 from matplotlib.ticker import StrMethodFormatter
 
+from keras_selectivity.claims import mediation
+from keras_selectivity.reports._drawing import GREY
 from keras_selectivity.reports._drawing import from_zero
 from keras_selectivity.reports._drawing import palette
 from keras_selectivity.reports._drawing import panels
@@ -122,6 +124,36 @@ def unit_gradients(figure: Figure, table: Levels) -> None:
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def mediated(figure: Figure, table: Levels) -> None:
+    """Dependence of robustness on measured selectivity, alone and with what else alpha changes held fixed."""
+    (axes,) = panels(figure, 1)
+    found = mediation(table)
+    held = found["held"][0].replace(", ", ",\n")
+    shown = (
+        ("", "o", -0.14, GREY, "selectivity alone"),
+        ("adjusted_", "D", 0.14, "C1", f"{held}\nheld fixed"),
+    )
+    for prefix, marker, shift, color, label in shown:
+        slope, low, high = (found[f"{prefix}{name}"].to_numpy() for name in ("slope", "low", "high"))
+        places = np.arange(found.height) + shift
+        axes.errorbar(
+            slope,
+            places,
+            xerr=[slope - low, high - slope],
+            fmt="none",
+            ecolor=color,
+            elinewidth=1.2,
+            capsize=2,
+        )
+        axes.plot(slope, places, marker, color=color, ms=5, label=label)
+    axes.axvline(0, color=GREY, lw=0.8, zorder=0)
+    axes.set_yticks(range(found.height), found["measure"].to_list(), fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("standard deviations per standard deviation of selectivity")
+    most, seeds = max(found["networks"].to_list()), max(found["seeds"].to_list())
+    axes.set_title(f"{most} networks of {seeds} seeds", fontsize=9)
 
 
 def corrupted(table: Levels) -> pl.DataFrame:

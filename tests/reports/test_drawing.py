@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import keras_selectivity as ks
+from keras_selectivity.claims import mediation
 from keras_selectivity.cli import main
 from keras_selectivity.reports import _drawing
 from keras_selectivity.reports import _robustness_figures as robustness
@@ -108,3 +109,16 @@ def test_the_command_writes_the_formats_it_is_asked_for(tmp_path, capsys):
     assert {path.suffix for path in out.iterdir()} == {".html", ".png", ".pdf"}
     assert main([*command, "pdf,bmp"]) == 2
     assert "formats[1] must be 'png', 'svg' or 'pdf'" in capsys.readouterr().err
+
+
+def test_the_dependence_on_selectivity_is_that_of_the_claims():
+    table = levels(frame(made_up.study(seeds=3)))
+    figure = _drawing.Figure()
+    robustness.mediated(figure, table)
+    (axes,) = figure.axes
+    found = mediation(table)
+    alone, adjusted = (line for line in axes.lines if line.get_label().startswith(("selectivity", "clean")))
+    np.testing.assert_allclose(alone.get_xdata(), found["slope"])
+    np.testing.assert_allclose(adjusted.get_xdata(), found["adjusted_slope"])
+    segments = [segment[:, 0] for segment in axes.collections[0].get_segments()]
+    np.testing.assert_allclose(segments, found.select("low", "high"))
