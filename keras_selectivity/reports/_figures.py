@@ -8,11 +8,11 @@ import polars as pl
 
 from keras_selectivity.reports._captions import caption
 from keras_selectivity.reports._captions import per_alpha
-from keras_selectivity.reports._catalogue import FigureKind
 from keras_selectivity.reports._catalogue import kinds
 from keras_selectivity.reports._complete import incomplete
 from keras_selectivity.reports._drawing import check_formats
 from keras_selectivity.reports._drawing import save
+from keras_selectivity.reports._kind import FigureKind
 from keras_selectivity.reports._papers import of_networks
 from keras_selectivity.reports._study_figures import named_networks
 from keras_selectivity.results import MAIN
@@ -68,6 +68,8 @@ def draw(
             there = _there(mine)
         if mine.rows.is_empty():
             missing.append((kind, f"an arm {kind.arm!r} in the study"))
+        elif kind.arm and len(mixed := named_networks(mine)) > 1:
+            missing.append((kind, f"a table of one architecture: these rows are of {' and '.join(mixed)}"))
         elif kind.needs not in there:
             missing.append((kind, _SOURCES.get(kind.needs, f"[evaluation.{kind.needs}]")))
         elif lacking := incomplete(mine, kind.values):

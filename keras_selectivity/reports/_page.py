@@ -11,10 +11,10 @@ import polars as pl
 from keras_selectivity._files import write_text
 from keras_selectivity.claims import departures
 from keras_selectivity.claims import reportable
-from keras_selectivity.reports._catalogue import FigureKind
 from keras_selectivity.reports._claims import PAPERS
 from keras_selectivity.reports._claims import claims_section
 from keras_selectivity.reports._figures import draw
+from keras_selectivity.reports._kind import FigureKind
 from keras_selectivity.reports._papers import Panels
 from keras_selectivity.reports._series import layer_names
 from keras_selectivity.results import MAIN

@@ -68,9 +68,9 @@ def similarity(figure: Figure, table: Levels) -> None:
 
 def distances_by_network(table: Levels) -> pl.DataFrame:
     """Mean distance of networks by layer to all with alpha = 0, and to all of their own alpha; `to` tells which."""
-    known = networks(table.rows).select(pl.col("model").cast(pl.String), "alpha", "seed", "label")
+    known = networks(table.rows).select("model", "alpha", "seed", "label")
     pairs = table.rows.filter(pl.col("measure") == "pwcca_distance")
-    pairs = pairs.select(pl.col("model", "other", "layer").cast(pl.String), "value")
+    pairs = pairs.select("model", "other", "layer", "value")
     swapped = pairs.select(pl.col("other").alias("model"), pl.col("model").alias("other"), "layer", "value")
     others = known.select(other="model", to="alpha")
     both = pl.concat([pairs, swapped]).join(known, on="model").join(others, on="other")

@@ -21,6 +21,7 @@ from keras_selectivity.results import MAIN
 from keras_selectivity.results import Levels
 from keras_selectivity.results import by_label
 from keras_selectivity.results import in_arm
+from keras_selectivity.results import mean_interval
 from keras_selectivity.results import networks
 from keras_selectivity.results import per_alpha
 from keras_selectivity.results import per_model
@@ -48,7 +49,7 @@ def accuracy(figure: Figure, table: Levels) -> None:
             label=f"α = {alpha:g}",
         )
         if alpha != 0 and 0.0 in found:
-            mark(means, place, t_test(values, found[0.0], len(found) - 1).p, percent.max())
+            mark(means, place, t_test(values, found[0.0], len(found) - 1).p, mean_interval(percent)[2])
         for axes in distribution:
             _distribution(axes, place, percent, color)
     for axes in (means, *distribution):
@@ -57,6 +58,7 @@ def accuracy(figure: Figure, table: Levels) -> None:
     means.margins(y=0.12)
     relation.set_xlabel("mean selectivity index")
     relation.margins(x=0.08)
+    relation.locator_params("x", nbins=6)
 
 
 def signs(figure: Figure, table: Levels) -> None:
@@ -83,6 +85,7 @@ def signs(figure: Figure, table: Levels) -> None:
         right.plot(index[alpha], 100 * np.array(values), "o", ms=5, color=shades[label], label=label)
     right.set_xlabel("mean selectivity index")
     right.margins(x=0.08)
+    right.locator_params("x", nbins=6)
 
 
 def compared(figure: Figure, parts: Iterable[tuple[str, Levels]]) -> None:
@@ -117,8 +120,9 @@ def architectures(figure: Figure, table: Levels) -> None:
 
 
 def named_networks(table: Levels) -> list[str]:
-    """Names of the networks in a table."""
-    return sorted(str(name) for name in table.rows["network"].unique().drop_nulls())
+    """Names of the architectures in a table, of networks with an alpha."""
+    known = table.rows.filter(pl.col("alpha").is_not_null())["network"]
+    return sorted(str(name) for name in known.unique().drop_nulls())
 
 
 def learning_time(figure: Figure, table: Levels) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from made_up import row
+from made_up import study
 from PIL import Image
 
 import keras_selectivity as ks
@@ -256,3 +257,13 @@ def test_distances_are_drawn_between_equals_and_to_zero(alphas, drawn_, tmp_path
     assert ("pwcca" in {kind.name for kind in kinds_}) == drawn_
     if not drawn_:
         assert "a distance to a network with α = 0" in dict((k.name, why) for k, why in missing)["pwcca"]
+
+
+def test_architectures_are_compared_and_never_averaged(tmp_path):
+    found = [each for network in ("resnet20", "vgg16") for each in study(network=network, everything=False)]
+    found = [{**r, "model": f"{r['network']}/{r['model']}"} for r in found]
+    kinds_, missing = draw(frame(found), tmp_path)
+    assert [kind.name for kind in kinds_] == ["architectures"]
+    assert dict((k.name, why) for k, why in missing)["accuracy"] == (
+        "a table of one architecture: these rows are of resnet20 and vgg16"
+    )
