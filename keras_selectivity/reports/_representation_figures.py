@@ -141,6 +141,7 @@ def unit_scatter(figure: Figure, table: Levels) -> None:
                 axes.plot(x, y, ".", ms=3, alpha=0.5, mew=0, color=shades[title], rasterized=True)
                 marks(axes, {title: "o"}, color=shades[title])
         axes.set(xlabel="selectivity index", ylabel=label)
+        axes.locator_params("x", nbins=4)
 
 
 def _alive(table: Levels, measures: list[str]) -> pl.DataFrame:

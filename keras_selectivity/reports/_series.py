@@ -57,7 +57,7 @@ def mean_with_interval(
         return
     if band:
         low, high = means - errors[0], means + errors[1]
-        axes.fill_between(across[there], low[there], high[there], color=color, alpha=0.2, lw=0)
+        axes.fill_between(across[there], low[there], high[there], color=color, alpha=0.15, lw=0)
     else:
         axes.errorbar(across, means, errors, x_errors, fmt="none", ecolor=color, elinewidth=1.2, capsize=2)
 

@@ -52,7 +52,7 @@ def _network(model, alpha, number):
         row(model, alpha, "clean", "dead_units", 0.1),
     ]
     for place, (layer, units) in enumerate(zip(LAYERS, UNITS, strict=True)):
-        value = index + (place - 1.5) / 20
+        value = index + 0.15 * (place / (len(LAYERS) - 1) - 0.5)
         rows.append(row(model, alpha, "clean", "mean_selectivity", value, layer=layer))
         rows.append(row(model, alpha, "clean", "units", units, layer=layer))
         for measure in (
