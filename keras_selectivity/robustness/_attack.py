@@ -8,27 +8,34 @@ from keras_selectivity._checks import number
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
 from keras_selectivity._exported import finite
+from keras_selectivity._log_odds import log_odds
 from keras_selectivity._types import Tensor
 
 BATCH_SIZE = 250
 
-# Half-precision gradients of confident predictions underflow. A power of two changes neither the
-# sign nor the direction, and rounds nothing in float32.
+# What an attack drives up, or towards targets down
+LOSSES = ("log_odds", "cross_entropy")
+# Half-precision gradients of a confident prediction's cross-entropy underflow. A power of two changes neither the sign
+# nor the direction, and rounds nothing in float32.
 _LOSS_SCALE = 1024.0
 _MOST = 1e6  # farther than any image is from another, and small enough for float32
 
 
-def loss_gradient(exported: Exported, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Cross-entropy of every image and its gradient in the pixels; for use in a `tf.function`.
+def loss_gradient(
+    exported: Exported, images: Tensor, labels: Tensor, loss: str = "log_odds"
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cross-entropy of every image, and the gradient of a loss in the pixels; for use in a `tf.function`.
 
     Args:
         exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
         images: `(n, height, width, channels)` float32 tensor.
         labels: `(n,)` integer tensor.
+        loss: One of `LOSSES`.
 
     Returns:
-        `(losses, logits, gradient)`: `(n,)`, `(n, classes)`, and the shape of the images. The
-        gradient is 1,024 times that of the loss; zero stays zero.
+        `(losses, logits, gradient)`: the cross-entropy, `(n,)`; `(n, classes)`; and the shape of the images. The
+        gradient is that of the log odds, which has the cross-entropy's direction however confident the prediction
+        is; or 1,024 times that of the cross-entropy as float32 has it.
 
     Raises:
         InputError: The logits do not depend on the pixels differentiably.
@@ -36,12 +43,28 @@ def loss_gradient(exported: Exported, images: Tensor, labels: Tensor) -> tuple[T
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch(images)
         logits = tf.cast(exported.logits(images), tf.float32)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
-        total = tf.reduce_sum(losses) * _LOSS_SCALE
+        if loss == "log_odds":
+            odds = log_odds(logits, labels)
+            total = tf.reduce_sum(odds)
+        else:
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            total = tf.reduce_sum(losses) * _LOSS_SCALE
     gradient = tape.gradient(total, images)
     if gradient is None:
         raise no_gradient()
+    losses = tf.nn.softplus(odds) if loss == "log_odds" else losses
     return losses, logits, finite(gradient, "the gradient of the loss in the pixels")
+
+
+def checked_loss(loss: str) -> str:
+    """A name of `LOSSES`.
+
+    Raises:
+        InputError: It is none.
+    """
+    if loss not in LOSSES:
+        raise InputError(f"loss must be {' or '.join(map(repr, LOSSES))}. Received: {loss!r}.")
+    return loss
 
 
 def no_gradient() -> InputError:

@@ -15,6 +15,7 @@ from keras_selectivity._types import Array
 from keras_selectivity._types import Tensor
 from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._attack import BATCH_SIZE
+from keras_selectivity.robustness._attack import checked_loss
 from keras_selectivity.robustness._attack import is_correct
 from keras_selectivity.robustness._attack import is_zero
 from keras_selectivity.robustness._attack import loss_gradient
@@ -50,13 +51,15 @@ def fgsm(
     epsilons: Any,
     *,
     targets: ArrayLike | None = None,
+    loss: str = "log_odds",
     batch_size: int = BATCH_SIZE,
     verbose: int = 1,
 ) -> Array:
     """Adversarial images of the fast gradient sign method.
 
-    `clip(x + epsilon * sign(d cross-entropy / d x), 0, 1)`; the gradient at the clean image is
-    computed once for all strengths. (Goodfellow et al. 2014; "On the relationship between class
+    `clip(x + epsilon * sign(d loss / d x), 0, 1)`; the gradient at the clean image is computed once for all
+    strengths. Its sign is that of the cross-entropy's exact gradient; `loss="cross_entropy"` takes the gradient that
+    float32 has of it, as the papers and other toolboxes do, which is wrong where a prediction is confident. (Goodfellow et al. 2014; "On the relationship between class
     selectivity, dimensionality, and robustness", appendix A.1.4.)
 
     Args:
@@ -65,6 +68,7 @@ def fgsm(
         labels: `(n,)` true labels, integers.
         epsilons: Strengths, each at least 0, in pixels of [0, 1].
         targets: `(n,)` labels towards which to push the images instead. Defaults to None.
+        loss: `"log_odds"` for the exact gradient, or `"cross_entropy"`. Defaults to `"log_odds"`.
         batch_size: Images at a time. Defaults to 250.
         verbose: 0 shows no progress bar.
 
@@ -78,7 +82,7 @@ def fgsm(
     goals = labels if targets is None else exported.labels(targets, len(images))
     sign = 1.0 if targets is None else -1.0
     found = np.empty([len(epsilons), *images.shape], np.float32)
-    step = exported.compiled(_images)
+    step = exported.compiled(_images, checked_loss(loss))
     for part in batches(len(images), batch_size, verbose):
         found[:, part] = step(images[part], goals[part], sign * epsilons)
     return found
@@ -91,6 +95,7 @@ def fgsm_accuracy(
     labels: ArrayLike,
     epsilons: Any,
     *,
+    loss: str = "log_odds",
     batch_size: int = BATCH_SIZE,
     verbose: int = 1,
 ) -> FGSMAccuracy:
@@ -107,13 +112,13 @@ def fgsm_accuracy(
     images, labels, epsilons = _checked(exported, images, labels, epsilons)
     if not len(images):
         raise InputError("There are no images to attack.")
-    correct, loss, zero = np.zeros(len(epsilons)), np.zeros(len(epsilons)), 0
-    step = exported.compiled(_outcomes)
+    correct, losses, zero = np.zeros(len(epsilons)), np.zeros(len(epsilons)), 0
+    step = exported.compiled(_outcomes, checked_loss(loss))
     for part in batches(len(images), batch_size, verbose):
         c, s, z = step(images[part], labels[part], epsilons)
-        correct, loss, zero = correct + c, loss + s, zero + int(z)
+        correct, losses, zero = correct + c, losses + s, zero + int(z)
     n = len(images)
-    return FGSMAccuracy(tuple(epsilons.tolist()), correct / n, loss / n, zero / n, n)
+    return FGSMAccuracy(tuple(epsilons.tolist()), correct / n, losses / n, zero / n, n)
 
 
 def _checked(
@@ -130,19 +135,19 @@ def _moved(images: Tensor, gradient: Tensor, epsilon: Tensor) -> Tensor:
     return tf.clip_by_value(images + epsilon * tf.sign(gradient), 0, 1)
 
 
-def _images(exported: Exported) -> Any:
+def _images(exported: Exported, loss: str) -> Any:
     @tf.function(input_signature=signature(exported, tf.TensorSpec([None], tf.float32)), autograph=False)
     def images_of(images: Tensor, labels: Tensor, epsilons: Any) -> Tensor:
-        gradient = loss_gradient(exported, images, labels)[2]
+        gradient = loss_gradient(exported, images, labels, loss)[2]
         return _moved(images, gradient, tf.reshape(epsilons, [-1, 1, 1, 1, 1]))
 
     return images_of
 
 
-def _outcomes(exported: Exported) -> Any:
+def _outcomes(exported: Exported, loss: str) -> Any:
     @tf.function(input_signature=signature(exported, tf.TensorSpec([None], tf.float32)), autograph=False)
     def outcomes(images: Tensor, labels: Tensor, epsilons: Any) -> tuple[Tensor, Tensor, Tensor]:
-        clean_losses, clean_logits, gradient = loss_gradient(exported, images, labels)
+        clean_losses, clean_logits, gradient = loss_gradient(exported, images, labels, loss)
 
         def attacked(epsilon: Tensor) -> tuple[Tensor, Tensor]:
             logits = tf.cast(exported.logits(_moved(images, gradient, epsilon)), tf.float32)

@@ -19,6 +19,7 @@ from keras_selectivity._types import Array
 from keras_selectivity._types import Tensor
 from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._attack import BATCH_SIZE
+from keras_selectivity.robustness._attack import checked_loss
 from keras_selectivity.robustness._attack import is_correct
 from keras_selectivity.robustness._attack import loss_gradient
 from keras_selectivity.robustness._attack import signature
@@ -58,6 +59,7 @@ def pgd(
     step_size: float = 1e-4,
     epsilon: float | None = None,
     norm: str = "linf",
+    loss: str = "log_odds",
     random_start: bool = False,
     seed: int | None = None,
     targets: ArrayLike | None = None,
@@ -80,6 +82,8 @@ def pgd(
         step_size: Length of a step in the norm, in pixels of [0, 1].
         epsilon: Radius of the ball in the norm, or `None`. Defaults to `None`.
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
+        loss: `"log_odds"` for the exact gradient, or `"cross_entropy"` for that which float32 has, as the papers and other
+            toolboxes do; see `fgsm`. Defaults to `"log_odds"`.
         random_start: Start from a point drawn uniformly from the ball.
         seed: Seed of the random start. An image's start depends on it and on the image's position.
             `None` starts somewhere else every time.
@@ -94,7 +98,7 @@ def pgd(
         InputError: An argument is out of its range, or the network has no gradient in its input.
     """
     images, labels = _checked(exported, images, labels)
-    settings = _settings(step_size, epsilon, norm, random_start, seed)
+    settings = _settings(step_size, epsilon, norm, random_start, seed, loss)
     whole_number("steps", steps, 0, LARGEST_INT32)
     goals = labels if targets is None else exported.labels(targets, len(images))
     found = np.empty_like(images)
@@ -116,6 +120,7 @@ def pgd_accuracy(
     step_size: float = 1e-4,
     epsilon: float | None = None,
     norm: str = "linf",
+    loss: str = "log_odds",
     random_start: bool = False,
     seed: int | None = None,
     batch_size: int = BATCH_SIZE,
@@ -139,23 +144,23 @@ def pgd_accuracy(
     images, labels = _checked(exported, images, labels)
     if not len(images):
         raise InputError("There are no images to attack.")
-    settings = _settings(step_size, epsilon, norm, random_start, seed)
+    settings = _settings(step_size, epsilon, norm, random_start, seed, loss)
     wanted = sorted({whole_number("steps", s, 0, LARGEST_INT32) for s in each("steps", steps)})
     if not wanted:
         raise InputError("Name at least one number of steps.")
     correct: Array = np.zeros(wanted[-1] + 1, int)
-    worst, loss, change = correct, np.zeros(wanted[-1] + 1), 0.0
+    worst, total, change = correct, np.zeros(wanted[-1] + 1), 0.0
     for part in batches(len(images), batch_size, verbose):
         start = _start(images, part, settings)
         outcome = _run(exported, images[part], start, labels[part], labels[part], wanted[-1], settings)
         found, right, losses = (np.asarray(value) for value in outcome)
         correct = correct + right.sum(axis=1)
         worst = worst + np.logical_and.accumulate(right).sum(axis=1)
-        loss = loss + losses.sum(axis=1, dtype=np.float64)
+        total = total + losses.sum(axis=1, dtype=np.float64)
         change = max(change, distances(found, images[part], norm).max())
     n = len(images)
     return PGDAccuracy(
-        tuple(wanted), correct[wanted] / n, worst[wanted] / n, loss[wanted] / n, float(change), n
+        tuple(wanted), correct[wanted] / n, worst[wanted] / n, total[wanted] / n, float(change), n
     )
 
 
@@ -185,7 +190,7 @@ def surviving(
         InputError: As `pgd`.
     """
     images, labels = _checked(exported, images, labels)
-    settings = _settings(step_size, epsilon, "linf", True, seed)
+    settings = _settings(step_size, epsilon, "linf", True, seed, "log_odds")
     whole_number("steps", steps, 1, LARGEST_INT32)
     left = np.zeros(len(images), bool)
     attack = exported.compiled(_survivors)
@@ -226,7 +231,7 @@ def _checked(exported: Exported, images: ArrayLike, labels: ArrayLike) -> tuple[
 
 
 def _settings(
-    step_size: float, epsilon: float | None, norm: str, random_start: bool, seed: int | None
+    step_size: float, epsilon: float | None, norm: str, random_start: bool, seed: int | None, loss: str
 ) -> dict[str, Any]:
     _check_norm(norm)
     if random_start and epsilon is None:
@@ -236,7 +241,8 @@ def _settings(
         drawn: Any = np.random.SeedSequence().entropy if seed is None else whole_number("seed", seed, 0)
     else:
         drawn = None
-    return {"step_size": strength("step_size", step_size), "radius": radius, "norm": norm, "seed": drawn}
+    size = strength("step_size", step_size)
+    return {"step_size": size, "radius": radius, "norm": norm, "seed": drawn, "loss": checked_loss(loss)}
 
 
 def _start(images: Array, part: slice, settings: dict[str, Any]) -> Array:
@@ -268,11 +274,11 @@ def _run(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Adversarial images, and `(steps + 1, n)` whether each is classified correctly and its loss."""
     step_size = -settings["step_size"] if targeted else settings["step_size"]
-    loop = exported.compiled(_loop, settings["norm"])
+    loop = exported.compiled(_loop, settings["norm"], settings["loss"])
     return loop(start, goals, labels, clean, steps, step_size, settings["radius"])
 
 
-def _loop(exported: Exported, norm: str) -> Any:
+def _loop(exported: Exported, norm: str, loss: str) -> Any:
     scalar = tf.TensorSpec([], tf.float32)
     images, labels = signature(exported)
     steps = tf.TensorSpec([], tf.int32)
@@ -290,10 +296,10 @@ def _loop(exported: Exported, norm: str) -> Any:
     ) -> tuple[Tensor, Tensor, Tensor]:
         def step(number: Tensor, x: Tensor, correct: Tensor, losses: Tensor) -> tuple[Tensor, ...]:
             # The prediction after a step comes with the gradient for the next one.
-            loss, logits, gradient = loss_gradient(exported, x, goals)
+            found, logits, gradient = loss_gradient(exported, x, goals, loss)
             correct = correct.write(number, is_correct(logits, labels))
             x = _step(x, clean, gradient, norm, step_size, radius)
-            return number + 1, x, correct, losses.write(number, loss)
+            return number + 1, x, correct, losses.write(number, found)
 
         correct = tf.TensorArray(tf.bool, steps + 1, element_shape=[None])
         losses = tf.TensorArray(tf.float32, steps + 1, element_shape=[None])

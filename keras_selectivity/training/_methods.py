@@ -9,6 +9,7 @@ from keras import ops
 from keras_selectivity._checks import number
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
+from keras_selectivity._log_odds import log_odds
 from keras_selectivity._types import KerasObject
 from keras_selectivity._types import Tensor
 
@@ -59,7 +60,8 @@ class Adversarial(_Method):
     """Trains on images that projected gradient descent makes of the batch (Madry et al. 2018).
 
     From a random start in the L-infinity ball; gradients are those of the network in inference mode, so
-    that making them leaves batch norm's statistics alone. One step of 1.25 epsilon is the fast variant
+    that making them leaves batch norm's statistics alone. Where the model was compiled with a cross-entropy from logits,
+    they are its exact ones, which float32 loses on confident predictions; else those of the compiled loss. One step of 1.25 epsilon is the fast variant
     FGSM-RS (Wong et al. 2020).
 
     Args:
@@ -81,8 +83,14 @@ class Adversarial(_Method):
         """Adversarial images of the batch."""
         x = ops.cast(x, "float32")
 
+        exact = _from_logits(model.loss)
+        labels = ops.argmax(y, axis=-1) if exact and len(y.shape) == 2 and y.shape[-1] != 1 else y
+
         def loss(images: Tensor) -> Tensor:
-            return model.compute_loss(x, y, model.network(images, training=False))
+            outputs = model.network(images, training=False)
+            if not exact:
+                return model.compute_loss(x, y, outputs)
+            return ops.sum(log_odds(ops.cast(outputs, "float32"), ops.reshape(labels, (-1,))))
 
         def within(images: Tensor) -> Tensor:
             nearby = ops.minimum(ops.maximum(images, x - self.epsilon), x + self.epsilon)
@@ -93,6 +101,13 @@ class Adversarial(_Method):
 
         noise = keras.random.uniform(ops.shape(x), -self.epsilon, self.epsilon, seed=model.noise)
         return ops.stop_gradient(ops.fori_loop(0, self.steps, step, within(x + noise)))
+
+
+def _from_logits(loss: Any) -> bool:
+    """Whether a compiled loss is a cross-entropy of classes, from logits, with labels as they are."""
+    kinds = (keras.losses.SparseCategoricalCrossentropy, keras.losses.CategoricalCrossentropy)
+    config = loss.get_config() if isinstance(loss, kinds) else {}
+    return bool(config.get("from_logits")) and not config.get("label_smoothing")
 
 
 def gradient(function: Callable[..., Any], x: Tensor) -> Tensor:
