@@ -20,6 +20,7 @@ from .representations import measure_selectivity as measure_selectivity
 from .representations import measure_units as measure_units
 from .representations import off_axis_selectivity as off_axis_selectivity
 from .representations import pwcca_distance as pwcca_distance
+from .robustness import autoattack as autoattack
 from .robustness import fgsm as fgsm
 from .robustness import input_unit_gradients as input_unit_gradients
 from .robustness import jacobian_norm as jacobian_norm

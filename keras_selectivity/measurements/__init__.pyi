@@ -1,6 +1,7 @@
 """Measurements of trained networks, one file each, and what runs them piece by piece."""
 
 from ._ablation import Ablation as Ablation
+from ._autoattack import AutoAttack as AutoAttack
 from ._clean import Clean as Clean
 from ._conformance import check_measurement as check_measurement
 from ._context import Context as Context

@@ -1,5 +1,6 @@
 """Accuracy under the fast gradient sign method."""
 
+import functools
 from collections.abc import Iterator
 from typing import Annotated
 from typing import Any
@@ -8,6 +9,9 @@ from pydantic import Field
 
 from keras_selectivity._settings import Several
 from keras_selectivity.measurements._context import Context
+from keras_selectivity.measurements._losses import LOSSES
+from keras_selectivity.measurements._losses import Losses
+from keras_selectivity.measurements._losses import along
 from keras_selectivity.measurements._measurement import Measurement
 from keras_selectivity.measurements._measurement import Piece
 from keras_selectivity.measurements._measurement import Quantity
@@ -25,6 +29,8 @@ class FGSM(Measurement):
 
     epsilons: Several[Annotated[float, Field(ge=0, le=1)]] = _EPSILONS
     """Strengths, in pixels of [0, 1]."""
+    losses: Losses = LOSSES
+    """What is differentiated: 'log_odds' for the exact gradient, 'cross_entropy' for that of the papers and toolboxes."""
 
     name = "fgsm"
     reports = (Quantity("accuracy", "fraction", "{:.2%}"), Quantity("loss", "nats"))
@@ -32,20 +38,27 @@ class FGSM(Measurement):
     needs = frozenset({"labels"})
 
     def pieces(self, context: Context) -> Iterator[Piece]:
-        """One piece: all strengths come from one gradient."""
-        samples = context.samples
-
-        def measure(name: str, _: Any) -> list[Row]:
-            from keras_selectivity import robustness
-
-            found = robustness.fgsm_accuracy(
-                context.networks[name], samples.images, samples.labels, self.epsilons, **context.options
-            )
-            return [
-                row(measure, value, epsilon=epsilon)
-                for measure in ("accuracy", "loss")
-                for epsilon, value in zip(self.epsilons, getattr(found, measure), strict=True)
-            ]
-
+        """A piece for each loss: all strengths come from one gradient."""
         protocol = {"epsilons": [round(epsilon, 8) for epsilon in self.epsilons]}
-        yield Piece(measure, samples, protocol, perturbation="fgsm")
+        for loss in self.losses:
+            measure = functools.partial(self._measure, context, loss)
+            yield Piece(
+                measure, context.samples, {**protocol, "loss": loss}, perturbation=along("fgsm", loss)
+            )
+
+    def _measure(self, context: Context, loss: str, name: str, _: Any) -> list[Row]:
+        from keras_selectivity import robustness
+
+        found = robustness.fgsm_accuracy(
+            context.networks[name],
+            context.samples.images,
+            context.samples.labels,
+            self.epsilons,
+            loss=loss,
+            **context.options,
+        )
+        return [
+            row(measure, value, epsilon=epsilon)
+            for measure in ("accuracy", "loss")
+            for epsilon, value in zip(self.epsilons, getattr(found, measure), strict=True)
+        ]

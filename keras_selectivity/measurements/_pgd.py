@@ -1,5 +1,6 @@
 """Accuracy under projected gradient descent."""
 
+import functools
 from collections.abc import Iterator
 from typing import Annotated
 from typing import Any
@@ -9,6 +10,9 @@ from pydantic import Field
 
 from keras_selectivity._settings import Several
 from keras_selectivity.measurements._context import Context
+from keras_selectivity.measurements._losses import LOSSES
+from keras_selectivity.measurements._losses import Losses
+from keras_selectivity.measurements._losses import along
 from keras_selectivity.measurements._measurement import Measurement
 from keras_selectivity.measurements._measurement import Piece
 from keras_selectivity.measurements._measurement import Quantity
@@ -30,6 +34,8 @@ class PGD(Measurement):
     """Radius of the ball; none if left out."""
     norm: Literal["linf", "l2"] = "linf"
     """Norm of the steps and of the ball."""
+    losses: Losses = LOSSES
+    """What is differentiated: 'log_odds' for the exact gradient, 'cross_entropy' for that of the papers and toolboxes."""
 
     name = "pgd"
     reports = (
@@ -42,27 +48,30 @@ class PGD(Measurement):
     needs = frozenset({"labels"})
 
     def pieces(self, context: Context) -> Iterator[Piece]:
-        """One piece: all numbers of steps come from one run."""
-        samples = context.samples
+        """A piece for each loss: all numbers of steps come from one run."""
+        protocol = {key: value for key, value in self.to_dict().items() if key != "losses"}
+        for loss in self.losses:
+            measure = functools.partial(self._measure, context, loss)
+            shared = {**protocol, "loss": loss, "random_start": False}
+            yield Piece(measure, context.samples, shared, perturbation=along("pgd", loss))
 
-        def measure(name: str, _: Any) -> list[Row]:
-            from keras_selectivity import robustness
+    def _measure(self, context: Context, loss: str, name: str, _: Any) -> list[Row]:
+        from keras_selectivity import robustness
 
-            found = robustness.pgd_accuracy(
-                context.networks[name],
-                samples.images,
-                samples.labels,
-                steps=self.steps,
-                step_size=self.step_size,
-                epsilon=self.epsilon,
-                norm=self.norm,
-                **context.options,
-            )
-            rows = [
-                row(measure, value, steps=steps)
-                for measure in ("accuracy", "worst_accuracy", "loss")
-                for steps, value in zip(found.steps, getattr(found, measure), strict=True)
-            ]
-            return [*rows, row("largest_change", found.largest_change, steps=found.steps[-1])]
-
-        yield Piece(measure, samples, {**self.to_dict(), "random_start": False}, perturbation="pgd")
+        found = robustness.pgd_accuracy(
+            context.networks[name],
+            context.samples.images,
+            context.samples.labels,
+            steps=self.steps,
+            step_size=self.step_size,
+            epsilon=self.epsilon,
+            norm=self.norm,
+            loss=loss,
+            **context.options,
+        )
+        rows = [
+            row(measure, value, steps=steps)
+            for measure in ("accuracy", "worst_accuracy", "loss")
+            for steps, value in zip(found.steps, getattr(found, measure), strict=True)
+        ]
+        return [*rows, row("largest_change", found.largest_change, steps=found.steps[-1])]

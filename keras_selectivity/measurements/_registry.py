@@ -18,6 +18,7 @@ _OURS = {
     "_units": "Units",
     "_fgsm": "FGSM",
     "_pgd": "PGD",
+    "_autoattack": "AutoAttack",
     "_masking": "Masking",
     "_corruptions": "Corruptions",
     "_jacobian": "Jacobian",

@@ -1,6 +1,9 @@
 """Attacks, corruption, and gradients of a trained network with respect to its input."""
 
 from ._accuracy import accuracy as accuracy
+from ._autoattack import AutoAttackAccuracy as AutoAttackAccuracy
+from ._autoattack import autoattack as autoattack
+from ._autoattack import autoattack_accuracy as autoattack_accuracy
 from ._fgsm import FGSMAccuracy as FGSMAccuracy
 from ._fgsm import fgsm as fgsm
 from ._fgsm import fgsm_accuracy as fgsm_accuracy

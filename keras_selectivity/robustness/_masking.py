@@ -1,6 +1,7 @@
 """Controls that tell robustness from gradients that merely fail the attacker."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -108,7 +109,7 @@ def gradient_masking(
             epsilon.
     """
     epsilon, step_size = strength("epsilon", epsilon), strength("step_size", step_size)
-    settings = {"batch_size": batch_size, "verbose": verbose}
+    settings: dict[str, Any] = {"batch_size": batch_size, "verbose": verbose}
     single = fgsm_accuracy(exported, images, labels, [epsilon], **settings)
     left = surviving(
         exported, images, labels, steps=steps, step_size=step_size, epsilon=epsilon, seed=seed, **settings

@@ -24,8 +24,10 @@ from keras_selectivity.robustness._attack import is_correct
 from keras_selectivity.robustness._attack import loss_gradient
 from keras_selectivity.robustness._attack import signature
 from keras_selectivity.robustness._attack import strength
-
-NORMS = ("linf", "l2")
+from keras_selectivity.robustness._ball import check_norm
+from keras_selectivity.robustness._ball import direction
+from keras_selectivity.robustness._ball import random_points
+from keras_selectivity.robustness._ball import within
 
 
 @dataclass(frozen=True)
@@ -206,23 +208,13 @@ def distances(images: Array, others: Array, norm: str) -> Array:
     Raises:
         InputError: The norm is unknown, or the images differ in shape or are no finite numbers.
     """
-    _check_norm(norm)
+    check_norm(norm)
     axes = ("n", "height", "width", "channels")
     images, others = array("images", images, *axes), array("the other images", others, *axes)
     if images.shape != others.shape:
         raise InputError(f"There is no distance between images of shapes {images.shape} and {others.shape}.")
     change = (np.asarray(images, np.float64) - others).reshape(len(images), -1)
     return np.abs(change).max(axis=1) if norm == "linf" else np.sqrt((change**2).sum(axis=1))
-
-
-def _check_norm(norm: Any) -> None:
-    """Refuses other norms than those of `NORMS`.
-
-    Raises:
-        InputError: Naming it.
-    """
-    if norm not in NORMS:
-        raise InputError(f"norm must be 'linf' or 'l2'. Received: {norm!r}.")
 
 
 def _checked(exported: Exported, images: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
@@ -233,7 +225,7 @@ def _checked(exported: Exported, images: ArrayLike, labels: ArrayLike) -> tuple[
 def _settings(
     step_size: float, epsilon: float | None, norm: str, random_start: bool, seed: int | None, loss: str
 ) -> dict[str, Any]:
-    _check_norm(norm)
+    check_norm(norm)
     if random_start and epsilon is None:
         raise InputError("A random start is drawn from the ball of radius epsilon: name an epsilon.")
     radius = np.inf if epsilon is None else strength("epsilon", epsilon)
@@ -250,16 +242,7 @@ def _start(images: Array, part: slice, settings: dict[str, Any]) -> Array:
     clean = images[part]
     if settings["seed"] is None or not len(clean):
         return clean
-    moves = []
-    for position in range(part.start, part.stop):
-        rng = np.random.default_rng([settings["seed"], position])
-        if settings["norm"] == "linf":
-            moves.append(rng.uniform(-settings["radius"], settings["radius"], clean.shape[1:]))
-        else:
-            direction = rng.standard_normal(clean.shape[1:])
-            length = settings["radius"] * rng.random() ** (1 / direction.size)
-            moves.append(direction * length / np.linalg.norm(direction))
-    return np.clip(clean + np.array(moves, np.float32), 0, 1)
+    return random_points(clean, part.start, settings["radius"], settings["norm"], settings["seed"])
 
 
 def _run(
@@ -353,17 +336,4 @@ def _survivors(exported: Exported) -> Any:
 
 
 def _step(x: Tensor, clean: Tensor, gradient: Tensor, norm: str, step_size: Tensor, radius: Tensor) -> Tensor:
-    """One step, back into the ball, back into [0, 1]; clipping leads no image out of the ball."""
-    if norm == "linf":
-        x = x + step_size * tf.sign(gradient)
-        x = tf.clip_by_value(x, clean - radius, clean + radius)
-    else:
-        x = x + step_size * gradient / tf.maximum(_length(gradient), 1e-12)
-        change = x - clean
-        # An infinite radius over a length is infinite: no ball.
-        x = clean + change * tf.minimum(1.0, radius / tf.maximum(_length(change), 1e-12))
-    return tf.clip_by_value(x, 0, 1)
-
-
-def _length(tensor: Tensor) -> Tensor:
-    return tf.sqrt(tf.reduce_sum(tensor**2, axis=[1, 2, 3], keepdims=True))
+    return within(x + step_size * direction(gradient, norm), clean, radius, norm)

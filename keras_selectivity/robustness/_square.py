@@ -1,0 +1,187 @@
+"""Square Attack: random search with squares, which needs no gradient."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from keras_selectivity._exported import Exported
+from keras_selectivity._types import Array
+from keras_selectivity._types import Tensor
+from keras_selectivity.robustness._attack import signature
+from keras_selectivity.robustness._ball import length
+
+_FIRST_SHARE = 0.8  # of the pixels that the first squares cover
+# Query from which on the share is halved once more
+_HALVED = (11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
+
+
+def spans(queries: int) -> Iterator[tuple[int, int, float]]:
+    """Stretches of queries whose squares cover the same share: `(first, end, share)`."""
+    starts = (1, *_HALVED)
+    for number, (first, end) in enumerate(zip(starts, (*_HALVED, queries), strict=True)):
+        if first < min(end, queries):
+            yield first, min(end, queries), _FIRST_SHARE / 2**number
+
+
+def side(share: float, shape: tuple[int, ...], norm: str) -> int:
+    """Side of a square that covers a share of an image; odd and at least three for `"l2"`."""
+    height, width, _ = shape
+    found = round((share * height * width) ** 0.5)
+    if norm == "l2":
+        found = max(found, 3)
+        found += 1 - found % 2
+        return min(found, (min(height, width) - 1) // 2 * 2 + 1)
+    return min(max(found, 1), min(height, width) - 1 or 1)
+
+
+def bump(size: int) -> Array:
+    """Two opposite bumps that share a square, of length one in L2; the L2 attack's move.
+
+    Each is a sum of nested rectangles around its centre with weights `1 / k^2`. (Andriushchenko et al. 2020, section 3.4.)
+    """
+    found = np.zeros((size, size))
+    half = size // 2
+    found[:half] = _rectangles(half, size)
+    found[half:] = -_rectangles(size - half, size)
+    return (found / np.linalg.norm(found)).astype(np.float32)
+
+
+def _rectangles(height: int, width: int) -> Array:
+    found = np.zeros((height, width))
+    centre = height // 2, width // 2
+    for number in range(max(height // 2 + 1, width // 2 + 1)):
+        top, left = centre[0] - number, centre[1] - number
+        rows = slice(max(top, 0), min(top + 2 * number + 1, height))
+        columns = slice(max(left, 0), min(left + 2 * number + 1, width))
+        found[rows, columns] += 1 / (number + 1) ** 2
+    return found / np.linalg.norm(found)
+
+
+def first_images(clean: Array, radius: float, norm: str, seed: list[int]) -> Array:
+    """Where the search starts: vertical stripes (`"linf"`), or a grid of bumps (`"l2"`), on the surface of the balls."""
+    rng = np.random.default_rng(seed)
+    _, height, width, channels = clean.shape
+    if norm == "linf":
+        stripes = rng.choice([-radius, radius], (len(clean), 1, width, channels))
+        return np.clip(clean + stripes.astype(np.float32), 0, 1)
+    size = max(min(height, width) // 5, 1)
+    found = np.zeros(clean.shape, np.float32)
+    pattern = bump(size) if size > 1 else np.ones((1, 1), np.float32)
+    start_row, start_column = (extent % size // 2 for extent in (height, width))
+    for top in range(start_row, height - size + 1, size):
+        for left in range(start_column, width - size + 1, size):
+            signs = rng.choice([-1.0, 1.0], (len(clean), 1, 1, channels)).astype(np.float32)
+            found[:, top : top + size, left : left + size] += pattern[..., None] * signs
+    lengths = np.sqrt((found**2).sum((1, 2, 3), keepdims=True))
+    return np.clip(clean + found * radius / np.maximum(lengths, 1e-12), 0, 1)
+
+
+def square(exported: Exported, norm: str) -> Any:
+    """A compiled stretch of the search, of Andriushchenko et al. (2020), "Square Attack", with squares of one size.
+
+    Returns:
+        A function of the best images so far and their margins, labels, clean images, the first query and the one after
+        the last, the side of the squares, the bump of that side, the radius and two whole numbers as seed. It returns
+        the best images and their margins; an image whose margin is no longer positive is done with.
+    """
+    images, labels = signature(exported)
+    count, scalar = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)
+    pattern, pair = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([2], tf.int32)
+    margins = tf.TensorSpec([None], tf.float32)
+
+    def margin(x: Tensor, labels: Tensor) -> Tensor:
+        logits = tf.cast(exported.logits(x), tf.float32)
+        own = tf.one_hot(labels, tf.shape(logits)[-1], on_value=True, off_value=False, dtype=tf.bool)
+        others = tf.where(own, tf.fill(tf.shape(logits), -np.float32(np.inf)), logits)
+        return tf.gather(logits, labels, axis=-1, batch_dims=1) - tf.reduce_max(others, axis=-1)
+
+    @tf.function(
+        input_signature=[images, margins, labels, images, count, count, count, pattern, scalar, pair],
+        autograph=False,
+    )
+    def search(
+        best: Tensor, best_margin: Tensor, labels: Tensor, clean: Tensor,
+        first: Tensor, end: Tensor, size: Tensor, bump: Tensor, radius: Tensor, seed: Tensor,
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        height, width = tf.shape(clean)[1], tf.shape(clean)[2]
+
+        def window(query: Tensor, draw: int) -> tuple[Tensor, Tensor, Tensor]:
+            """A random place for a square: its mask, top and left; the same for all images, whichever have left."""
+            key = tf.stack([seed[0] + query, seed[1] + draw])
+            place = tf.random.stateless_uniform([2], key)
+            top, left = (
+                tf.cast(place[axis] * tf.cast(tf.maximum(extent - size, 1), tf.float32), tf.int32)
+                for axis, extent in ((0, height), (1, width))
+            )
+            rows, columns = tf.range(height), tf.range(width)
+            inside = ((rows >= top) & (rows < top + size))[:, None] & (
+                (columns >= left) & (columns < left + size)
+            )
+            return tf.cast(inside, tf.float32)[None, :, :, None], top, left
+
+        def signs(query: Tensor, at: Tensor) -> Tensor:
+            """A random sign per image and channel, that depends on the image's place in the batch only."""
+            key = tf.stack([seed[0] + query, seed[1] + 2])
+            drawn = tf.random.stateless_uniform([tf.shape(clean)[0], 1, 1, clean.shape[-1]], key)
+            return tf.gather(tf.where(drawn < 0.5, -1.0, 1.0), at)
+
+        def moved(query: Tensor, best: Tensor, clean: Tensor, at: Tensor) -> Tensor:
+            mask, top, left = window(query, 0)
+            if norm == "linf":
+                x = tf.clip_by_value(
+                    best + mask * 2 * radius * signs(query, at), clean - radius, clean + radius
+                )
+                return tf.clip_by_value(x, 0, 1)
+            other, _, _ = window(query, 1)
+            change = best - clean
+            lengths = tf.sqrt(tf.reduce_sum(change**2 * mask, [1, 2], keepdims=True))
+            both = tf.maximum(mask, other)
+            free = tf.maximum(radius**2 - tf.reduce_sum(change**2, [1, 2, 3], keepdims=True), 0.0)
+            channels = tf.cast(tf.shape(clean)[-1], tf.float32)
+            budget = tf.sqrt((free + tf.reduce_sum(change**2 * both, [1, 2, 3], keepdims=True)) / channels)
+            turned = tf.random.stateless_uniform([], tf.stack([seed[0] + query, seed[1] + 3])) < 0.5
+            laid = tf.where(turned, tf.transpose(bump), bump)
+            laid = tf.pad(laid, [[top, height - top - size], [left, width - left - size]])[None, :, :, None]
+            fresh = laid * signs(query, at) + change * mask / (lengths + 1e-12)
+            fresh = fresh / (tf.sqrt(tf.reduce_sum(fresh**2 * mask, [1, 2], keepdims=True)) + 1e-12) * budget
+            change = change * (1 - both) + fresh * mask
+            return tf.clip_by_value(clean + change * radius / tf.maximum(length(change), 1e-12), 0, 1)
+
+        def step(
+            query: Tensor, at: Tensor, best: Tensor, best_margin: Tensor, found: Tensor, fooled: Tensor
+        ) -> Any:
+            mine = tf.gather(clean, at)
+            x = moved(query, best, mine, at)
+            margins = margin(x, tf.gather(labels, at))
+            better = margins < best_margin
+            best = tf.where(better[:, None, None, None], x, best)
+            best_margin = tf.where(better, margins, best_margin)
+            found = tf.tensor_scatter_nd_update(found, at[:, None], best)
+            fooled = tf.tensor_scatter_nd_update(fooled, at[:, None], best_margin)
+            left = tf.where(best_margin > 0)[:, 0]
+            return (
+                query + 1,
+                tf.gather(at, left),
+                tf.gather(best, left),
+                tf.gather(best_margin, left),
+                found,
+                fooled,
+            )
+
+        left = tf.where(best_margin > 0)[:, 0]
+        at = tf.gather(tf.range(tf.shape(labels)[0]), left)
+        *_, found, margins_found = tf.while_loop(
+            lambda query, at, *_: (query < end) & (tf.size(at) > 0),
+            step,
+            (first, at, tf.gather(best, at), tf.gather(best_margin, at), best, best_margin),
+            shape_invariants=(
+                *(tf.TensorShape([]), tf.TensorShape([None]), best.shape, tf.TensorShape([None])),
+                *(best.shape, tf.TensorShape([None])),
+            ),
+        )
+        return found, margins_found
+
+    search.margin = tf.function(margin, input_signature=[images, labels], autograph=False)
+    return search
