@@ -29,7 +29,7 @@ class Claim:
 
     Attributes:
         name: Short name.
-        paper: `"S"`, `"W"`, `"A"` or `"P"`.
+        paper: `"S"`, `"W"`, `"A"`, `"P"`, or `"O"` for ours.
         where: Section, figure or table.
         statement: The claim, in our words.
         theirs: The paper's number, and what is taken for it where the paper prints none.

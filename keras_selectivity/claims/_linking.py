@@ -1,4 +1,4 @@
-"""Claims of the archival version (A, arXiv 2010.07693) and of the authors' own summary of it (P)."""
+"""Claims of the archival version (A, arXiv 2010.07693), of the authors' own summary of it (P), and of ours beyond them (O)."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ from keras_selectivity.claims._claim import Claim
 from keras_selectivity.claims._claim import both_sides
 from keras_selectivity.claims._kinds import Check
 from keras_selectivity.claims._kinds import Shift
+from keras_selectivity.claims._robustness import worst_case
 from keras_selectivity.claims._rows import Rows
 
 
@@ -30,6 +31,11 @@ CLAIMS = (
         ("gradients vary less over units below zero", "gradients vary more over units above zero"), "A", "introduction",
         "The variation of input-unit gradients over units follows α {} zero.",
         lambda rows: rows.layers("unit_gradient_variation_over_units").relative(), (10.0, 10.0), " %", learned=True,
+    ),
+    *both_sides(
+        ("weaker against the worst case below zero", "robust to the worst case above zero"), "O", "beyond the papers",
+        "Accuracy under AutoAttack or APGD, which find what FGSM and PGD miss, rises with α {} zero.",
+        worst_case, (5.0, 5.0), " points", learned=True, adversarial=True,
     ),
     Claim(
         "AugMix lowers selectivity", "P", "summary", "Training for robustness against corruption reduces selectivity.",

@@ -84,11 +84,28 @@ def _increase(rows: Rows) -> Values:
 
 def fgsm(rows: Rows) -> Values:
     attacked = pl.col("value").filter(pl.col("epsilon") > 0).mean()
-    return rows.values("accuracy", x="epsilon", reduce=attacked, perturbation="fgsm").points()
+    return rows.values(
+        "accuracy", x="epsilon", reduce=attacked, perturbation=_as_in_the_papers(rows, "fgsm")
+    ).points()
 
 
 def pgd(rows: Rows) -> Values:
-    return rows.values("accuracy", perturbation="pgd", steps=25).points()
+    return rows.values("accuracy", perturbation=_as_in_the_papers(rows, "pgd"), steps=25).points()
+
+
+def _as_in_the_papers(rows: Rows, attack: str) -> str:
+    """The attack along the cross-entropy's gradient in float32, where its rows are told from the exact one's."""
+    own = f"{attack} by cross-entropy"
+    return own if own in rows.perturbations("accuracy") else attack
+
+
+def worst_case(rows: Rows) -> Values:
+    """Accuracy under AutoAttack or, without it, its APGD, mean over radii."""
+    names = [name for name in ("autoattack", "apgd") if name in rows.perturbations("accuracy")]
+    mean = pl.col("value").mean()
+    return rows.values(
+        "accuracy", x="epsilon", reduce=mean, perturbation=(names or ["autoattack"])[0]
+    ).points()
 
 
 def _by_corruption(rows: Rows, relative: bool) -> dict[str, Values]:

@@ -247,7 +247,7 @@ def _source(measure: str, where: dict[str, Any]) -> str:
     name = _SOURCES.get(measure) or str(where.get("perturbation") or where.get("evaluation") or "units")
     if name == "clean" or measure.startswith(("test_", "val_")):
         return f"Networks trained with `keras-selectivity study run STUDY.toml`, which records {measure}."
-    name = "corruptions" if name.endswith("corruptions") else name
+    name = "corruptions" if name.endswith("corruptions") else name.removesuffix(" by cross-entropy")
     return f"Add [evaluation.{name}] to the study file and run `keras-selectivity study run STUDY.toml`."
 
 

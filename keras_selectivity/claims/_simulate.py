@@ -119,6 +119,7 @@ class _Study:
         attacked = {-2: 30.0, 0: 40.0, 2: 50.0}
         self._share(of, "fgsm", "accuracy", attacked, 1.0, perturbation="fgsm", epsilon=2 / 255)
         self._share(of, "pgd", "accuracy", attacked, 1.0, perturbation="pgd", steps=25)
+        self._share(of, "autoattack", "accuracy", attacked, 1.0, perturbation="autoattack", epsilon=2 / 255)
         self._add(of, "masking", "masking_warnings", np.zeros(len(of.alphas)), epsilon=8 / 255)
         self._relative(of, "jacobian", "jacobian_norm_mean", -0.20, 50.0)
         self._dimensions(of)

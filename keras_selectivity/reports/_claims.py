@@ -15,6 +15,7 @@ PAPERS = {
     "W": "On the relationship between class selectivity, dimensionality, and robustness",
     "A": "Linking average- and worst-case perturbation robustness via class selectivity and dimensionality",
     "P": "the authors' summary",
+    "O": "an extension of ours",
 }
 
 _HOW_TO_READ = (

@@ -26,6 +26,7 @@ OURS = {
     "units": {},
     "fgsm": {"epsilons": (0.0, 0.01)},
     "pgd": {"steps": (0, 2)},
+    "autoattack": {"epsilons": (0.002, 0.02), "iterations": 3, "targets": 2},
     "masking": {},
     "corruptions": {"only": ("fog", "contrast")},
     "jacobian": {"projections": 1},

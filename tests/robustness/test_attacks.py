@@ -57,6 +57,39 @@ def test_fgsm_of_a_linear_network_in_closed_form(linear):
     assert found.dtype == np.float32
 
 
+@pytest.fixture(name="confident", scope="module")
+def _confident():
+    """A linear network whose margins are far above 17, where the probability of the other classes is nothing in float32."""
+    inputs = keras.Input(SHAPE)
+    network = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(inputs)))
+    network.set_weights([np.random.default_rng(3).normal(size=(192, 3)), np.array([60.0, 0.0, -5.0])])
+    images, _ = interior(9, 3)
+    w, b = (value.astype(np.float64) for value in network.get_weights())
+    logits = images.reshape(9, -1).astype(np.float64) @ w + b
+    assert (logits[:, 0] - logits[:, 1:].max(axis=1)).min() > 17
+    others = np.exp(logits[:, 1:] - logits[:, 1:].max(axis=1, keepdims=True))
+    others /= others.sum(axis=1, keepdims=True)
+    # Of logsumexp(others) - logit, the direction of the cross-entropy's gradient
+    return ks.wrap(network), images, np.zeros(9, int), (others @ w[:, 1:].T - w[:, 0]).reshape(images.shape)
+
+
+def test_confident_images_are_attacked_along_the_exact_gradient(confident):
+    exported, images, labels, gradient = confident
+    found = ks.fgsm(exported, images, labels, [0.1], verbose=0)[0]
+    np.testing.assert_array_equal(np.sign(found - images), np.sign(gradient))
+    found = ks.pgd(exported, images, labels, steps=2, step_size=0.05, norm="l2", verbose=0)
+    direction = gradient / np.linalg.norm(gradient.reshape(9, -1), axis=1)[:, None, None, None]
+    np.testing.assert_allclose(found, images + 0.1 * direction, atol=1e-5)
+
+
+def test_the_cross_entropy_of_confident_images_loses_the_label(confident):
+    exported, images, labels, gradient = confident
+    found = ks.fgsm(exported, images, labels, [0.1], loss="cross_entropy", verbose=0)[0]
+    assert np.mean(np.sign(found - images) == np.sign(gradient)) < 0.9
+    with pytest.raises(ValueError, match="loss must be"):
+        ks.fgsm(exported, images, labels, [0.1], loss="margin", verbose=0)
+
+
 def test_two_class_linear_optimum_is_reached(tmp_path):
     """With two classes the worst point of the ball is known: every pixel against its weight's sign."""
     inputs = keras.Input(SHAPE)
