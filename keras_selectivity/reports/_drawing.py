@@ -27,6 +27,7 @@ FORMATS = ("png", "svg", "pdf")
 # Without a date in it, the same rows give the same file.
 _DATES: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
 _FEW = 8  # alphas that a legend tells apart; more have a colour bar
+_MOST = 18  # entries of a legend
 _LONGEST = 24  # characters of a name
 
 
@@ -86,15 +87,20 @@ def key(figure: Figure) -> None:
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             found.setdefault(label, handle)
-    alphas = [label for label in found if label.startswith("α = ")]
+    alphas = {alpha: label for label in found if (alpha := _alpha(label)) is not None}
     if len(alphas) > _FEW:
-        alphas.sort(key=lambda label: float(label.removeprefix("α = ")))
-        shown = ListedColormap([_color(found.pop(label)) for label in alphas])
+        shown = ListedColormap([_color(found.pop(alphas[alpha])) for alpha in sorted(alphas)])
         bounds = BoundaryNorm(np.arange(len(alphas) + 1) - 0.5, len(alphas))
         bar = figure.colorbar(ScalarMappable(bounds, shown), ax=figure.axes, pad=0.01, aspect=30)
-        bar.set_ticks(range(len(alphas)), labels=[label.removeprefix("α = ") for label in alphas])
+        bar.set_ticks(range(len(alphas)), labels=[f"{alpha:g}" for alpha in sorted(alphas)])
         bar.ax.tick_params(labelsize=7, length=0)
         bar.ax.set_title("α", fontsize=8)
+    if len(found) > _MOST:
+        more = len(found) - _MOST + 1
+        found = {
+            **dict(list(found.items())[: _MOST - 1]),
+            f"… and {more} more": Line2D([], [], linestyle="None"),
+        }
     if found:
         figure.legend(
             found.values(),
@@ -102,7 +108,6 @@ def key(figure: Figure) -> None:
             loc="outside right upper",
             frameon=False,
             fontsize=8,
-            ncols=1 + len(found) // 20,
         )
 
 
@@ -115,6 +120,14 @@ def marks(axes: Axes, labels: dict[str, str], **options: Any) -> None:
 def short(name: str) -> str:
     """A name with its middle left out, if it is long."""
     return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 9]}…{name[-8:]}"
+
+
+def _alpha(label: str) -> float | None:
+    """The alpha that a label is of; a network without alpha may have any name."""
+    try:
+        return float(label.removeprefix("α = ")) if label.startswith("α = ") else None
+    except ValueError:
+        return None
 
 
 def _style(style: str) -> dict[str, str]:

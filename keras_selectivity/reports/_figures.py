@@ -86,7 +86,7 @@ def _as_drawn(table: Levels) -> Levels:
     """Names that are drawn as they are: matplotlib sets what stands between two dollar signs as a formula."""
     names = [
         pl.col(column).cast(pl.String).str.replace_all("$", r"\$", literal=True).cast(pl.Categorical)
-        for column in ("model", "other", "layer", "perturbation")
+        for column in ("model", "other", "network", "layer", "perturbation")
         if any("$" in text for text in table.rows[column].unique().drop_nulls())
     ]
     return Levels(table.rows.with_columns(names), table.units.with_columns(names)) if names else table

@@ -77,6 +77,18 @@ def test_one_key_beside_the_panels(alphas, bars):
         assert not axes.get_window_extent().overlaps(key.get_window_extent())
 
 
+@pytest.mark.parametrize("networks", [1, 3, 40])
+def test_networks_without_alpha_have_any_names(networks, tmp_path):
+    """Also such as look like an alpha, and so many that no legend holds them."""
+    rows = []
+    for number in range(networks):
+        name = f"α = {'long_name_' * 5}{number}"
+        own = made_up.study((0.0,), seeds=1, everything=False)
+        rows += [{**r, "model": name, "alpha": None, "arm": None, "network": None} for r in own]
+    drawn, _ = draw(frame(rows), tmp_path)
+    assert "selectivity_by_layer" in [kind.name for kind in drawn]
+
+
 def test_colours_of_many_alphas_differ():
     shades = _drawing.palette(levels(frame(made_up.study(MANY, seeds=1, everything=False))))
     found = np.array([shade[:3] for shade in shades.values()])
