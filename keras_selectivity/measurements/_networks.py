@@ -1,6 +1,10 @@
 """What the rows of a network say about it: how it was trained, and with which software it was measured."""
 
+import json
 from typing import Any
+
+# What has columns of its own, and what is a result
+_NOT_TRAINING = ("alpha", "seed", "best_epoch")
 
 
 def alpha_of(network: Any) -> float | None:
@@ -29,5 +33,14 @@ def about(name: str, network: Any) -> dict[str, Any]:
         "epochs": trained.get("epochs"),
         "samples_trained_on": trained.get("samples_trained_on"),
         "batch_size": trained.get("batch_size"),
+        "training": _training(trained),
         **{key: value for key, value in versions().items() if key != "numpy"},
     }
+
+
+def _training(trained: dict[str, Any]) -> str | None:
+    """Everything else that the record of a training says, as one text that the networks of a study share."""
+    said = {key: value for key, value in trained.items() if key not in _NOT_TRAINING}
+    if isinstance(trained.get("alpha"), dict):  # a schedule, of which the column has the final value
+        said["alpha_schedule"] = {key: value for key, value in trained["alpha"].items() if key != "alpha"}
+    return json.dumps(said, sort_keys=True) if said else None

@@ -4,17 +4,19 @@ import functools
 import json
 import math
 import re
+from typing import Any
 
 import polars as pl
 
 from keras_selectivity._json_file import mismatch
 
-# Version of this schema. 2 added `schema` and `arm`; 3 names measurements as study files do.
+# Version of this schema. 2 added `schema` and `arm`; 3 names measurements as study files do; 4 added `training`.
 #
 # Which network, measured on what, what was measured, and with which software. Empty means that a
 # column does not apply: a row without layer belongs to the network, one with `epoch` (0-based) to
-# the training history, one with `other` to a pair of networks.
-SCHEMA = 3
+# the training history, one with `other` to a pair of networks. `training` is a JSON object with everything of how the
+# network was trained that is neither alpha, nor seed, nor a result.
+SCHEMA = 4
 COLUMNS: dict[str, type] = {
     "schema": int,
     "study": str,
@@ -28,6 +30,7 @@ COLUMNS: dict[str, type] = {
     "epochs": int,
     "samples_trained_on": int,
     "batch_size": int,
+    "training": str,
     "dataset": str,
     "split": str,
     "samples": int,
@@ -80,6 +83,7 @@ _ARM = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 # What a terminal or a page would not show as it is; a protocol is the longest text.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LONGEST = 100_000
+_OBJECTS: dict[str, dict[Any, Any]] = {"protocol": {"evaluation?": str, str: object}, "training": {str: object}}
 
 
 def check(frame: pl.DataFrame) -> None:
@@ -129,10 +133,10 @@ def _check_text(name: str, text: str) -> None:
         )
     if name == "arm" and not _ARM.fullmatch(text):
         raise ValueError(f"an arm has up to 100 letters, digits, '_', '.' and '-', and is {text[:40]!r}")
-    if name == "protocol" and text:
+    if name in _OBJECTS and text:
         try:
-            wrong = mismatch(json.loads(text), {"evaluation?": str, str: object})
+            wrong = mismatch(json.loads(text), _OBJECTS[name])
         except (ValueError, RecursionError) as error:
             wrong = str(error)
         if wrong:
-            raise ValueError(f"protocol is a JSON object, and is {text[:40]!r}: {wrong}")
+            raise ValueError(f"{name} is a JSON object, and is {text[:40]!r}: {wrong}")

@@ -12,6 +12,7 @@ from keras_selectivity._seal import check_seal
 from keras_selectivity._seal import seal
 from keras_selectivity.results import _csv
 from keras_selectivity.results._columns import COLUMNS
+from keras_selectivity.results._columns import DTYPES
 from keras_selectivity.results._columns import TEXTS
 from keras_selectivity.results._frames import conform
 
@@ -30,10 +31,14 @@ def sealed(paths: list[Path]) -> pl.LazyFrame:
 
 
 def scan_files(paths: list[Path]) -> pl.LazyFrame:
-    """What Parquet files hold together, as it is; all columns, without a row, if there is no file."""
-    return (
-        pl.scan_parquet(paths, glob=False) if paths else pl.LazyFrame(schema=dict.fromkeys(COLUMNS, pl.Null))
-    )
+    """What Parquet files hold together; all columns, without a row, if there is no file.
+
+    Columns that the files of an older version lack are empty.
+    """
+    schema = {name: pl.String if kind is str else DTYPES[kind] for name, kind in COLUMNS.items()}
+    if not paths:
+        return pl.LazyFrame(schema=schema)
+    return pl.scan_parquet(paths, glob=False, schema=schema, missing_columns="insert")
 
 
 def check_seals(paths: list[Path]) -> None:

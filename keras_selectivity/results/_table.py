@@ -19,6 +19,7 @@ from keras_selectivity.results._columns import check
 from keras_selectivity.results._folder import files_of
 from keras_selectivity.results._frames import as_lazy
 from keras_selectivity.results._frames import conform
+from keras_selectivity.results._older import ADDED
 from keras_selectivity.results._older import renewed
 from keras_selectivity.results._sealed import SEAL
 from keras_selectivity.results._sealed import SUFFIXES
@@ -132,8 +133,10 @@ def _open(path: Path) -> pl.LazyFrame:
                 raise DamagedError(f"{path} is damaged in its checksum.")
             table = pl.scan_parquet(path, glob=False)
             names = table.collect_schema().names()
-        older = _is_older(path, table)
-        _refuse(path, "lacks the columns", [name for name in COLUMNS if name not in names])
+        oldest = _oldest(path, table)
+        older = oldest < SCHEMA
+        later = {name for schema, added in ADDED.items() if oldest < schema for name in added}
+        _refuse(path, "lacks the columns", [name for name in COLUMNS if name not in names and name not in later])
         _refuse(path, "has unknown columns", [name for name in names if name not in COLUMNS])
         return renewed(conform(table)) if older else conform(table)
     except _UNREADABLE as error:
@@ -155,17 +158,17 @@ def _refuse(path: Path, problem: str, columns: Collection[str]) -> None:
         raise InputError(f"{path} {problem} {', '.join(columns)[:300]}; it is no table of results.")
 
 
-def _is_older(path: Path, table: pl.LazyFrame) -> bool:
-    """Whether there are rows of an older schema; newer ones are refused."""
+def _oldest(path: Path, table: pl.LazyFrame) -> int:
+    """The oldest schema of the rows; newer ones than this version's are refused."""
     kind = table.collect_schema().get("schema")
     if not kind or not kind.is_integer():
-        return False  # what is wrong with the column is said where all are looked at
+        return SCHEMA  # what is wrong with the column is said where all are looked at
     oldest, newest = table.select(old=pl.col("schema").min(), new=pl.col("schema").max()).collect().row(0)
     if newest is not None and newest > SCHEMA:
         raise InputError(
             f"{path} has schema {newest}, this version knows up to {SCHEMA}. Upgrade keras_selectivity."
         )
-    return oldest is not None and oldest < SCHEMA
+    return SCHEMA if oldest is None else int(oldest)
 
 
 def _parts(path: Path, table: pl.LazyFrame) -> Iterator[pl.DataFrame]:

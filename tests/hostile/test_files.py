@@ -287,6 +287,7 @@ CELLS = {
     "epoch": ("-1", "0x10"),
     "value": ("7.0", "-0.5", "1.01", "high"),
     "protocol": ("x", "[1]", "5", "null", '{"evaluation": 1}', '{"a"', "[" * 10_000),
+    "training": ("x", "[1]", "5", "null", '{"a"'),
 }
 
 
@@ -296,7 +297,7 @@ CELLS = {
 def test_no_cell_of_a_table_is_taken_on_trust(tmp_path, column, cell):
     path = tmp_path / "r.csv"
     names = list(COLUMNS)
-    values = {"schema": 3, **ROW, column: cell}
+    values = {"schema": 4, **ROW, column: cell}
     with open(path, "w", newline="") as file:
         csv.writer(file).writerows([names, [values.get(name, "") for name in names]])
     if cell == "" or (column, cell) == ("seed", "nan"):
@@ -325,7 +326,7 @@ TABLES = {
 def test_tables_of_another_form_are_refused(tmp_path, change):
     names = list(COLUMNS)
     values = {
-        "schema": "3",
+        "schema": "4",
         **{k: str(v).replace('"', "'") if k != "protocol" else "" for k, v in ROW.items()},
     }
     names, line = change(names, [values.get(name, "") for name in names])
@@ -350,7 +351,7 @@ def test_a_row_twice_is_refused_and_a_heading_alone_is_an_empty_table(tmp_path):
     ids=str,
 )  # fmt: skip
 def test_columns_of_another_kind_are_refused(tmp_path, column, values):
-    row = {"schema": 3, **ROW}
+    row = {"schema": 4, **ROW}
     table = {name: values if name == column else [row.get(name)] for name in COLUMNS}
     pl.DataFrame(table).write_parquet(tmp_path / "r.parquet")
     with pytest.raises(ks.InputError, match=r"r\.parquet has a bad cell"):

@@ -190,7 +190,7 @@ def test_a_folder_is_not_overwritten_and_a_table_of_another_kind_is_refused(tmp_
 
 def test_a_table_of_other_columns_is_not_written(tmp_path):
     write(tmp_path / "a.csv", pl.DataFrame({"model": ["m"], "value": [0.5], "measure": ["accuracy"]}))
-    assert read(tmp_path / "a.csv").row(0, named=True)["schema"] == 3
+    assert read(tmp_path / "a.csv").row(0, named=True)["schema"] == 4
     for bad, message in (({"colour": [1]}, "no columns colour"), ({"value": ["x"]}, "value is a number")):
         with pytest.raises(ks.InputError, match=message):
             write(tmp_path / "b.csv", pl.DataFrame(bad))

@@ -154,8 +154,8 @@ def test_a_newer_schema_and_a_truncated_file_are_named(tmp_path):
         path, frame([{"model": "m", "measure": "accuracy", "value": 0.5, "unit": unit} for unit in range(3)])
     )
     text = unsealed(path.read_text())
-    path.write_text(text.replace("\n3,", "\n9,"))
-    with pytest.raises(ks.InputError, match="has schema 9, this version knows up to 3"):
+    path.write_text(text.replace("\n4,", "\n9,"))
+    with pytest.raises(ks.InputError, match="has schema 9, this version knows up to 4"):
         read(path).to_dicts()
     path.write_text(text[:-16])
     with pytest.raises(DamagedError, match="ends in the middle of a row"):

@@ -100,6 +100,15 @@ def stamp(folder):
     return (folder / "runs" / NAME / "model" / "run.json").stat().st_mtime_ns
 
 
+def test_rows_say_how_their_network_was_trained(once):
+    rows = read(once / "results.parquet")
+    assert rows["epoch"].is_not_null().any() and rows["training"].n_unique() == 1
+    training = json.loads(rows["training"][0])
+    declared = {**CONTENT["run"], "learning_rate": 0.1, "precision": "float32", "metric": "selectivity", "layers": None}
+    assert training | declared | {"momentum": 0.9, "l2": 1e-4, "samples_validated_on": 100} == training
+    assert not {"alpha", "seed", "best_epoch"} & set(training)
+
+
 def test_truncated_rows_are_measured_again(once, done, caplog):
     path, trained = done / "runs" / NAME / "rows" / "pack-0001" / "rows.parquet", stamp(done)
     path.write_bytes(path.read_bytes()[:-100])
