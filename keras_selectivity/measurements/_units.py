@@ -18,6 +18,7 @@ _MEASURES = (
     ("mutual_information", "bits", "{:.3f}"),
     ("active_share", "fraction", "{:.1%}"),
 )
+_SHUFFLES = 5  # of the labels, for what the mutual information of chance is
 _NAMES = [name for name, _, _ in _MEASURES]
 
 
@@ -27,6 +28,7 @@ class Units(Measurement):
     name = "units"
     reports = (
         *(Quantity(f"{mean}{name}", unit, form) for name, unit, form in _MEASURES for mean in ("", "mean_")),
+        Quantity("mean_selectivity_of_alive"),
         Quantity("preferred_class", "class", "{:.0f}"),
         Quantity("dead", "0 or 1", "{:.0f}"),
         Quantity("dead_units", "fraction", "{:.1%}"),
@@ -42,7 +44,10 @@ class Units(Measurement):
 
     def pieces(self, context: Context) -> Iterator[Piece]:
         """One piece."""
+        from keras_selectivity.selectivity import information_bins
+
         samples = context.samples
+        information = {"bins": information_bins(samples.labels), "shuffles": _SHUFFLES}
 
         def measure(name: str, _: Any) -> list[Row]:
             from keras_selectivity import representations
@@ -52,13 +57,18 @@ class Units(Measurement):
                 samples.images,
                 samples.labels,
                 seed=context.evaluation.seed,
+                **information,
                 **context.options,
             )
             rows = []
             for layer in layers:
                 means = {"dead_units": layer.dead, "sparse_units": layer.sparse}
                 means |= {f"mean_{measure}": getattr(layer, measure) for measure in _NAMES}
-                rows += [row(measure, values.mean(), layer=layer.name) for measure, values in means.items()]
+                means["mean_selectivity_of_alive"] = layer.selectivity[~layer.dead]
+                rows += [
+                    row(measure, values.mean() if len(values) else None, layer=layer.name)
+                    for measure, values in means.items()
+                ]
                 rows += [
                     row(measure, value, layer=layer.name, unit=unit)
                     for measure in (*_NAMES, "preferred_class", "dead")
@@ -69,4 +79,4 @@ class Units(Measurement):
                 rows.append(row(f"spearman_p_{first}_{second}", p))
             return rows
 
-        yield Piece(measure, samples)
+        yield Piece(measure, samples, information)

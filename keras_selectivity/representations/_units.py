@@ -33,7 +33,7 @@ class LayerUnits:
         selectivity: Class selectivity index, in [0, 1].
         discriminability: Class discriminability d', not negative.
         precision: Share of the most common class among the most activating samples.
-        mutual_information: Of activation and class, in bits.
+        mutual_information: Of activation and class, in bits, beyond that of shuffled labels.
         active_share: Share of samples with a positive activation.
         preferred_class: Class with the largest mean activation.
         dead: Zero for every sample.
@@ -59,7 +59,8 @@ def measure_units(
     *,
     layers: Iterable[str] | None = None,
     top: int | None = None,
-    bins: int = 100,
+    bins: int | None = None,
+    shuffles: int = 5,
     seed: int = 0,
     batch_size: int = 500,
     verbose: int = 1,
@@ -75,8 +76,9 @@ def measure_units(
         labels: `(n,)` integers of at least two classes.
         layers: Names of layers. Defaults to all.
         top: Samples that count for the precision. Defaults to the mean number per class.
-        bins: Bins of the mutual information. Defaults to 100.
-        seed: Seed of the order of ties for the precision.
+        bins: Bins of the mutual information. Defaults to `keras_selectivity.selectivity.information_bins(labels)`.
+        shuffles: Shuffles of the labels that the mutual information is corrected by. Defaults to 5.
+        seed: Seed of the order of ties for the precision, and of the shuffles.
         batch_size: Images at a time. Defaults to 500.
         verbose: 0 shows no progress bar.
 
@@ -88,7 +90,8 @@ def measure_units(
             activations are not finite or a layer is not what the model says of it.
     """
     names = exported.layers(layers)
-    bins, seed = whole_number("bins", bins, 1, LARGEST_INT32), whole_number("seed", seed, 0)
+    bins = bins if bins is None else whole_number("bins", bins, 1, LARGEST_INT32)
+    shuffles, seed = whole_number("shuffles", shuffles, 1, LARGEST_INT32), whole_number("seed", seed, 0)
     top = top if top is None else whole_number("top", top, 1)
     activations, labels = collect_units(
         exported, images, labels, names, batch_size=batch_size, verbose=verbose
@@ -109,7 +112,7 @@ def measure_units(
                 selectivity_of(statistics, shifted_units(exported, [name]), [name] * values.shape[1]),
                 statistics.discriminability(),
                 precise,
-                mutual_information(values, labels, bins=bins),
+                mutual_information(values, labels, bins=bins, shuffles=shuffles, seed=seed),
                 share,
                 statistics.preferred_class,
                 statistics.dead,

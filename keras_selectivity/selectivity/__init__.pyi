@@ -10,5 +10,6 @@ from ._index import mean_over_layers as mean_over_layers
 from ._index import selectivity_index as selectivity_index
 from ._streaming import ClassStatistics as ClassStatistics
 from ._unit_measures import active_share as active_share
+from ._unit_measures import information_bins as information_bins
 from ._unit_measures import mutual_information as mutual_information
 from ._unit_measures import precision as precision

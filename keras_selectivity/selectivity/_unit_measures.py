@@ -5,6 +5,8 @@ from numpy.typing import ArrayLike
 
 from keras_selectivity._types import Array
 
+_MOST_CELLS = 1_000_000  # of the activations, or of the counts, that are looked at together
+
 
 def precision(activations: Array, labels: ArrayLike, *, top: int | None = None, seed: int = 0) -> Array:
     """Share of the most common class among the samples that activate a unit most.
@@ -38,30 +40,54 @@ def precision(activations: Array, labels: ArrayLike, *, top: int | None = None, 
     return found
 
 
-def mutual_information(activations: Array, labels: ArrayLike, *, bins: int = 100) -> Array:
-    """Mutual information of a unit's activation and the class, in bits.
+def information_bins(labels: ArrayLike) -> int:
+    """Bins into which `mutual_information` puts activations, by the samples per class.
 
-    Activations are put into equally populated bins, exact zeros into one of their own; plug-in
-    estimate with the correction of Miller and Madow. The papers do not state their estimator; this
-    one is our definition. ("Selectivity considered harmful", appendix A.13.)
+    As many as leave five samples of a class for each bin, from 2 to 100. More bins than that resolve chance: the bias of
+    the plain estimate grows with bins times classes over samples, and is 1.4 bits for 100 bins, 200 classes and 10,000
+    samples. Of 1,000 samples per class come 100 bins, of 50 come 10.
+    """
+    labels = np.asarray(labels)
+    return int(np.clip(len(labels) // len(np.unique(labels)) // 5, 2, 100))
+
+
+def mutual_information(
+    activations: Array, labels: ArrayLike, *, bins: int | None = None, shuffles: int = 5, seed: int = 0
+) -> Array:
+    """Mutual information of a unit's activation and the class, in bits, beyond that of shuffled labels.
+
+    Activations are put into equally populated bins, exact zeros into one of their own; the plug-in estimate with the
+    correction of Miller and Madow, less its mean over shuffles of the labels, which is what chance gives. Miller and
+    Madow's term lets few cells that many samples share count for less than the many cells of chance. The papers do not
+    state their estimator; this one is our definition. ("Selectivity considered harmful", appendix A.13.)
 
     Args:
         activations: `(samples, units)`.
         labels: `(samples,)` integers.
-        bins: Number of bins for activations that are not zero. Defaults to 100.
+        bins: Number of bins for activations that are not zero. Defaults to `information_bins(labels)`.
+        shuffles: How often the labels are shuffled; the same for all units. Defaults to 5.
+        seed: Seed of the shuffles.
 
     Returns:
         `(units,)` float64, at least 0.
+
+    Raises:
+        ValueError: There is no bin, or no shuffle.
     """
     labels = np.unique(labels, return_inverse=True)[1]
-    classes = labels.max() + 1
+    bins = information_bins(labels) if bins is None else bins
+    if bins < 1 or shuffles < 1:
+        raise ValueError(f"There must be a bin and a shuffle. Received: bins={bins}, shuffles={shuffles}.")
+    rng = np.random.default_rng(seed)
+    shuffled = [rng.permutation(labels) for _ in range(shuffles)]
     found = np.empty(activations.shape[1])
-    for unit in range(len(found)):
-        joint = np.zeros([bins + 1, classes])
-        np.add.at(joint, (_bins(activations[:, unit], bins), labels), 1)
-        sides = joint.sum(axis=0), joint.sum(axis=1), joint.ravel()
-        entropies = [_entropy(counts) for counts in sides]
-        found[unit] = entropies[0] + entropies[1] - entropies[2]
+    together = max(1, _MOST_CELLS // max(activations.shape[0], (bins + 1) * (labels.max() + 1)))
+    for start in range(0, len(found), together):
+        part = slice(start, start + together)
+        places = _bins(np.asarray(activations)[:, part], bins)
+        # Shuffling changes neither the entropy of the bins nor that of the classes.
+        chance = np.mean([_joint_entropy(places, each, bins + 1) for each in shuffled], axis=0)
+        found[part] = chance - _joint_entropy(places, labels, bins + 1)
     return found.clip(0)
 
 
@@ -74,17 +100,38 @@ def active_share(activations: ArrayLike) -> Array:
 
 
 def _bins(values: Array, bins: int) -> Array:
-    """Bin of every value: 0 for zeros, equally populated ones from 1 for the others."""
-    found = np.zeros(len(values), int)
-    other = values != 0
-    if other.any():
-        edges = np.unique(np.quantile(values[other], np.arange(1, bins) / bins))
-        found[other] = 1 + np.searchsorted(edges, values[other], side="left")
+    """Bin of every value, `(samples, units)` to `(units, samples)`: 0 for zeros, from 1 equally populated ones for others.
+
+    Equal values are in one bin.
+    """
+    values = np.ascontiguousarray(values.T)
+    places = np.where(values == 0, np.inf, values)  # zeros behind all others
+    order = np.argsort(places, axis=1, kind="stable")
+    ordered = np.take_along_axis(places, order, axis=1)
+    ranks = np.arange(values.shape[1])
+    # A value has the rank of the first that is equal.
+    first = np.zeros(values.shape, int)
+    first[:, 1:] = np.where(ordered[:, 1:] > ordered[:, :-1], ranks[1:], 0)
+    first = np.maximum.accumulate(first, axis=1)
+    others = (values != 0).sum(axis=1, keepdims=True)
+    found = np.empty_like(first)
+    np.put_along_axis(found, order, np.where(ranks < others, 1 + first * bins // others.clip(1), 0), axis=1)
     return found
 
 
-def _entropy(counts: Array) -> float:
-    """Entropy in bits with the correction of Miller and Madow."""
-    counts = counts[counts > 0]
-    shares = counts / counts.sum()
-    return -(shares * np.log2(shares)).sum() + (len(counts) - 1) / (2 * counts.sum() * np.log(2))
+def _joint_entropy(places: Array, labels: Array, bins: int) -> Array:
+    """Entropy of bin and class of every unit, in bits, with the correction of Miller and Madow.
+
+    Args:
+        places: `(units, samples)` bins.
+        labels: `(samples,)` classes.
+        bins: How many bins there are.
+    """
+    units, samples = places.shape
+    classes = labels.max() + 1
+    cells = (np.arange(units)[:, None] * bins + places) * classes + labels
+    counts = np.bincount(cells.ravel(), minlength=units * bins * classes).reshape(units, -1)
+    filled = np.arange(1, samples + 1)
+    terms = np.concatenate([[0], filled * np.log2(filled)])
+    entropies = np.log2(samples) - terms[counts].sum(axis=1) / samples
+    return entropies + ((counts > 0).sum(axis=1) - 1) / (2 * samples * np.log(2))

@@ -199,7 +199,8 @@ SETTINGS = {
     },
     "measure_units": {
         "top": (0, -1, 1.5, "3", NAN, N + 1, True),
-        "bins": (*NOT_WHOLE, 0),
+        "bins": (*(value for value in NOT_WHOLE if value is not None), 0),
+        "shuffles": (*NOT_WHOLE, 0),
         "seed": (-1, 0.5, "0", None),
         "layers": ("conv_c", 5, [], ["x"], [None]),
     },

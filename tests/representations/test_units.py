@@ -31,7 +31,7 @@ def test_measures_are_those_of_the_activations(exported, tiny_data):
         np.testing.assert_array_equal(layer.active_share, (values > 0).mean(axis=0))
         np.testing.assert_array_equal(layer.sparse, (values > 0).mean(axis=0) < 0.5)
         expected = selectivity.mutual_information(values, labels, bins=5)
-        np.testing.assert_allclose(layer.mutual_information, expected, atol=0.05)
+        np.testing.assert_allclose(layer.mutual_information, expected, atol=0.1)
 
 
 def test_rank_correlations_leave_dead_units_out(tmp_path, tiny_data):

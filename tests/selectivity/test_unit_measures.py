@@ -1,9 +1,12 @@
 """Precision and mutual information in closed form."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from keras_selectivity.selectivity import active_share
+from keras_selectivity.selectivity import information_bins
 from keras_selectivity.selectivity import mutual_information
 from keras_selectivity.selectivity import precision
 
@@ -53,12 +56,60 @@ def test_mutual_information_of_known_channels():
     found = mutual_information(activations, labels)
     np.testing.assert_allclose(found[0], 1, atol=1e-3)
     np.testing.assert_allclose(found[1], 1 - entropy(0.1, 0.9), atol=1e-3)
-    # Without the correction the plug-in estimate of an independent unit would be 99 / (2 n ln 2) = 0.007.
+    # Uncorrected, the plug-in estimate of an independent unit would be 99 / (2 n ln 2) = 0.007.
     assert found[2] < 0.003
     assert found[3] == pytest.approx(0, abs=1e-12)
     np.testing.assert_allclose(found[4], 1, atol=0.01)
     classes = np.arange(10_000) % 5
     np.testing.assert_allclose(mutual_information(classes[:, None] + 1.0, classes), np.log2(5), atol=1e-3)
+
+
+SIZES = {"CIFAR-10": (10, 1000, 100), "Tiny ImageNet": (200, 50, 10), "a part of it": (10, 5, 2)}
+
+
+@pytest.mark.parametrize(("classes", "per_class", "bins"), SIZES.values(), ids=list(SIZES))
+def test_information_is_that_of_the_channel_whatever_the_samples_per_class(classes, per_class, bins):
+    labels = np.repeat(np.arange(classes), per_class)
+    assert information_bins(labels) == bins
+    rng = np.random.default_rng(1)
+    noise = rng.random([len(labels), 40])
+    half = (labels < classes / 2)[:, None]  # of the classes
+    flipped = half ^ (rng.random(noise.shape) < 0.1)
+    silent = np.where(half & (rng.random(noise.shape) < 0.5), 0, noise)
+    units = {"none": (noise, 0), "whole": (half + noise, 1), "flipped": (flipped + noise, 1 - entropy(0.1, 0.9)),
+             "silent": (silent, entropy(0.25, 0.75) - 0.5), "dead": (0 * noise, 0)}  # fmt: skip
+    tolerance = 3 / np.sqrt(len(labels)) / np.log(2) + 0.002
+    for name, (values, known) in units.items():
+        found = mutual_information(values.astype(np.float32), labels)
+        assert found.mean() == pytest.approx(known, abs=tolerance), name
+        assert found.std() < tolerance and (known or found.max() < 3 * tolerance), name
+
+
+def test_information_is_what_shuffled_labels_have_less():
+    """Against the definition, a value at a time."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 90)
+    values = np.round(rng.normal(size=[90, 5]) + labels[:, None], 1)
+    values[rng.random(values.shape) < 0.2] = 0
+
+    def information(places, labels):
+        counts = [Counter(each) for each in (places, labels, zip(places, labels, strict=True))]
+        bits = [entropy(*(n / 90 for n in c.values())) + (len(c) - 1) / (180 * np.log(2)) for c in counts]
+        return bits[0] + bits[1] - bits[2]
+
+    shuffler = np.random.default_rng(4)
+    shuffled = [shuffler.permutation(labels).tolist() for _ in range(2)]
+    for unit, found in enumerate(mutual_information(values, labels, bins=4, shuffles=2, seed=4)):
+        active = sorted(v for v in values[:, unit] if v)
+        places = [1 + 4 * active.index(v) // len(active) if v else 0 for v in values[:, unit]]
+        chance = np.mean([information(places, each) for each in shuffled])
+        assert found == pytest.approx(max(0, information(places, labels.tolist()) - chance), abs=1e-12)
+
+
+@pytest.mark.parametrize("wrong", [{"bins": 0}, {"shuffles": 0}], ids=str)
+def test_no_bins_or_shuffles_are_refused(wrong):
+    with pytest.raises(ValueError, match="a bin and a shuffle"):
+        mutual_information(np.ones([4, 1]), [0, 0, 1, 1], **wrong)
 
 
 def test_zeros_have_a_bin_of_their_own():
