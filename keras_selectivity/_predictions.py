@@ -12,7 +12,7 @@ _FEWEST = 30  # below, chance is too wide to say anything
 
 
 class Predictions:
-    """Accuracy of predictions that come in batches.
+    """Accuracy and margin of predictions that come in batches.
 
     Attributes:
         samples: Number of samples so far.
@@ -20,7 +20,7 @@ class Predictions:
 
     def __init__(self) -> None:
         self.samples = self._correct = 0
-        self._confidence = self._chance = 0.0
+        self._confidence = self._chance = self._margin = 0.0
 
     def add(self, logits: ArrayLike, labels: Array) -> None:
         """Adds a batch: `(n, classes)` logits and `(n,)` integer labels."""
@@ -30,6 +30,14 @@ class Predictions:
         self._correct += int((logits.argmax(axis=1) == labels).sum())
         self._confidence += (odds.max(axis=1) / odds.sum(axis=1)).sum()
         self._chance = 1 / logits.shape[1]
+        own = logits[np.arange(len(labels)), labels]
+        others = logits.copy()
+        others[np.arange(len(labels)), labels] = -np.inf
+        self._margin += (own - others.max(axis=1)).sum()
+
+    def mean_margin(self) -> float:
+        """Mean over the samples of the true class's logit minus the largest of the others."""
+        return float(self._margin / self.samples)
 
     def accuracy(self, *, warn: bool = True) -> float:
         """Share of right predictions.

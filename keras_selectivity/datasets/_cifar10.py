@@ -170,6 +170,7 @@ CIFAR10 = DatasetSpec(
     train_per_class=5000,
     test_per_class=1000,
     epsilon=8 / 255,
+    corruption=("motion_blur", 3),  # as the papers ("On the relationship ...", appendix A.1.5)
     load=load_cifar10,
     find=has_cifar10,
     prepare=prepare_cifar10,

@@ -52,6 +52,7 @@ class DatasetSpec:
             (or `None`) that opens what was prepared of the releases; `None` if there are none.
         clean_candidates: Function of the data directory that returns the images among which clean counterparts of
             the releases are looked for; `None` if the releases hold the test split in its order.
+        corruption: Corruption and severity that stand for all where one is looked at.
     """
 
     name: str
@@ -68,3 +69,4 @@ class DatasetSpec:
     releases: tuple[Release, ...] = ()
     open_prepared: Callable[[ImageData, StrPath | None, StrPath | None], CorruptedImages] | None = None
     clean_candidates: Callable[[StrPath | None], Array] | None = None
+    corruption: tuple[str, int] = ("motion_blur", 3)

@@ -168,6 +168,7 @@ def _spec(name: str, releases: tuple[Release, ...], **fields: Any) -> DatasetSpe
         name=name,
         image_shape=(64, 64, 3),
         epsilon=4 / 255,
+        corruption=("brightness", 3),  # as the papers ("On the relationship ...", appendix A.1.5)
         load=functools.partial(load_tiny_imagenet, name),
         find=functools.partial(has_tiny_imagenet, name),
         prepare=functools.partial(prepare_tiny_imagenet, name),

@@ -18,6 +18,7 @@ class Clean(Measurement):
     name = "clean"
     reports = (
         Quantity("accuracy", "fraction", "{:.2%}"),
+        Quantity("mean_logit_margin", "logits", "{:.2f}"),
         Quantity("units", "units", "{:.0f}"),
         Quantity("mean_selectivity"),
         Quantity("mean_selectivity_over_units"),

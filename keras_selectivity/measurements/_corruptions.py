@@ -39,6 +39,7 @@ class Corruptions(Measurement):
         Quantity("accuracy", "fraction", "{:.2%}"),
         Quantity("relative_accuracy", "1", "{:.3f}"),
         Quantity("clean_accuracy", "fraction", "{:.2%}"),
+        Quantity("matched_clean_accuracy", "fraction", "{:.2%}"),
     )
     columns = (
         Column("19 corruptions", "accuracy", {"perturbation": "all 19 corruptions"}),
@@ -48,7 +49,10 @@ class Corruptions(Measurement):
     needs = frozenset({"labels", "corrupted"})
 
     def pieces(self, context: Context) -> Iterator[Piece]:
-        """A piece for every corruption and severity, then the means; a part is never called the whole."""
+        """A piece for every corruption and severity, then the means; a part is never called the whole.
+
+        Versions of other images than the test split's have one more piece, the clean images that they were made of.
+        """
         from keras_selectivity import datasets
 
         corrupted = context.corrupted()
@@ -64,6 +68,7 @@ class Corruptions(Measurement):
                     severity=severity,
                     prepare=functools.partial(_read, context, corrupted, name, severity),
                 )
+        yield from _matched(context, corrupted, names[0])
         groups = {
             f"all {len(corrupted.corruptions)} corruptions": corrupted.corruptions,
             "benchmark corruptions": datasets.BENCHMARK,
@@ -73,9 +78,34 @@ class Corruptions(Measurement):
                 yield Piece(
                     functools.partial(_means, context, corrupted.source, members),
                     context.samples,
-                    protocol,
+                    {**protocol, "relative_to": "accuracy on the clean test images"},
                     perturbation=title,
                 )
+
+
+def _matched(context: Context, corrupted: Any, name: str) -> Iterator[Piece]:
+    """The piece of the clean images that released versions were made of, if these are others than the test split's."""
+    from keras_selectivity import datasets
+
+    evaluation = context.evaluation
+    if evaluation.corrupted_data is None or datasets.spec(evaluation.dataset).clean_candidates is None:
+        return
+    try:
+        samples, _, found = context.matched(name, datasets.SEVERITIES[0])
+    except datasets.NoPairsError as error:
+        context.say(f"Corruptions: no accuracy on matched clean images. {error}")
+        return
+
+    def measure(network: str, _: Any) -> list[Row]:
+        from keras_selectivity import robustness
+
+        share = robustness.accuracy(
+            context.networks[network], samples.images, samples.labels, **context.quiet
+        )
+        return [row("matched_clean_accuracy", share)]
+
+    protocol = {"source": corrupted.source, "pairs": found}
+    yield Piece(measure, samples, protocol, perturbation="matched clean images")
 
 
 def _read(context: Context, corrupted: Any, name: str, severity: int) -> Any:

@@ -30,10 +30,10 @@ class Dimensionality(Layered):
     """Share of the variance that the principal components explain."""
     full_maps: bool = False
     """Use the full maps instead of spatial means."""
-    perturbation: Annotated[
-        tuple[Corruption, Annotated[int, Field(ge=1, le=5)]], BeforeValidator(as_tuple)
-    ] = ("motion_blur", 3)
-    """Corruption and severity of the change by corruption."""
+    perturbation: (
+        Annotated[tuple[Corruption, Annotated[int, Field(ge=1, le=5)]], BeforeValidator(as_tuple)] | None
+    ) = None
+    """Corruption and severity of the change by corruption; what stands for all of the data set's if left out."""
     step_size: Annotated[float, Field(gt=0, le=1000)] = 1e-4
     """Length of a step of PGD, in pixels of [0, 1]."""
 
@@ -47,6 +47,8 @@ class Dimensionality(Layered):
 
     def pieces(self, context: Context) -> Iterator[Piece]:
         """Three pieces: clean, the change by corruption, the change by PGD."""
+        from keras_selectivity import datasets
+
         self.check_layers(context)
         samples = context.samples
         protocol = {
@@ -56,8 +58,8 @@ class Dimensionality(Layered):
         }
         yield Piece(functools.partial(self._measure, context, samples), samples, protocol)
 
-        corruption, severity = self.perturbation
-        chosen, source, corrupted = self._corrupted(context)
+        corruption, severity = self.perturbation or datasets.spec(context.evaluation.dataset).corruption
+        chosen, source, corrupted = self._corrupted(context, corruption, severity)
         yield Piece(
             functools.partial(self._measure, context, chosen),
             chosen,
@@ -99,7 +101,9 @@ class Dimensionality(Layered):
             )
         ]
 
-    def _corrupted(self, context: Context) -> tuple[Samples, dict[str, Any], Callable[[], Any]]:
+    def _corrupted(
+        self, context: Context, corruption: str, severity: int
+    ) -> tuple[Samples, dict[str, Any], Callable[[], Any]]:
         """Clean images, what tells where their corrupted versions come from, and a function that returns these.
 
         Released versions are taken if their clean counterparts are at hand; else the test images are corrupted here,
@@ -108,22 +112,16 @@ class Dimensionality(Layered):
         from keras_selectivity import datasets
 
         evaluation, samples = context.evaluation, context.samples
-        corruption, severity = self.perturbation
         source = {"source": f"generated, seed {evaluation.seed}"}
         if evaluation.corrupted_data is not None:
             released = context.corrupted()
             try:
-                pairs = released.pairs()
+                chosen, positions, found = context.matched(corruption, severity)
             except datasets.NoPairsError as error:
                 source["pairs"] = f"own corruptions of the test set: {error}"
                 context.say(f"Dimensionality of the change by corruption: {source['pairs']}")
             else:
-                labels = released.read(corruption, severity).labels[pairs.positions]
-                chosen = context.subset_of(datasets.Split(pairs.images, labels), evaluation.limit)
-                positions = context.subset_of(
-                    datasets.Split(pairs.positions, labels), evaluation.limit
-                ).images
-                source = {"source": released.source, "pairs": pairs.source}
+                source = {"source": released.source, "pairs": found}
                 return chosen, source, lambda: released.read(corruption, severity).images[positions]
 
         def generated() -> np.ndarray:

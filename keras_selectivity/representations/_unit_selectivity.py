@@ -60,12 +60,14 @@ class SelectivityMeasurement:
         accuracy: Share of samples classified correctly.
         samples: Number of samples.
         class_counts: `(classes,)` samples of each class.
+        mean_logit_margin: Mean over the samples of the true class's logit minus the largest of the others.
     """
 
     layers: tuple[LayerSelectivity, ...]
     accuracy: float
     samples: int
     class_counts: np.ndarray
+    mean_logit_margin: float
 
     @property
     def mean(self) -> float:
@@ -95,6 +97,7 @@ class SelectivityMeasurement:
             return {"layer": layer, "unit": unit, "measure": measure, "value": value}
 
         yield row(None, None, "accuracy", self.accuracy)
+        yield row(None, None, "mean_logit_margin", self.mean_logit_margin)
         yield row(None, None, "mean_selectivity", self.mean)
         yield row(None, None, "mean_selectivity_over_units", self.mean_over_units)
         yield row(None, None, "dead_units", self.dead_units)
@@ -166,6 +169,7 @@ def measure_selectivity(
         predictions.accuracy(),
         predictions.samples,
         statistics.counts.astype(int),
+        predictions.mean_margin(),
     )
 
 
