@@ -1,6 +1,9 @@
 """What the pieces of all measurements share: networks, samples, and where corrupted versions come from."""
 
 import copy
+import dataclasses
+import functools
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -47,16 +50,20 @@ class Context:
         *,
         results: Any,
         data_dir: Any = None,
-        pairs: Iterable[tuple[str, str]] = (),
+        pairs: Iterable[tuple[str, str]] | None = None,
+        alone: Any = None,
         verbose: int = 1,
     ) -> None:
-        self.networks, self.evaluation, self.pairs = networks, evaluation, tuple(pairs)
+        self.networks, self.evaluation = networks, evaluation
+        self.pairs = tuple(itertools.combinations(networks, 2) if pairs is None else pairs)
+        self._directed = self.pairs if pairs is not None else tuple(itertools.permutations(networks, 2))
         self.options: dict[str, Any] = {"verbose": verbose}
         if evaluation.batch_size is not None:
             self.options["batch_size"] = evaluation.batch_size
-        self._data, self._data_dir, self._results = data, data_dir, results
+        self._data, self._data_dir, self._results, self._alone = data, data_dir, results, alone
         self._needs: frozenset[str] = NEEDS
         self.samples = self.subset(evaluation.limit)
+        self._opened: list[Any] = []  # corrupted versions, for all measurements together
 
     def serving(self, needs: frozenset[str]) -> "Context":
         """This context for a measurement, which may use what it declares to need."""
@@ -112,9 +119,16 @@ class Context:
 
     def corrupted(self) -> Any:
         """Corrupted versions of the samples, a `CorruptedImages`: released ones, or generated from the samples."""
+        self._need("corrupted")
+        if not self._opened:
+            found = self._open_corrupted()
+            # Looking for clean counterparts takes long.
+            self._opened.append(dataclasses.replace(found, pairs=functools.cache(found.pairs)))
+        return self._opened[0]
+
+    def _open_corrupted(self) -> Any:
         from keras_selectivity import datasets
 
-        self._need("corrupted")
         evaluation = self.evaluation
         if evaluation.corrupted_data is None:
             clean = datasets.Split(self.samples.images, self.samples.labels)
@@ -127,8 +141,26 @@ class Context:
             clean=evaluation.clean_data,
         )
 
+    def matched(self, corruption: str, severity: int) -> tuple[Samples, np.ndarray, str]:
+        """Clean counterparts of a released version, or the part of them that the evaluation's limit leaves.
+
+        Returns:
+            The clean samples, `(n,)` positions of their corrupted images in the version, and how they were found.
+
+        Raises:
+            NoPairsError: There are none at hand.
+        """
+        from keras_selectivity import datasets
+
+        released = self.corrupted()
+        pairs = released.pairs()
+        labels = released.read(corruption, severity).labels[pairs.positions]
+        chosen = self.subset_of(datasets.Split(pairs.images, labels), self.evaluation.limit)
+        positions = self.subset_of(datasets.Split(pairs.positions, labels), self.evaluation.limit)
+        return chosen, np.asarray(positions.images), pairs.source
+
     def rows(self, network: str, evaluation: str, **columns: Any) -> list[Row]:
-        """Rows of a network on the samples that are in the results already.
+        """Rows of a network on the samples that are in the results already, or were measured of it alone.
 
         Args:
             network: Its name.
@@ -147,11 +179,15 @@ class Context:
             "epoch": None,
             **columns,
         }
-        found = self._results.scan().filter(
-            pl.col(name).eq_missing(pl.lit(value)) for name, value in wanted.items()
-        )
-        rows = found.collect()
+        tables = [table for table in (self._results.scan(), self._alone) if table is not None]
+        there = [pl.col(name).eq_missing(pl.lit(value)) for name, value in wanted.items()]
+        rows = pl.concat(table.filter(there) for table in tables).collect()
         return rows.filter(of_evaluation(rows, evaluation)).to_dicts()
+
+    def others(self, name: str) -> list[str]:
+        """Names of the networks that a network may be compared with."""
+        self._need("networks")
+        return [second for first, second in self._directed if first == name]
 
     def other(self, name: str) -> Any:
         """A network to compare with.

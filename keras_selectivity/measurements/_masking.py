@@ -1,6 +1,7 @@
 """Controls for gradient masking, which would make gradient attacks look weaker than they are."""
 
 import functools
+from collections.abc import Callable
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,18 +15,21 @@ from keras_selectivity.measurements._measurement import row
 from keras_selectivity.measurements._networks import alpha_of
 from keras_selectivity.results import Column
 
-_SHARES = ("zero_gradients", "single_step_accuracy", "random_start_accuracy", "transfer_accuracy")
+_SHARES = ("zero_gradients", "single_step_accuracy", "random_start_accuracy")
+_STRENGTH = {"epsilon": 8 / 255, "steps": 20, "step_size": 2 / 255}
+# Whose images attack a network where none is named
+_SOURCE = "alpha 0, same seed"
 
 
 class Masking(Measurement):
     """Controls for gradient masking: zero gradients, one step against many, random start, transferred images."""
 
     transfer_from: Text | None = None
-    """Network whose adversarial images attack the others; the first with alpha = 0 if left out."""
+    """Network whose adversarial images attack the others; for each the one with alpha = 0 and its seed if left out."""
 
     name = "masking"
     reports = (
-        *(Quantity(name, "fraction", "{:.2%}") for name in _SHARES),
+        *(Quantity(name, "fraction", "{:.2%}") for name in (*_SHARES, "transfer_accuracy")),
         Quantity("masking_warnings", "warnings", "{:.0f}"),
     )
     columns = (
@@ -36,45 +40,88 @@ class Masking(Measurement):
     needs = frozenset({"labels", "networks"})
 
     def pieces(self, context: Context) -> Iterator[Piece]:
-        """One piece; transfer is for all networks but the one that the images are made on."""
-        samples, source = context.samples, self._source(context)
+        """A piece of attacks on the network itself, then one for each that another's images attack.
+
+        The second piece repeats the number of warnings, with those that it adds: the last row of a network counts.
+        """
+        samples = context.samples
+        protocol = {name: round(value, 8) for name, value in _STRENGTH.items()}
+        protocol |= {"transfer_from": self.transfer_from or _SOURCE}
+        yield Piece(functools.partial(_own, context), samples, protocol, perturbation="controls")
 
         @functools.cache
-        def transferred() -> Any:
+        def images(source: str) -> Any:
             from keras_selectivity import robustness
 
-            context.say(f"{source}: adversarial images to attack the others with")
+            context.say(f"{source}: adversarial images to attack others with")
             return robustness.transfer_images(
-                context.networks[source], samples.images, samples.labels, **context.options
-            )
-
-        def measure(name: str, _: Any) -> list[Row]:
-            from keras_selectivity import robustness
-
-            found = robustness.gradient_masking(
-                context.networks[name],
+                context.networks[source],
                 samples.images,
                 samples.labels,
-                seed=context.evaluation.seed,
-                transferred=None if source in (None, name) else transferred(),
+                epsilon=_STRENGTH["epsilon"],
                 **context.options,
             )
-            context.say(f"    {found}")
-            values = {measure: getattr(found, measure) for measure in _SHARES}
-            values["masking_warnings"] = len(found.warnings)
-            return [
-                row(measure, value, epsilon=found.epsilon)
-                for measure, value in values.items()
-                if value is not None
-            ]
 
-        yield Piece(measure, samples, {"transfer_from": source}, perturbation="controls")
+        for name, source in self._sources(context).items():
+            yield Piece(
+                functools.partial(_transfer, context, source, images),
+                samples,
+                protocol,
+                perturbation="transfer",
+                other=source,
+                networks=(name,),
+            )
 
-    def _source(self, context: Context) -> Any:
-        """The network whose adversarial images attack the others, or `None` if there is no candidate."""
+    def _sources(self, context: Context) -> dict[str, str]:
+        """Whose images attack a network: of the others with alpha = 0 that with its seed, or else the first."""
         if self.transfer_from is not None:
             context.other(self.transfer_from)
-            return self.transfer_from
-        if len(context.networks) == 1:
-            return None
-        return next((name for name, found in context.networks.items() if alpha_of(found) == 0), None)
+            return {name: self.transfer_from for name in context.networks if name != self.transfer_from}
+        found, seeds = {}, {name: network.run.get("seed") for name, network in context.networks.items()}
+        for name in context.networks:
+            zeros = [other for other in context.others(name) if alpha_of(context.networks[other]) == 0]
+            if zeros:
+                found[name] = next((zero for zero in zeros if seeds[zero] == seeds[name]), zeros[0])
+        return found
+
+
+def _own(context: Context, name: str, _: Any) -> list[Row]:
+    """Attacks on a network itself."""
+    from keras_selectivity import robustness
+
+    samples = context.samples
+    found = robustness.gradient_masking(
+        context.networks[name],
+        samples.images,
+        samples.labels,
+        seed=context.evaluation.seed,
+        **_STRENGTH,
+        **context.options,
+    )
+    context.say(f"    {found}")
+    values = {measure: getattr(found, measure) for measure in _SHARES}
+    return _rows({**values, "masking_warnings": len(found.warnings)})
+
+
+def _transfer(context: Context, source: str, images: Callable[[str], Any], name: str, _: Any) -> list[Row]:
+    """The attack with another network's images, and what it adds to those on the network itself."""
+    from keras_selectivity import robustness
+
+    samples = context.samples
+    share = robustness.accuracy(
+        context.networks[name], images(source), samples.labels, perturbed=True, **context.quiet
+    )
+    rows = {row["measure"]: row["value"] for row in context.rows(name, "masking", perturbation="controls")}
+    found = robustness.GradientMasking(
+        *(rows[measure] for measure in _SHARES),
+        transfer_accuracy=share,
+        **_STRENGTH,
+        seed=context.evaluation.seed,
+        samples=len(samples.labels),
+    )
+    context.say(f"    {found}")
+    return _rows({"transfer_accuracy": share, "masking_warnings": len(found.warnings)})
+
+
+def _rows(values: dict[str, Any]) -> list[Row]:
+    return [row(measure, value, epsilon=_STRENGTH["epsilon"]) for measure, value in values.items()]

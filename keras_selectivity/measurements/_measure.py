@@ -1,7 +1,6 @@
 """Runs measurements piece by piece into a table that can be continued; knows nothing of them but their contract."""
 
 import contextlib
-import itertools
 import json
 import math
 from collections.abc import Callable
@@ -49,7 +48,7 @@ def evaluate(
         evaluation: An `Evaluation`; clean accuracy and selectivity are part of every one.
         results: A `Results` to go on with. Defaults to a new one in memory.
         data_dir: Where prepared data sets lie.
-        pairs: Pairs of names of networks to compare. Defaults to all pairs.
+        pairs: Pairs of names of networks to compare, the first with the second. Defaults to all pairs.
         verbose: 0 shows no progress.
 
     Returns:
@@ -71,9 +70,14 @@ def measure(
     *,
     data_dir: Any = None,
     pairs: Iterable[tuple[str, str]] | None = None,
+    alone: pl.LazyFrame | None = None,
     verbose: int = 1,
 ) -> Any:
-    """As `evaluate`, but these measurements alone."""
+    """As `evaluate`, but these measurements, and no others.
+
+    Args:
+        alone: Rows of each network alone, which are kept elsewhere: then only pieces about two networks are measured.
+    """
     from keras_selectivity import datasets
     from keras_selectivity._wrap import as_exported
 
@@ -91,11 +95,12 @@ def measure(
         data,
         results=results,
         data_dir=data_dir,
-        pairs=itertools.combinations(networks, 2) if pairs is None else pairs,
+        pairs=pairs,
+        alone=alone,
         verbose=verbose,
     )
     # Settings that do not fit a network are refused now rather than after hours.
-    todo = [(each, _missing(each, context, results)) for each in measurements]
+    todo = [(each, _missing(each, context, results, alone is not None)) for each in measurements]
     for measurement, pieces in todo:
         _run(measurement, pieces, context, results)
     return results
@@ -141,11 +146,13 @@ def evaluate_files(
 
 
 def _missing(
-    measurement: Measurement, context: Context, results: Any
+    measurement: Measurement, context: Context, results: Any, of_two: bool
 ) -> list[tuple[Piece, list[tuple[str, Row]]]]:
-    """Pieces that some network lacks, each with the names of these networks and the columns its rows share."""
+    """Pieces (those of two networks, if that is asked for) that some network lacks, each with the names of these networks and the columns its rows share."""
     todo = []
     for piece in measurement.pieces(context.serving(measurement.needs)):
+        if of_two and piece.other is None:
+            continue
         lacking = []
         for name in context.networks if piece.networks is None else piece.networks:
             shared = _shared(measurement, piece, name, context)

@@ -79,7 +79,8 @@ class Measurement(Settings, abc.ABC):
         columns: What it adds to the table of networks.
         needs: What it uses besides the test images: `"labels"`, `"validation"` (the samples that a network's training
             held out), `"networks"` (others to compare with) and `"corrupted"` (versions of the images).
-        compares: Whether it is about pairs of networks, so that a study does it when all are trained.
+        compares: Whether it is about pairs of networks alone, so that a study does all of it when all are trained. Of
+            others that need `"networks"` it does then the pieces with an `other`.
     """
 
     name: ClassVar[str]

@@ -15,7 +15,6 @@ from keras_selectivity.studies._runs_folder import RunsFolder
 from keras_selectivity.studies._runs_folder import older_file
 from keras_selectivity.studies._runs_folder import places
 from keras_selectivity.studies._runs_folder import set_aside
-from keras_selectivity.studies._study import MAIN
 from keras_selectivity.studies._study import Study
 
 _LOG = logging.getLogger(__name__)
@@ -66,9 +65,10 @@ def join(study: Study, folder: RunsFolder, output: Any) -> Path | None:
     of_runs = ((table_at(folder.path / name / ROWS), study.arms[name]) for name in study.runs)
     parts = [results.Part(table, {"study": study.name, "arm": arm}) for table, arm in of_runs if table]
     pairs = table_at(folder.path / PAIRS)
-    if pairs and parts:
-        ours = pl.col("model").is_in(list(study.runs)) & pl.col("other").is_in(list(study.runs))
-        parts.append(results.Part(pairs, {"study": study.name, "arm": MAIN}, ours))
+    for arm in dict.fromkeys(study.arms.values()) if pairs and parts else ():
+        names = [name for name in study.runs if study.arms[name] == arm]
+        ours = pl.col("model").is_in(names) & pl.col("other").is_in(list(study.runs))
+        parts.append(results.Part(pairs, {"study": study.name, "arm": arm}, ours))
 
     def damaged(part: Any, error: BaseException) -> None:
         what = "compare" if part.table == pairs else "measure"

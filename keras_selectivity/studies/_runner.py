@@ -50,7 +50,7 @@ def run_study(
     if only or not engine.measures:
         return None
     try:
-        if any(each.compares for each in study.evaluation.measure):
+        if any("networks" in each.needs for each in study.evaluation.measure):
             compare_runs(study, folder, data_dir=engine.data_dir, verbose=engine.verbose)
     finally:  # what the runs have measured is joined, whatever is wrong with comparing them
         results = join(study, folder, output)

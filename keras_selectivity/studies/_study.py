@@ -259,7 +259,7 @@ def _evaluation(content: dict[str, Any], runs: dict[str, RunConfig]) -> Evaluati
         if any(getattr(each, "transfer_from", None) for each in chosen):
             raise SettingError(
                 "masking.transfer_from",
-                "unknown transfer_from; runs are measured one by one, so there is none to transfer images from.",
+                "unknown transfer_from; a study takes images of the network with alpha = 0 and the same seed.",
             )
         check_measured_layers(evaluation, runs.values(), content["run"]["network"])
     return evaluation

@@ -1,5 +1,6 @@
 """Evaluation piece by piece: its numbers, resuming, and what it refuses."""
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -30,6 +31,7 @@ from keras_selectivity.measurements import UnitGradients
 from keras_selectivity.measurements import Units
 from keras_selectivity.measurements import evaluate
 from keras_selectivity.results import Results
+from keras_selectivity.results import pick
 from keras_selectivity.results import read
 
 EVERYTHING = Evaluation(
@@ -83,6 +85,18 @@ def test_rows_hold_what_the_functions_return(models, table):
         (row,) = rows_of(table, name, "clean", "accuracy")
         clean = robustness.accuracy(exported, *test, verbose=0)
         assert row["value"] == clean
+        (row,) = rows_of(table, name, "clean", "mean_logit_margin")
+        logits = exported.logits(exported.pixels(test.images)).numpy()
+        margins = [z[k] - max(np.delete(z, k)) for z, k in zip(logits, test.labels, strict=True)]
+        assert row["value"] == pytest.approx(np.mean(margins), rel=1e-6)
+        for layer in ks.measure_units(exported, *test, verbose=0):
+            alive = layer.selectivity[~layer.dead]
+            (row,) = [
+                r
+                for r in rows_of(table, name, "units", "mean_selectivity_of_alive")
+                if r["layer"] == layer.name
+            ]
+            assert row["value"] == (alive.mean() if len(alive) else None)
         found = robustness.fgsm_accuracy(exported, *test, (0.0, 0.01), verbose=0)
         assert [(r["epsilon"], r["value"]) for r in rows_of(table, name, "fgsm", "accuracy")] == list(
             zip((0.0, 0.01), found.accuracy, strict=True)
@@ -174,7 +188,13 @@ def test_transfer_comes_from_alpha_zero(models, table):
     test = datasets.subset(datasets.load("shapes").test, 20, seed=0)
     images = robustness.transfer_images(models["a"], *test, verbose=0)
     assert row["value"] == robustness.accuracy(models["b"], images, test.labels, verbose=0)
-    assert json.loads(row["protocol"])["transfer_from"] == "a"
+    assert row["other"] == "a" and row["perturbation"] == "transfer"
+    rows = [row for name in "ab" for row in rows_of(table, name, "masking", "masking_warnings")]
+    assert [(row["model"], row["other"]) for row in rows] == [("a", None), ("b", None), ("b", "a")]
+    assert {json.loads(row["protocol"])["transfer_from"] for row in rows} == {"alpha 0, same seed"}
+    (own,) = rows_of(table, "b", "masking", "random_start_accuracy")
+    fooled = row["value"] < own["value"]
+    assert pick(table.scan(), "masking_warnings")["value"][-1] == rows[1]["value"] + fooled
 
 
 def test_an_interrupted_evaluation_goes_on(models, table, tmp_path, monkeypatch):
@@ -232,7 +252,7 @@ def test_a_killed_evaluation_leaves_a_whole_table(tmp_path):
     with stopped(command, Pause(tmp_path / "pause", "rows.csv", passing=20), signal.SIGKILL) as process:
         assert process.wait() == -signal.SIGKILL
     before = read(path).to_dicts()
-    assert len(before) == 4 + 4 * 7 + 19  # the network, its seven layers, nineteen corruptions
+    assert len(before) == 5 + 4 * 7 + 19  # the network, its seven layers, nineteen corruptions
     assert subprocess.run(command, capture_output=True).returncode == 0
     rows = read(path).to_dicts()
     assert rows[: len(before)] == before
@@ -284,14 +304,26 @@ def test_change_is_taken_from_released_versions_with_clean_counterparts(models, 
     assert {r["layer"]: r["value"] for r in rows} == {n: s.fraction(0.9) for n, s in spectra.items()}
     assert {json.loads(r["protocol"])["pairs"] for r in rows} == {"the clean test set"}
 
-    # Some of the images only have a counterpart.
+    # Some of the images only have a counterpart, and these are other images than the test split's.
     few = np.arange(0, 500, 2)
     read = datasets.open_corrupted(tmp_path, datasets.load("shapes"), verify=False).read
-    some = datasets.CorruptedImages("x", (), read, lambda: datasets.CleanPairs("some", few, test.images[few]))
+    some = datasets.CorruptedImages(
+        "x", ("fog",), read, lambda: datasets.CleanPairs("some", few, test.images[few])
+    )
     monkeypatch.setattr(datasets, "open_corrupted", lambda *_, **__: some)
     part = datasets.subset(test.take(few), 50, seed=0)
     spectra = ks.representations.layer_spectra(models["a"], part.images, part.images // 3, verbose=0)
     assert {r["layer"]: r["value"] for r in change()} == {n: s.fraction(0.9) for n, s in spectra.items()}
+
+    others = dataclasses.replace(datasets.spec("shapes"), name="other", clean_candidates=lambda _: None)
+    monkeypatch.setattr(datasets, "spec", lambda _: others)
+    settings = settings.replace(measure=[Corruptions(only=("fog",))])
+    (matched,) = rows_of(evaluate(one, settings, verbose=0), "a", "corruptions", "matched_clean_accuracy")
+    assert matched["value"] == robustness.accuracy(models["a"], *part, verbose=0)
+    monkeypatch.undo()
+    monkeypatch.setattr(datasets, "open_corrupted", lambda *_, **__: some)
+    assert not rows_of(evaluate(one, settings, verbose=0), "a", "corruptions", "matched_clean_accuracy")
+    settings = settings.replace(measure=[Dimensionality(perturbation=("fog", 3))])
 
     def nothing():
         raise datasets.NoPairsError("Only 3 of 50 images match a clean one by content.")

@@ -14,11 +14,15 @@ import threading
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 from processes import Pause
 
 import keras_selectivity as ks
+from keras_selectivity import datasets
+from keras_selectivity import robustness
 from keras_selectivity._json_file import write_json
+from keras_selectivity.results import pick
 from keras_selectivity.results import read
 from keras_selectivity.results import write
 from keras_selectivity.studies import RunsFolder
@@ -104,7 +108,13 @@ def test_rows_say_how_their_network_was_trained(once):
     rows = read(once / "results.parquet")
     assert rows["epoch"].is_not_null().any() and rows["training"].n_unique() == 1
     training = json.loads(rows["training"][0])
-    declared = {**CONTENT["run"], "learning_rate": 0.1, "precision": "float32", "metric": "selectivity", "layers": None}
+    declared = {
+        **CONTENT["run"],
+        "learning_rate": 0.1,
+        "precision": "float32",
+        "metric": "selectivity",
+        "layers": None,
+    }
     assert training | declared | {"momentum": 0.9, "l2": 1e-4, "samples_validated_on": 100} == training
     assert not {"alpha", "seed", "best_epoch"} & set(training)
 
@@ -269,6 +279,42 @@ def test_killed_between_any_two_files_a_study_ends_with_the_same_rows(tmp_path):
         sorted(p.relative_to(f) for p in f.rglob("*") if "variables" not in p.parts) for f in (killed, whole)
     ]
     assert files[0] == files[1], "nothing half-written is left"
+
+
+@pytest.mark.slow
+def test_every_network_is_attacked_with_images_of_another(tmp_path):
+    """Those of the main arm's network with alpha = 0 and its seed, and for that one of another seed's."""
+    content = {
+        **changed("run", epochs=1, milestones=[]),
+        "grid": {"alphas": [-1, 0], "seeds": [0, 1]},
+        "arms": [{"name": "warm", "alphas": [0], "warmup_epochs": 1}],
+        "evaluation": {"limit": 20, "masking": {}},
+    }
+    rows = read(run_study(make_study(content), Here(tmp_path / "runs", verbose=0), tmp_path))
+    found = {}
+    for row in rows.filter(pl.col("perturbation") == "transfer").iter_rows(named=True):
+        found.setdefault((row["arm"], row["model"], row["other"]), {})[row["measure"]] = row["value"]
+    zero = ["alpha+0_seed0", "alpha+0_seed1"]
+    assert set(found) == {
+        ("main", zero[0], zero[1]), ("main", zero[1], zero[0]),
+        *(("main", f"alpha-1_seed{s}", zero[s]) for s in range(2)),
+        *(("warm", f"warm_alpha+0_seed{s}", zero[s]) for s in range(2)),
+    }  # fmt: skip
+    test = datasets.subset(datasets.load("shapes").test, 20, seed=0)
+    for (_, model, other), values in found.items():
+        network, source = (ks.load(tmp_path / "runs" / name / "model") for name in (model, other))
+        images = robustness.transfer_images(source, *test, verbose=0)
+        share = robustness.accuracy(network, images, test.labels, perturbed=True, verbose=0)
+        whole = robustness.gradient_masking(network, *test, transferred=images, verbose=0)
+        assert values == {"transfer_accuracy": share, "masking_warnings": len(whole.warnings)}
+    for arm, count in (("main", 4), ("warm", 2)):
+        for measure in ("zero_gradients", "single_step_accuracy", "random_start_accuracy", "transfer_accuracy",
+                        "masking_warnings"):  # fmt: skip
+            picked = pick(rows, measure, arm=arm, evaluation="masking")
+            assert picked.height == count, "one protocol, a value for every network"
+    warned = dict(pick(rows, "masking_warnings").select("model", "value").iter_rows())
+    assert warned == {model: values["masking_warnings"] for (_, model, _), values in found.items()}
+    assert again(tmp_path, content) == rows.to_dicts()
 
 
 @pytest.mark.slow
