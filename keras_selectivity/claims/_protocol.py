@@ -1,64 +1,123 @@
-"""The papers' protocols, and in what rows depart from them."""
+"""In what rows depart from the papers' protocols."""
+
+import json
+from collections.abc import Iterator
+from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 
+from keras_selectivity.claims._declared import CORRUPTION
+from keras_selectivity.claims._declared import MEASURED
+from keras_selectivity.claims._declared import OF_ARMS
+from keras_selectivity.claims._declared import PAPERS
+from keras_selectivity.claims._declared import TEST_SAMPLES
+from keras_selectivity.claims._declared import Paper
+from keras_selectivity.claims._declared import Setting
+from keras_selectivity.results import MAIN
 from keras_selectivity.results import Table
 from keras_selectivity.results import levels
 
-# Network -> data set, epochs, seeds, batch, training samples ("Selectivity considered harmful",
-# appendices A.1 and A.18).
-PAPERS: dict[str | None, tuple[str, int, int, int, int]] = {
-    "resnet20": ("cifar10", 200, 20, 256, 45_000),
-    "vgg16": ("cifar10", 200, 20, 256, 45_000),
-    "resnet18": ("tiny_imagenet", 90, 20, 4096, 90_000),
-    "resnet50": ("tiny_imagenet", 90, 5, 1400, 90_000),
-}
-_TEST_SAMPLES = 10_000
+# Columns of their own, which older rows have without `training`
+_COLUMNS = ("epochs", "samples_trained_on", "batch_size")
+_UNSAID = (
+    "the rows do not say with which learning rate, drops of it, augmentation, precision and validation samples the "
+    "networks were trained"
+)
+# How much a departure matters: of the network and the number of its seeds and of the training, of what is measured,
+# of details of the training, of what nothing is known of
+_TRAINING, _MEASURING, _DETAIL, _UNKNOWN = range(4)
+_Found = Iterator[tuple[int, str]]
 
 
 def departures(table: Table) -> list[str]:
-    """In what rows depart from the papers' protocol.
+    """In what rows depart from the papers' protocol: everything that their training and measurements record.
+
+    What an arm of a study is about is none: its method, metric, layers, slope or warm-up.
 
     Args:
         table: What `keras_selectivity.results.read` or `scan` returns.
 
     Returns:
-        A list of short texts, empty if in nothing.
+        A list of short texts, what matters most first; empty if in nothing.
     """
     trained = levels(table).rows.filter(pl.col("alpha").is_not_null())
     if trained.is_empty():
         return ["no network of the rows was trained with a known alpha"]
     by = ["network", "dataset"]
-    found = []
+    found: list[tuple[int, str]] = []
     for network, dataset in sorted(trained.select(by).unique().iter_rows(), key=str):
         mine = trained.filter(
             pl.col(n).eq_missing(pl.lit(v)) for n, v in zip(by, (network, dataset), strict=True)
         )
-        found += _departures(mine, network, dataset)
-    return found
+        found += _of_network(mine, network, dataset)
+    ranked = sorted(found, key=lambda each: each[0])
+    return list(dict.fromkeys(text for _, text in ranked))
 
 
-def _departures(mine: pl.DataFrame, network: str | None, dataset: str | None) -> list[str]:
-    found = []
-    if network not in PAPERS or PAPERS[network][0] != dataset:
-        papers = [f"{name} on {p[0]}" for name, p in PAPERS.items()]
-        found.append(f"{network} on {dataset}, which is none of {', '.join(papers)}")
-    like = [PAPERS[network]] if network in PAPERS else [p for p in PAPERS.values() if p[0] == dataset]
-    if not like:
-        return found
-    _, epochs, seeds, batch, samples = like[0]
-    for name, column, wanted in (
-        ("epochs", "epochs", epochs),
-        ("training samples", "samples_trained_on", samples),
-        ("samples per batch", "batch_size", batch),
-    ):
-        value = min(mine[column].fill_null(0))
-        if value != wanted:
-            found.append(f"{value:,} {name} instead of {wanted:,}")
+def _of_network(mine: pl.DataFrame, network: str | None, dataset: str | None) -> _Found:
+    if network not in PAPERS or PAPERS[network].dataset != dataset:
+        papers = [f"{name} on {paper.dataset}" for name, paper in PAPERS.items()]
+        yield _TRAINING, f"{network} on {dataset}, which is none of {', '.join(papers)}"
+    like = [PAPERS[network]] if network in PAPERS else [p for p in PAPERS.values() if p.dataset == dataset]
+    if like:
+        yield from _of_training(mine, like[0])
+    yield from _of_measuring(mine, dataset)
+
+
+def _of_training(mine: pl.DataFrame, paper: Paper) -> _Found:
     fewest = min(mine.group_by("arm", "alpha").agg(pl.col("seed").n_unique())["seed"])
-    if fewest < seeds:
-        found.append(f"{fewest} seed{'s' * (fewest > 1)} an α instead of {seeds}")
+    if fewest < paper.seeds:
+        yield _TRAINING, f"{fewest} seed{'s' * (fewest > 1)} per α instead of {paper.seeds}"
+    # Rows of one network may be of different versions: what one says goes for all.
+    said = pl.col("training").drop_nulls().first()
+    networks = mine.group_by("model").agg(pl.col("arm", *_COLUMNS).first(), said)
+    for arm, *columns, training in networks.drop("model").unique().sort(pl.all()).iter_rows():
+        if training is None:
+            yield _TRAINING, _UNSAID
+        settings = json.loads(training or "{}")
+        for name, value in zip(_COLUMNS, columns, strict=True):
+            settings[name] = "an unknown number of" if value is None else value
+        own = OF_ARMS if (arm or MAIN) != MAIN else ()
+        yield from _compared({k: v for k, v in settings.items() if k not in own}, paper.training, "")
+
+
+def _of_measuring(mine: pl.DataFrame, dataset: str | None) -> _Found:
     tested = mine.filter(pl.col("split") == "test", pl.col("measure") == "accuracy", pl.col("samples") > 0)
-    if not tested.is_empty() and min(tested["samples"]) < _TEST_SAMPLES:
-        found.append(f"measured on {min(tested['samples']):,} of {_TEST_SAMPLES:,} test images")
-    return found
+    whole = tested.filter(pl.col("perturbation").is_null() | pl.col("severity").is_not_null())
+    if not whole.is_empty() and min(whole["samples"]) < TEST_SAMPLES:
+        yield _MEASURING, f"measured on {min(whole['samples']):,} of {TEST_SAMPLES:,} test images"
+    protocols = mine.filter(pl.col("protocol").is_not_null()).select("protocol", "perturbation", "severity")
+    found: dict[str, dict[str, Any]] = {}
+    for text, perturbation, severity in protocols.unique().iter_rows():
+        protocol = json.loads(text)
+        name = protocol.pop("evaluation", None)
+        found[text] = {"name": name, **protocol}
+        if (
+            name == "dimensionality"
+            and severity
+            and (perturbation, severity) != CORRUPTION.get(dataset or "")
+        ):
+            theirs = " ".join(map(str, CORRUPTION.get(dataset or "", ("the papers'",))))
+            yield _MEASURING, f"dimensionality: {perturbation} {severity} instead of {theirs}"
+    order = list(MEASURED)
+    for protocol in sorted(
+        (p for p in found.values() if p["name"] in MEASURED), key=lambda p: order.index(p["name"])
+    ):
+        name = protocol.pop("name")
+        # Subsets are told by their size, once, where the measurement does not choose its own.
+        apart = {"seed"} | ({"balanced_subset", "of"} - MEASURED[name].keys())
+        settings = {key: value for key, value in protocol.items() if key not in apart}
+        for rank, text in _compared(settings, MEASURED[name], f"{name}: "):
+            yield max(rank, _MEASURING), text
+
+
+def _compared(settings: Mapping[str, Any], theirs: Mapping[str, Setting], prefix: str) -> _Found:
+    """What differs, in the order of the papers' settings."""
+    order = list(theirs)
+    for key in sorted(settings, key=lambda key: order.index(key) if key in theirs else len(order)):
+        value = settings[key]
+        if key not in theirs:
+            yield _UNKNOWN, f"{prefix}unknown setting {key} = {json.dumps(value)}"
+        elif not theirs[key].fits(value):
+            yield (_DETAIL if theirs[key].minor else _TRAINING), prefix + theirs[key].departure(key, value)

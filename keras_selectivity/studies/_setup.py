@@ -149,7 +149,14 @@ def save(
         plain.network.set_weights(model.network.get_weights())
         plain.optimizer.build(plain.trainable_variables)  # as the loaded one will be
         model = plain
-    protocol = {
+    protocol = protocol_of(config, trained_on, validated_on, best_epoch)
+    save_run(model, folder / RUN_FILE, seed=config.seed, history=history, protocol=protocol)
+
+
+def protocol_of(config: RunConfig, trained_on: int, validated_on: int, best_epoch: int) -> dict[str, Any]:
+    """How a run was trained, for the record: everything that its configuration decides, and what came of it."""
+    recipe = recipe_of(config)
+    return {
         **config.to_dict(),
         "milestones": list(recipe.milestones),
         "momentum": recipe.momentum,
@@ -160,7 +167,6 @@ def save(
         "selection": "highest validation accuracy, earliest epoch",
         "trained_on_backend": "tensorflow" if on_tensorflow() else "jax",
     }
-    save_run(model, folder / RUN_FILE, seed=config.seed, history=history, protocol=protocol)
 
 
 def finished(folder: Path) -> Path:
