@@ -195,16 +195,34 @@ def test_missing_study_file_and_columns(tmp_path):
         read(tmp_path / "results.csv").to_dicts()
 
 
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet18_tiny_imagenet", "resnet50_tiny_imagenet", "resnet20_cifar10", "vgg16_cifar10"]
+)
+def test_the_papers_studies_say_how_many_runs_they_are(name):
+    path = EXPERIMENTS / name / "study.toml"
+    study, said = read_study(path), path.read_text().splitlines()[0]
+    main = [run for run, arm in study.arms.items() if arm == "main"]
+    arms = len(study.runs) - len(main)
+    assert f": {len(main)} runs {f'and {arms:,} of the arms' if arms else ''}".rstrip() in said
+    alphas = {study.runs[run].alpha for run in main}
+    seeds = {study.runs[run].seed for run in main}
+    assert f"{len(alphas)} α and {len(seeds)} seeds" in study.title
+    for arm in set(study.arms.values()):
+        assert 0.0 in {study.runs[run].alpha for run, its in study.arms.items() if its == arm}
+
+
 def test_every_study_that_ships_is_valid():
-    experiments = Path(__file__).parents[2] / "experiments"
-    runs = {path.parent.name: read_study(path).runs for path in experiments.glob("*/study.toml")}
+    runs = {path.parent.name: read_study(path).runs for path in EXPERIMENTS.glob("*/study.toml")}
     assert {name: len(found) for name, found in runs.items()} == {
         "first_light_cifar10": 3,
         "resnet8_cifar10_reduced": 15,
-        "resnet20_cifar10": 23 * 20 + 5 * 8 * 20 + 3 * 20,
+        "resnet20_cifar10": 23 * 20 + 7 * 15 * 20 + 3 * 20,
         "vgg16_cifar10": 23 * 20,
-        "resnet18_tiny_imagenet": 23 * 20 + 5 * 8 * 20 + 3 * 20,
-        "resnet50_tiny_imagenet": 23 * 5,
+        "resnet18_tiny_imagenet": 29 * 20 + 7 * 15 * 20 + 3 * 20,
+        "resnet50_tiny_imagenet": 29 * 5,
         "resnet18_tiny_imagenet_10_classes_reduced": 3,
         "vgg16_cifar10_reduced": 3,
         "resnet8_cifar10_methods_reduced": 9,
