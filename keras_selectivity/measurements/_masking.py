@@ -16,7 +16,7 @@ from keras_selectivity.measurements._networks import alpha_of
 from keras_selectivity.results import Column
 
 _SHARES = ("zero_gradients", "single_step_accuracy", "random_start_accuracy")
-_STRENGTH = {"epsilon": 8 / 255, "steps": 20, "step_size": 2 / 255}
+_STRENGTH: dict[str, Any] = {"epsilon": 8 / 255, "steps": 20, "step_size": 2 / 255}
 # Whose images attack a network where none is named
 _SOURCE = "alpha 0, same seed"
 
@@ -112,12 +112,9 @@ def _transfer(context: Context, source: str, images: Callable[[str], Any], name:
         context.networks[name], images(source), samples.labels, perturbed=True, **context.quiet
     )
     rows = {row["measure"]: row["value"] for row in context.rows(name, "masking", perturbation="controls")}
+    settings = {**_STRENGTH, "seed": context.evaluation.seed, "samples": len(samples.labels)}
     found = robustness.GradientMasking(
-        *(rows[measure] for measure in _SHARES),
-        transfer_accuracy=share,
-        **_STRENGTH,
-        seed=context.evaluation.seed,
-        samples=len(samples.labels),
+        **{measure: rows[measure] for measure in _SHARES}, transfer_accuracy=share, **settings
     )
     context.say(f"    {found}")
     return _rows({"transfer_accuracy": share, "masking_warnings": len(found.warnings)})

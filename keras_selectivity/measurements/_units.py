@@ -47,7 +47,7 @@ class Units(Measurement):
         from keras_selectivity.selectivity import information_bins
 
         samples = context.samples
-        information = {"bins": information_bins(samples.labels), "shuffles": _SHUFFLES}
+        information: dict[str, Any] = {"bins": information_bins(samples.labels), "shuffles": _SHUFFLES}
 
         def measure(name: str, _: Any) -> list[Row]:
             from keras_selectivity import representations

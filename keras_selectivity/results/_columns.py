@@ -83,7 +83,10 @@ _ARM = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 # What a terminal or a page would not show as it is; a protocol is the longest text.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LONGEST = 100_000
-_OBJECTS: dict[str, dict[Any, Any]] = {"protocol": {"evaluation?": str, str: object}, "training": {str: object}}
+_OBJECTS: dict[str, dict[Any, Any]] = {
+    "protocol": {"evaluation?": str, str: object},
+    "training": {str: object},
+}
 
 
 def check(frame: pl.DataFrame) -> None:

@@ -136,7 +136,9 @@ def _open(path: Path) -> pl.LazyFrame:
         oldest = _oldest(path, table)
         older = oldest < SCHEMA
         later = {name for schema, added in ADDED.items() if oldest < schema for name in added}
-        _refuse(path, "lacks the columns", [name for name in COLUMNS if name not in names and name not in later])
+        _refuse(
+            path, "lacks the columns", [name for name in COLUMNS if name not in names and name not in later]
+        )
         _refuse(path, "has unknown columns", [name for name in names if name not in COLUMNS])
         return renewed(conform(table)) if older else conform(table)
     except _UNREADABLE as error:

@@ -65,10 +65,11 @@ def join(study: Study, folder: RunsFolder, output: Any) -> Path | None:
     of_runs = ((table_at(folder.path / name / ROWS), study.arms[name]) for name in study.runs)
     parts = [results.Part(table, {"study": study.name, "arm": arm}) for table, arm in of_runs if table]
     pairs = table_at(folder.path / PAIRS)
-    for arm in dict.fromkeys(study.arms.values()) if pairs and parts else ():
-        names = [name for name in study.runs if study.arms[name] == arm]
-        ours = pl.col("model").is_in(names) & pl.col("other").is_in(list(study.runs))
-        parts.append(results.Part(pairs, {"study": study.name, "arm": arm}, ours))
+    if pairs and parts:
+        for arm in dict.fromkeys(study.arms.values()):
+            names = [name for name in study.runs if study.arms[name] == arm]
+            ours = pl.col("model").is_in(names) & pl.col("other").is_in(list(study.runs))
+            parts.append(results.Part(pairs, {"study": study.name, "arm": arm}, ours))
 
     def damaged(part: Any, error: BaseException) -> None:
         what = "compare" if part.table == pairs else "measure"
