@@ -132,6 +132,10 @@ _PAIRS = Setting(
     lambda found: str(found) == "the clean test set" or str(found).endswith("by file name"),
     "clean images {value},",
 )
+# The papers' gradient, and the exact one of the same direction that float32 does not lose
+_LOSS = Setting(
+    "cross_entropy or log_odds", lambda found: found in ("cross_entropy", "log_odds"), "loss {value}"
+)
 _OURS = "our protocol's "
 _LAYERS = _is(None, "layers {value}", "all")
 _SUBSET = {"balanced_subset": _is(1000, "{value} samples", f"{_OURS}1,000"), "of": _free()}
@@ -145,13 +149,14 @@ MEASURED: dict[str, Mapping[str, Setting]] = {
         "pairs": _PAIRS,
         "relative_to": _is("accuracy on the clean test images", "accuracy relative to {value}"),
     },
-    "fgsm": {"epsilons": _holds({0.0, 0.0025}, "strengths {value}")},
+    "fgsm": {"epsilons": _holds({0.0, 0.0025}, "strengths {value}"), "loss": _LOSS},
     "pgd": {
         "steps": _holds({0, 25}, "steps {value}"),
         "step_size": _is(1e-4, "steps of {value}"),
         "epsilon": _is(None, "a ball of {value}", "none"),
         "norm": _is("linf", "norm {value}"),
         "random_start": _is(False, "random start {value}"),
+        "loss": _LOSS,
     },
     "dimensionality": {
         "source": _RELEASED,
@@ -186,6 +191,16 @@ MEASURED: dict[str, Mapping[str, Setting]] = {
             "{value} bins of activations",
         ),
         "shuffles": _is(5, "{value} shuffles of labels", f"{_OURS}5"),
+    },
+    "autoattack": {
+        "epsilons": _holds({0.0025}, "radii {value}"),
+        "version": Setting(
+            "apgd or standard", lambda found: found in ("apgd", "standard"), "version {value}"
+        ),
+        "norm": _is("linf", "norm {value}"),
+        "iterations": _is(100, "{value} iterations"),
+        "targets": _is(9, "{value} targets"),
+        "queries": _is(5000, "{value} queries"),
     },
     "masking": {
         "epsilon": _is(round(8 / 255, 8), "a ball of {value}"),

@@ -7,6 +7,7 @@ import pytest
 
 import keras_selectivity as ks
 from keras_selectivity import datasets
+from keras_selectivity.claims import _declared
 from keras_selectivity.cli import main
 from keras_selectivity.datasets import _registry
 from keras_selectivity.datasets import corruptions
@@ -37,6 +38,20 @@ TOY = datasets.DatasetSpec(
     find=lambda data_dir: (True, "memory"),
     prepare=lambda data_dir: "memory",
 )
+
+
+@pytest.mark.parametrize(
+    ("name", "corruption"),
+    [
+        ("cifar10", "motion_blur"),
+        ("tiny_imagenet", "brightness"),
+        ("tiny_imagenet_subset", "brightness"),
+        ("shapes", "motion_blur"),
+    ],
+)
+def test_what_stands_for_all_corruptions_is_declared(name, corruption):
+    assert datasets.spec(name).corruption == (corruption, 3)
+    assert _declared.CORRUPTION.get(name, (corruption, 3)) == (corruption, 3)
 
 
 @pytest.fixture(name="registered")
