@@ -48,7 +48,7 @@ _GRID = (
         "both signs",
         (ACCURACY, SELECTIVITY),
         (9, 3.4),
-        "a: Test accuracy of negative (blue) against positive (red) α by magnitude; b: against mean selectivity, every "
+        "a: Test accuracy of negative (left) against positive (right) α by magnitude; b: against mean selectivity, every "
         "network.",
         BARS,
         f"Stars: Wilcoxon rank-sum tests of α against −α, Bonferroni-corrected; {STARS}.",

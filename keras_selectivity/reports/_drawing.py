@@ -59,17 +59,23 @@ def panels(
     return axes
 
 
-def save(paths: list[Path], draw: Draw, table: Levels, size: tuple[float, float] = (9, 3.4)) -> None:
-    """Draws a figure of a size in inches with `draw(figure, table)` and writes it whole, in every format."""
+def save(paths: list[Path], draw: Draw, table: Levels, size: tuple[float, float] = (9, 3.4)) -> str:
+    """Draws a figure of a size in inches with `draw(figure, table)` and writes it whole, in every format.
+
+    Returns:
+        The letters of its panels.
+    """
     # Without random names in it, the same rows give the same file; texts of a PDF stay texts.
     with matplotlib.rc_context({"svg.hashsalt": "keras_selectivity", "pdf.fonttype": 42}):
         figure = Figure(figsize=size, layout="constrained", dpi=110)
         FigureCanvasAgg(figure)
         draw(figure, table)
+        letters = "".join(axes.get_title(loc="left") for axes in figure.axes)
         key(figure)
         for path in paths:
             with whole_file(path) as temporary:
                 figure.savefig(temporary, metadata=_DATES.get(path.suffix))
+    return letters
 
 
 def check_formats(formats: tuple[str, ...]) -> None:

@@ -13,7 +13,10 @@ from keras_selectivity.reports._complete import incomplete
 from keras_selectivity.reports._drawing import check_formats
 from keras_selectivity.reports._drawing import save
 from keras_selectivity.reports._kind import FigureKind
+from keras_selectivity.reports._papers import drawn_in
 from keras_selectivity.reports._papers import of_networks
+from keras_selectivity.reports._robustness_figures import APART
+from keras_selectivity.reports._robustness_figures import perturbations
 from keras_selectivity.reports._study_figures import named_networks
 from keras_selectivity.results import MAIN
 from keras_selectivity.results import Levels
@@ -31,6 +34,7 @@ _SOURCES = {
     "test accuracy by epoch": "study run",
     "preferred classes by epoch": "study run",
     "all corruptions": "[evaluation.corruptions], all of them",
+    "both gradients": "[evaluation.fgsm] and [evaluation.pgd] along both gradients",
     "alive units": "[evaluation.units] with the selectivity of units that are not dead",
     "leaky arms": "arms whose names begin with 'leaky'",
     "two networks": "two architectures in one table, such as an arm 'vgg16' with network = \"vgg16\"",
@@ -75,9 +79,11 @@ def draw(
         elif lacking := incomplete(mine, kind.values):
             missing.append((kind, lacking))
         else:
-            save([folder / f"{kind.name}.{ending}" for ending in formats], kind.draw, mine, kind.size)
+            letters = save(
+                [folder / f"{kind.name}.{ending}" for ending in formats], kind.draw, mine, kind.size
+            )
             said = caption(kind.caption, kind.interval, kind.test, per_alpha(mine, kind.values))
-            papers = of_networks(kind.papers, named_networks(mine))
+            papers = drawn_in(letters, of_networks(kind.papers, named_networks(mine)))
             drawn.append(replace(kind, caption=said, papers=papers))
     return drawn, missing
 
@@ -111,8 +117,11 @@ def _there(table: Levels) -> set[str]:
         found.add("two alphas")
         if (alphas < 0).any() and (alphas > 0).any():
             found.add("both signs")
-    if any(name.startswith("all ") for name in rows["perturbation"].unique().drop_nulls()):
+    known = perturbations(table)
+    if any(name.startswith("all ") for name in known):
         found.add("all corruptions")
+    if f"pgd{APART}" in known and "pgd" in known:
+        found.add("both gradients")
     if any(name.startswith("leaky") for name in rows["arm"].unique().drop_nulls()):
         found.add("leaky arms")
     if len(named_networks(table)) > 1:

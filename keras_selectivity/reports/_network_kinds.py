@@ -23,7 +23,27 @@ NETWORK_KINDS = (
         "pgd",
         (of_networks("accuracy", "pgd"), of_networks("accuracy", "fgsm")),
         (9, 3.4),
-        "Test accuracy a: under FGSM against its strength, b: under PGD against the number of its steps.",
+        "Test accuracy a: under FGSM against its strength, b: under PGD against the number of its steps; along the "
+        "gradient of the cross-entropy, as the papers, where it is told from the exact one.",
+        BANDS,
+    ),
+    FigureKind(
+        "attacks_exact",
+        robustness.exact_attacks,
+        "both gradients",
+        (of_networks("accuracy", "pgd"), of_networks("accuracy", "fgsm")),
+        (9, 3.4),
+        "Test accuracy a: under FGSM, b: under PGD, along the exact gradient, which does not vanish where a network is "
+        "sure.",
+        BANDS,
+    ),
+    FigureKind(
+        "attacks_worst",
+        robustness.worst_cases,
+        "autoattack",
+        (of_networks("accuracy", "autoattack"),),
+        (9, 3.4),
+        "Test accuracy under the worst of the attacks of AutoAttack, and under APGD alone, against their strength.",
         BANDS,
     ),
     FigureKind(

@@ -15,7 +15,7 @@ from keras_selectivity.reports._claims import PAPERS
 from keras_selectivity.reports._claims import claims_section
 from keras_selectivity.reports._figures import draw
 from keras_selectivity.reports._kind import FigureKind
-from keras_selectivity.reports._papers import Panels
+from keras_selectivity.reports._papers import spelt
 from keras_selectivity.reports._series import layer_names
 from keras_selectivity.results import MAIN
 from keras_selectivity.results import Column
@@ -172,7 +172,7 @@ def _layers(rows: Levels) -> str:
 
 def _figure(kind: FigureKind, folder: Path) -> str:
     picture = base64.b64encode((folder / f"{kind.name}.png").read_bytes()).decode()
-    papers = f" Compare {'; '.join(map(_compared, kind.papers))}." if kind.papers else ""
+    papers = f" Compare {spelt(kind.papers)}." if kind.papers else ""
     caption = escape(kind.caption)
     return (
         f'<figure id="{escape(kind.name)}"><img src="data:image/png;base64,{picture}" alt="{caption}">'
@@ -180,21 +180,11 @@ def _figure(kind: FigureKind, folder: Path) -> str:
     )
 
 
-def _compared(panels: Panels) -> str:
-    mine = f"{', '.join(panels.panels)} with " if panels.panels else ""
-    return f"{mine}{_spelt(panels)} ({', '.join(filter(None, (panels.network, panels.side)))})"
-
-
-def _spelt(panels: Panels) -> str:
-    paper, number = panels.figure.split()
-    return f"Figure {number} of {paper}"
-
-
 def _missing(missing: list[tuple[FigureKind, str]]) -> str:
     if not missing:
         return ""
     items = "".join(
-        f"<li>{escape(kind.name)}{escape(' (' + ', '.join(map(_spelt, kind.papers)) + ')') if kind.papers else ''}: "
+        f"<li>{escape(kind.name)}{escape(f' ({spelt(kind.papers, panels=False)})') if kind.papers else ''}: "
         f"needs {escape(needed)}</li>"
         for kind, needed in missing
     )

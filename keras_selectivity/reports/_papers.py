@@ -7,6 +7,7 @@ published text; the text that refers to them says what they show.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from dataclasses import replace
 
 _BELOW, _ABOVE = "α ≤ 0", "α ≥ 0"
 _18, _20, _50, _VGG = "resnet18", "resnet20", "resnet50", "vgg16"
@@ -132,3 +133,23 @@ def of_networks(found: tuple[Panels, ...], networks: Iterable[str]) -> tuple[Pan
     """Those of some networks, or all if the papers show none of these networks there."""
     known = set(networks)
     return tuple(each for each in found if each.network in known) or found
+
+
+def drawn_in(letters: str, found: tuple[Panels, ...]) -> tuple[Panels, ...]:
+    """Those that some panels draw; panels may be missing where a table has too little for them."""
+    both = (replace(each, panels="".join(p for p in each.panels if p in letters)) for each in found)
+    return tuple(mine for mine, each in zip(both, found, strict=True) if mine.panels or not each.panels)
+
+
+def spelt(found: Iterable[Panels], panels: bool = True) -> str:
+    """Figures of the papers in words, after the panels of ours that draw them."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for each in found:
+        of = ", ".join(filter(None, (each.network, each.side)))
+        groups.setdefault((each.panels if panels else "", each.paper), []).append(
+            f"{each.figure.split()[1]} ({of})" if panels else each.figure.split()[1]
+        )
+    return "; ".join(
+        f"{', '.join(mine)}{' with ' if mine else ''}Figure{'s' * (len(numbers) > 1)} {', '.join(numbers)} of {paper}"
+        for (mine, paper), numbers in groups.items()
+    )

@@ -3,6 +3,7 @@
 import matplotlib
 import numpy as np
 import polars as pl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 from matplotlib.ticker import NullFormatter
@@ -24,20 +25,52 @@ from keras_selectivity.results import by_label
 from keras_selectivity.results import networks
 from keras_selectivity.results import pick
 
+APART = " by cross-entropy"  # what the papers' gradient is told from the exact one by
+WORST = {"autoattack": "AutoAttack", "apgd": "APGD"}
 _SEVERITIES = range(1, 6)
 
 
 def attacks(figure: Figure, table: Levels) -> None:
-    """Accuracy against FGSM strength and PGD steps."""
-    fgsm, pgd = panels(figure, 2, sharey=True)
-    curves(fgsm, pick(table.rows, "accuracy", x="epsilon", perturbation="fgsm"), "epsilon", 100, 255)
-    fgsm.set_xscale("symlog", base=2, linthresh=0.25)
+    """Accuracy against FGSM strength and PGD steps, along the cross-entropy's gradient where it is told apart."""
+    known = set(perturbations(table))
+    fgsm, pgd = (f"{attack}{APART}" if f"{attack}{APART}" in known else attack for attack in ("fgsm", "pgd"))
+    _attacks(figure, table, fgsm, pgd)
+
+
+def exact_attacks(figure: Figure, table: Levels) -> None:
+    """Accuracy against FGSM strength and PGD steps, along the exact gradient."""
+    _attacks(figure, table, "fgsm", "pgd")
+
+
+def _attacks(figure: Figure, table: Levels, fgsm: str, pgd: str) -> None:
+    left, right = panels(figure, 2, sharey=True)
+    _by_strength(left, table, fgsm)
+    left.set(xlabel="FGSM: ε · 255 (linear to 0.25, then logarithmic)", ylabel="test accuracy (%)")
+    curves(right, pick(table.rows, "accuracy", x="steps", perturbation=pgd), "steps", 100)
+    right.set(xlabel="PGD: steps", ylim=(0, 100))
+
+
+def worst_cases(figure: Figure, table: Levels) -> None:
+    """Accuracy under AutoAttack, or the attacks of it that there are, against their strength."""
+    found = [name for name in WORST if name in perturbations(table)]
+    axes = panels(figure, len(found), lettered=True, sharey=True)
+    for panel, name in zip(axes, found, strict=True):
+        _by_strength(panel, table, name)
+        panel.set_xlabel(f"{WORST[name]}: ε · 255 (linear to 0.25, then logarithmic)")
+    axes[0].set(ylabel="test accuracy (%)", ylim=(0, 100))
+
+
+def _by_strength(axes: Axes, table: Levels, attack: str) -> None:
+    curves(axes, pick(table.rows, "accuracy", x="epsilon", perturbation=attack), "epsilon", 100, 255)
+    axes.set_xscale("symlog", base=2, linthresh=0.25)
     ticks = (0, 0.25, 0.5, 1, 2, 4, 8, 16)
-    fgsm.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    fgsm.set_xlim(0, None)
-    fgsm.set(xlabel="FGSM: ε · 255 (linear to 0.25, then logarithmic)", ylabel="test accuracy (%)")
-    curves(pgd, pick(table.rows, "accuracy", x="steps", perturbation="pgd"), "steps", 100)
-    pgd.set(xlabel="PGD: steps", ylim=(0, 100))
+    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_xlim(0, None)
+
+
+def perturbations(table: Levels) -> list[str]:
+    """Names of the perturbations in a table."""
+    return [str(name) for name in table.rows["perturbation"].unique(maintain_order=True).drop_nulls()]
 
 
 def jacobian(figure: Figure, table: Levels) -> None:
@@ -175,8 +208,7 @@ def _clean_accuracy(table: Levels) -> pl.DataFrame:
 
 def _all(table: Levels) -> str:
     """What the mean over all corruptions is called."""
-    names = table.rows["perturbation"].unique(maintain_order=True).drop_nulls()
-    return next(name for name in names if name.startswith("all "))
+    return next(name for name in perturbations(table) if name.startswith("all "))
 
 
 def _by_corruption(figure: Figure, table: Levels, values: pl.DataFrame, label: str) -> None:

@@ -74,13 +74,16 @@ def _more(model, alpha, number):
         )
     ]  # fmt: skip
     for epsilon in (0.0, 1 / 255, 0.1):
-        rows.append(
-            row(model, alpha, "fgsm", "accuracy", level - epsilon, perturbation="fgsm", epsilon=epsilon)
-        )
+        for attack in ("fgsm", "fgsm by cross-entropy", "autoattack", "apgd"):
+            value = level - epsilon - 0.01 * ("by" in attack)
+            shown = {"perturbation": attack, "epsilon": epsilon}
+            name = attack.split()[0].replace("apgd", "autoattack")
+            rows.append(row(model, alpha, name, "accuracy", value, {"of": attack}, **shown))
     for steps in (0, 25):
-        rows.append(
-            row(model, alpha, "pgd", "accuracy", level - steps / 100, perturbation="pgd", steps=steps)
-        )
+        for attack in ("pgd", "pgd by cross-entropy"):
+            value = level - steps / 100 - 0.01 * ("by" in attack)
+            shown = {"perturbation": attack, "steps": steps}
+            rows.append(row(model, alpha, "pgd", "accuracy", value, {"of": attack}, **shown))
     for end, shift in (("", 0), ("_low", -1), ("_high", 1)):
         rows.append(row(model, alpha, "jacobian", f"jacobian_norm_mean{end}", 10 * level + shift))
     for place, name in enumerate(("fog", "snow")):

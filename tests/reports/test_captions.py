@@ -10,7 +10,7 @@ from keras_selectivity.results import frame
 
 @pytest.fixture(autouse=True)
 def _nothing_drawn(monkeypatch):
-    monkeypatch.setattr(_figures, "save", lambda *arguments: None)
+    monkeypatch.setattr(_figures, "save", lambda *arguments: "")
 
 
 @pytest.mark.parametrize(("seeds", "n", "interval", "test"), [

@@ -134,3 +134,14 @@ def test_the_dependence_on_selectivity_is_that_of_the_claims():
     np.testing.assert_allclose(adjusted.get_xdata(), found["adjusted_slope"])
     segments = [segment[:, 0] for segment in axes.collections[0].get_segments()]
     np.testing.assert_allclose(segments, found.select("low", "high"))
+
+
+def test_the_papers_gradient_is_drawn_apart_from_the_exact_one():
+    table = levels(frame(made_up.study((0.0,), seeds=1)))
+    found = {}
+    for function in (robustness.attacks, robustness.exact_attacks):
+        figure = _drawing.Figure()
+        function(figure, table)
+        found[function] = [axes.lines[0].get_ydata()[0] for axes in figure.axes]
+    assert found[robustness.attacks] == pytest.approx([69, 69])
+    assert found[robustness.exact_attacks] == pytest.approx([70, 70])

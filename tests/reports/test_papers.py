@@ -57,6 +57,7 @@ def _axes(everything, tmp_path_factory):
         figure = _drawing.Figure()
         function(figure, table)
         found[paths[0].stem] = figure.axes
+        return ""
 
     _figures.save = keeping
     try:
@@ -119,9 +120,9 @@ def test_arms_are_compared(axes):
 
 
 @pytest.mark.parametrize(("network", "named", "other"), [
-    ("resnet50", "b with Figure A34a of S (resnet50)", "A1ab"),
-    ("resnet18", "a, b with Figure A1ab of S (resnet18, α ≤ 0)", "A34a"),
-    ("resnet8", "b with Figure A34a of S (resnet50)", "nothing"),
+    ("resnet50", "b with Figure A34a (resnet50) of S", "A1ab"),
+    ("resnet18", "a, b with Figures A1ab (resnet18, α ≤ 0), A5ab (resnet18, α ≥ 0) of S", "A34a"),
+    ("resnet8", "b with Figure A34a (resnet50) of S", "nothing"),
 ])  # fmt: skip
 def test_a_page_names_the_figures_of_its_network(network, named, other, tmp_path):
     rows = frame(made_up.study(network=network, everything=False))
