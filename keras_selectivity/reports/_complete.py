@@ -5,8 +5,8 @@ from collections.abc import Callable
 import polars as pl
 
 from keras_selectivity.claims import mediation
+from keras_selectivity.reports._corruption_figures import corrupted
 from keras_selectivity.reports._representation_figures import distances_by_network
-from keras_selectivity.reports._robustness_figures import corrupted
 from keras_selectivity.results import Levels
 from keras_selectivity.results import of_evaluation
 

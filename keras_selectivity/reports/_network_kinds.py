@@ -1,5 +1,6 @@
 """Which figures there are of what was measured of trained networks: robustness, and representations."""
 
+from keras_selectivity.reports import _corruption_figures as corruptions
 from keras_selectivity.reports import _representation_figures as representations
 from keras_selectivity.reports import _robustness_figures as robustness
 from keras_selectivity.reports import _study_figures as studies
@@ -57,7 +58,7 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "corruption",
-        robustness.corruption,
+        corruptions.corruption,
         "all corruptions",
         (of_networks("accuracy", "corruptions"), of_networks("relative_accuracy")),
         (9, 3.2),
@@ -65,7 +66,7 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "corruption_severity5",
-        robustness.severest,
+        corruptions.severest,
         "all corruptions",
         (every_severity, ACCURACY),
         (9, 3.6),
@@ -75,7 +76,7 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "corruption_each",
-        robustness.each_corruption,
+        corruptions.each_corruption,
         "all corruptions",
         (every_severity,),
         (11, 3.8),
@@ -84,7 +85,7 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "corruption_trade_off",
-        robustness.trade_off,
+        corruptions.trade_off,
         "all corruptions",
         (every_severity, ACCURACY),
         (7, 4.4),

@@ -1,6 +1,5 @@
-"""Figures of attacks, corruptions and input gradients."""
+"""Figures of attacks and input gradients, and of how robustness depends on selectivity."""
 
-import matplotlib
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
@@ -16,18 +15,13 @@ from keras_selectivity.reports._drawing import palette
 from keras_selectivity.reports._drawing import panels
 from keras_selectivity.reports._series import against_alpha
 from keras_selectivity.reports._series import curves
-from keras_selectivity.reports._series import examples
 from keras_selectivity.reports._series import layers_of
-from keras_selectivity.reports._series import matrix
-from keras_selectivity.reports._series import mean_with_interval
 from keras_selectivity.results import Levels
 from keras_selectivity.results import by_label
-from keras_selectivity.results import networks
 from keras_selectivity.results import pick
 
 APART = " by cross-entropy"  # what the papers' gradient is told from the exact one by
 WORST = {"autoattack": "AutoAttack", "apgd": "APGD"}
-_SEVERITIES = range(1, 6)
 
 
 def attacks(figure: Figure, table: Levels) -> None:
@@ -90,62 +84,6 @@ def jacobian(figure: Figure, table: Levels) -> None:
     from_zero(axes)
 
 
-def corruption(figure: Figure, table: Levels) -> None:
-    """Mean corrupted accuracy, and its ratio to clean accuracy."""
-    title = _all(table)
-    shown = (("accuracy", f"accuracy, {title} (%)"), ("relative_accuracy", "corrupted / clean accuracy (%)"))
-    for axes, (measure, label) in zip(panels(figure, 2), shown, strict=True):
-        against_alpha(axes, pick(table.rows, measure, perturbation=title), 100)
-        axes.set_ylabel(label)
-        axes.margins(y=0.2)
-
-
-def severest(figure: Figure, table: Levels) -> None:
-    """Accuracy at severity 5 over clean accuracy, by corruption, of three example alphas."""
-    found = corrupted(table).filter(pl.col("severity") == 5)
-    shown = examples(found["alpha"].unique().drop_nulls().to_list())
-    values = found.join(_clean_accuracy(table), on="model", maintain_order="left")
-    values = values.with_columns(pl.col("value") / pl.col("clean"))
-    values = values.filter(pl.col("alpha").is_in(shown) | pl.col("alpha").is_null())
-    _by_corruption(figure, table, values, "corrupted / clean accuracy\nat severity 5 (%)")
-
-
-def each_corruption(figure: Figure, table: Levels) -> None:
-    """Accuracy by corruption, mean over severities."""
-    means = (
-        corrupted(table)
-        .group_by("model", "corruption", maintain_order=True)
-        .agg(pl.col("alpha", "label").first(), pl.col("value").mean())
-    )
-    _by_corruption(figure, table, means, "accuracy, mean over\nseverities (%)")
-
-
-def trade_off(figure: Figure, table: Levels) -> None:
-    """Clean against corrupted accuracy by severity: every network, and their means with both intervals."""
-    (axes,) = panels(figure, 1)
-    means = (
-        corrupted(table)
-        .group_by("model", "severity", maintain_order=True)
-        .agg(pl.col("alpha", "label").first(), pl.col("value").mean())
-    )
-    means = means.join(_clean_accuracy(table), on="model", maintain_order="left")
-    shades = palette(table)
-    borders = matplotlib.colormaps["viridis"](np.linspace(0, 1, len(_SEVERITIES)))
-    for label, _, part in by_label(means):
-        y = 100 * matrix(part, "severity", _SEVERITIES)
-        x = 100 * matrix(part.with_columns(value="clean"), "severity", _SEVERITIES)
-        if len(y) > 1:
-            axes.plot(x, y, "o", ms=3, alpha=0.5, mew=0, color=shades[label])
-        for place, border in enumerate(borders):
-            column = slice(place, place + 1)
-            options = {"ms": 7, "mew": 2, "markeredgecolor": border}
-            mean_with_interval(axes, x[:, column], y[:, column], color=shades[label], **options)
-        axes.plot([], [], "o", ms=7, color=shades[label], label=label)
-    for severity, border in zip(_SEVERITIES, borders, strict=True):
-        axes.plot([], [], "o", ms=7, mew=2, color="w", markeredgecolor=border, label=f"severity {severity}")
-    axes.set(xlabel="clean accuracy (%)", ylabel="corrupted accuracy (%)")
-
-
 def unit_gradients(figure: Figure, table: Levels) -> None:
     """Variation of the input-unit gradients over samples and over units, by layer."""
     shown = (("samples", "CV over samples,\nmean over units"), ("units", "CV over units"))
@@ -187,43 +125,3 @@ def mediated(figure: Figure, table: Levels) -> None:
     axes.set_xlabel("standard deviations per standard deviation of selectivity")
     most, seeds = max(found["networks"].to_list()), max(found["seeds"].to_list())
     axes.set_title(f"{most} networks of {seeds} seeds", fontsize=9)
-
-
-def corrupted(table: Levels) -> pl.DataFrame:
-    """Accuracy of networks by `corruption` and `severity`, for corruptions that have every severity; as `pick`."""
-    of_severity = table.rows.filter(pl.col("severity").is_not_null())
-    found = []
-    for name in of_severity["perturbation"].unique(maintain_order=True):
-        values = pick(of_severity, "accuracy", x="severity", perturbation=name)
-        whole = values.filter(pl.len().over("model") == 5).sort("severity", maintain_order=True)
-        found.append(whole.select("model", "severity", "value", corruption=pl.lit(name, pl.String)))
-    if not found:
-        return networks(of_severity).clear()
-    return networks(table.rows).join(pl.concat(found), on="model", maintain_order="left_right")
-
-
-def _clean_accuracy(table: Levels) -> pl.DataFrame:
-    return pick(table.rows, "accuracy", evaluation="clean").select("model", clean="value")
-
-
-def _all(table: Levels) -> str:
-    """What the mean over all corruptions is called."""
-    return next(name for name in perturbations(table) if name.startswith("all "))
-
-
-def _by_corruption(figure: Figure, table: Levels, values: pl.DataFrame, label: str) -> None:
-    (axes,) = panels(figure, 1)
-    names = values.drop_nulls("corruption")["corruption"].unique(maintain_order=True).to_list()
-    groups = list(by_label(values.drop_nulls("corruption")))
-    shades = palette(table)
-    for number, (title, _, part) in enumerate(groups):
-        places = np.arange(len(names)) + 0.75 * ((number + 0.5) / len(groups) - 0.5)
-        found = matrix(part, "corruption", names) * 100
-        mean_with_interval(axes, places, found, color=shades[title], label=title)
-    for border in range(1, len(names)):
-        axes.axvline(border - 0.5, color="0.9", lw=0.8, zorder=0)
-    ticks = [name.replace("_", " ") for name in names]
-    axes.set_xticks(range(len(names)), ticks, rotation=35, ha="right", rotation_mode="anchor", fontsize=8)
-    axes.set_xlim(-0.5, len(names) - 0.5)
-    axes.set_ylabel(label)
-    from_zero(axes)

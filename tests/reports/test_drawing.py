@@ -7,6 +7,7 @@ import pytest
 import keras_selectivity as ks
 from keras_selectivity.claims import mediation
 from keras_selectivity.cli import main
+from keras_selectivity.reports import _corruption_figures as corruptions
 from keras_selectivity.reports import _drawing
 from keras_selectivity.reports import _robustness_figures as robustness
 from keras_selectivity.reports import _series as series
@@ -44,7 +45,7 @@ def test_one_network_has_no_interval():
 
 def test_every_network_and_both_intervals_of_the_trade_off_are_drawn():
     figure = _drawing.Figure()
-    robustness.trade_off(figure, levels(frame(made_up.study(seeds=3))))
+    corruptions.trade_off(figure, levels(frame(made_up.study(seeds=3))))
     (axes,) = figure.axes
     dots = [line for line in axes.lines if line.get_markersize() == 3]
     assert sum(len(line.get_xdata()) for line in dots) == 3 * 3 * 5

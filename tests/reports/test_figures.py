@@ -8,6 +8,7 @@ from PIL import Image
 
 import keras_selectivity as ks
 from keras_selectivity.measurements import columns
+from keras_selectivity.reports import _corruption_figures
 from keras_selectivity.reports import _drawing
 from keras_selectivity.reports import _figures
 from keras_selectivity.reports import _representation_figures as figures
@@ -87,10 +88,10 @@ def test_seeds_are_averaged(rows):
 
 
 def test_accuracies_by_corruption_are_the_rows(rows):
-    (axes,) = drawn(_robustness_figures.each_corruption, rows)
+    (axes,) = drawn(_corruption_figures.each_corruption, rows)
     heights = [list(found.values()) for found in lines(axes).values()]
     np.testing.assert_allclose(heights, [[65, 55], [55, 45], [75, 65]])
-    (axes,) = drawn(_robustness_figures.severest, rows)
+    (axes,) = drawn(_corruption_figures.severest, rows)
     np.testing.assert_allclose(next(iter(lines(axes)["α = -1"].values())), 100 * 0.55 / 0.8)
 
 
