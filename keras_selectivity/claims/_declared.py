@@ -15,12 +15,14 @@ class Setting:
         fits: Whether a value is it.
         said: How to say another value.
         minor: Whether it matters less than what is measured, and how.
+        unsaid: What rows that do not have it depart in, if in anything.
     """
 
     theirs: str
     fits: Callable[[Any], bool]
     said: str = "{name} = {value}"
     minor: bool = False
+    unsaid: str = ""
 
     def departure(self, name: str, value: Any) -> str:
         """What is said of another value."""
@@ -125,7 +127,7 @@ _RELEASED = Setting(
     lambda found: (
         str(found).startswith(("CIFAR-10-C, ", "Tiny ImageNet-C, ")) and "unverified" not in str(found)
     ),
-    "corruptions that are {value},",
+    "versions that are {value},",
 )
 _PAIRS = Setting(
     "the authors' clean images",
@@ -189,6 +191,7 @@ MEASURED: dict[str, Mapping[str, Setting]] = {
             f"{_OURS}100, or 10 of Tiny ImageNet",
             lambda found: found in (10, 100),
             "{value} bins of activations",
+            unsaid="mutual information is not corrected for chance",
         ),
         "shuffles": _is(5, "{value} shuffles of labels", f"{_OURS}5"),
     },
@@ -206,7 +209,7 @@ MEASURED: dict[str, Mapping[str, Setting]] = {
         "epsilon": _is(round(8 / 255, 8), "a ball of {value}"),
         "steps": _is(20, "{value} steps"),
         "step_size": _is(round(2 / 255, 8), "steps of {value}"),
-        "transfer_from": _is("alpha 0, same seed", "images of {value}"),
+        "transfer_from": _is("alpha 0, same seed", "images transferred from {value}"),
     },
     "ablation": {
         "fractions": _is([0.1, 0.25, 0.5, 0.75, 0.9, 1.0], "parts {value}"),

@@ -62,7 +62,7 @@ def _of_network(mine: pl.DataFrame, network: str | None, dataset: str | None) ->
     like = [PAPERS[network]] if network in PAPERS else [p for p in PAPERS.values() if p.dataset == dataset]
     if like:
         yield from _of_training(mine, like[0])
-    yield from _of_measuring(mine, dataset)
+    yield from _of_measuring(mine, CORRUPTION[like[0].dataset] if like else None)
 
 
 def _of_training(mine: pl.DataFrame, paper: Paper) -> _Found:
@@ -82,7 +82,7 @@ def _of_training(mine: pl.DataFrame, paper: Paper) -> _Found:
         yield from _compared({k: v for k, v in settings.items() if k not in own}, paper.training, "")
 
 
-def _of_measuring(mine: pl.DataFrame, dataset: str | None) -> _Found:
+def _of_measuring(mine: pl.DataFrame, corruption: tuple[str, int] | None) -> _Found:
     tested = mine.filter(pl.col("split") == "test", pl.col("measure") == "accuracy", pl.col("samples") > 0)
     whole = tested.filter(pl.col("perturbation").is_null() | pl.col("severity").is_not_null())
     if not whole.is_empty() and min(whole["samples"]) < TEST_SAMPLES:
@@ -93,12 +93,8 @@ def _of_measuring(mine: pl.DataFrame, dataset: str | None) -> _Found:
         protocol = json.loads(text)
         name = protocol.pop("evaluation", None)
         found[text] = {"name": name, **protocol}
-        if (
-            name == "dimensionality"
-            and severity
-            and (perturbation, severity) != CORRUPTION.get(dataset or "")
-        ):
-            theirs = " ".join(map(str, CORRUPTION.get(dataset or "", ("the papers'",))))
+        if name == "dimensionality" and severity and corruption not in (None, (perturbation, severity)):
+            theirs = " ".join(map(str, corruption or ()))
             yield _MEASURING, f"dimensionality: {perturbation} {severity} instead of {theirs}"
     order = list(MEASURED)
     for protocol in sorted(
@@ -110,6 +106,9 @@ def _of_measuring(mine: pl.DataFrame, dataset: str | None) -> _Found:
         settings = {key: value for key, value in protocol.items() if key not in apart}
         for rank, text in _compared(settings, MEASURED[name], f"{name}: "):
             yield max(rank, _MEASURING), text
+        for key, setting in MEASURED[name].items():
+            if setting.unsaid and key not in settings:
+                yield _MEASURING, f"{name}: {setting.unsaid}"
 
 
 def _compared(settings: Mapping[str, Any], theirs: Mapping[str, Setting], prefix: str) -> _Found:

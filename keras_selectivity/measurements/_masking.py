@@ -49,7 +49,7 @@ class Masking(Measurement):
         protocol |= {"transfer_from": self.transfer_from or _SOURCE}
         yield Piece(functools.partial(_own, context), samples, protocol, perturbation="controls")
 
-        @functools.cache
+        @functools.lru_cache(1)  # as large as the test split, in float32
         def images(source: str) -> Any:
             from keras_selectivity import robustness
 
@@ -62,7 +62,8 @@ class Masking(Measurement):
                 **context.options,
             )
 
-        for name, source in self._sources(context).items():
+        sources = self._sources(context)
+        for name, source in sorted(sources.items(), key=lambda pair: list(context.networks).index(pair[1])):
             yield Piece(
                 functools.partial(_transfer, context, source, images),
                 samples,

@@ -183,7 +183,7 @@ def test_what_is_said(training, columns, said):
         (
             "dimensionality",
             "generated, seed 0",
-            "dimensionality: corruptions that are generated, seed 0, instead",
+            "dimensionality: versions that are generated, seed 0, instead",
         ),
     ],
 )
@@ -195,6 +195,16 @@ def test_corruptions_that_were_not_released_are_departures(name, source, said):
     if name == "dimensionality":
         found = departures(table([{**row, "perturbation": "fog"}]))
         assert found[0] == "dimensionality: fog 3 instead of motion_blur 3"
+
+
+def test_older_rows_of_units_are_not_corrected_for_chance():
+    row = {
+        "perturbation": None,
+        "severity": None,
+        "samples": 10_000,
+        "protocol": '{"evaluation": "units", "seed": 0}',
+    }
+    assert departures(table([row])) == ["units: mutual information is not corrected for chance"]
 
 
 def test_what_an_arm_is_about_is_no_departure():
