@@ -57,7 +57,7 @@ def test_results_are_those_of_measuring_each_model_again(done):
         measured = ks.measure_selectivity(exported, tuple(ks.datasets.load("shapes").test), verbose=0)
         mine = [r for r in rows if r["alpha"] == alpha and r["epoch"] is None]
         values = {(r["layer"], r["measure"]): r["value"] for r in mine}
-        assert len(values) == len(mine) == 4 + 4 * 7
+        assert len(values) == len(mine) == 5 + 4 * 7
         assert values[None, "accuracy"] == measured.accuracy
         assert values["stem_relu", "mean_selectivity"] == pytest.approx(measured.layers[0].selectivity.mean())
         history = [r["value"] for r in rows if r["alpha"] == alpha and r["measure"] == "val_accuracy"]
