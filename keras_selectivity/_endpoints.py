@@ -46,7 +46,7 @@ def instrumented(model: KerasObject) -> tuple[KerasObject, dict[str, Any]]:
 
 
 def endpoints(
-    network: KerasObject, record: dict[str, Any], pixel_range: tuple[float, float]
+    network: KerasObject, fast: KerasObject, record: dict[str, Any], pixel_range: tuple[float, float]
 ) -> dict[str, Callable[..., Any]]:
     """Functions by name, to be traced: `logits`, `unit_means`, `activations` and `ablated_logits`.
 
@@ -55,6 +55,7 @@ def endpoints(
 
     Args:
         network: An instrumented network.
+        fast: The same for logits alone, as `folded` gives it.
         record: What `instrumented` says of it.
         pixel_range: What the network expects for pixels 0 and 1.
     """
@@ -64,11 +65,11 @@ def endpoints(
 
     layers = record["layers"]
 
-    def outputs(x: Tensor) -> Tensor:
-        return network(scaled(x, pixel_range), training=False)
+    def outputs(x: Tensor, of: KerasObject = network) -> Tensor:
+        return of(scaled(x, pixel_range), training=False)
 
     def logits(x: Tensor) -> Tensor:
-        return as_logits(outputs(x), record["outputs"])
+        return as_logits(outputs(x, fast), record["outputs"])
 
     def unit_means(x: Tensor) -> dict[str, Tensor]:
         with collecting() as found:
@@ -85,7 +86,7 @@ def endpoints(
         with collecting(
             read=lambda outputs, data_format: (_replaced(outputs, data_format, *next(parts)), None)
         ):
-            return logits(x)
+            return as_logits(outputs(x), record["outputs"])
 
     functions = {"logits": logits, "unit_means": unit_means, "activations": activations}
     return {**functions, "ablated_logits": ablated_logits} if layers else functions

@@ -16,6 +16,7 @@ from keras_selectivity._endpoints import instrumented
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
 from keras_selectivity._exported import finite_or_error
+from keras_selectivity._fold import folded
 from keras_selectivity._samples import checked_range
 from keras_selectivity._types import KerasObject
 
@@ -88,9 +89,10 @@ def in_memory(
     """An `Exported` of an instrumented network; `digest` is a hash of what tells it from another."""
     import tensorflow as tf
 
+    fast, record["batch_norms"] = folded(network)
     functions = {
         name: tf.function(f, reduce_retracing=True)
-        for name, f in endpoints(network, record, pixel_range).items()
+        for name, f in endpoints(network, fast, record, pixel_range).items()
     }
     return Exported(
         functions,

@@ -23,6 +23,7 @@ from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
 from keras_selectivity._files import digests
 from keras_selectivity._files import whole_directory
+from keras_selectivity._fold import folded
 from keras_selectivity._foreign import read_foreign
 from keras_selectivity._json_file import mismatch
 from keras_selectivity._json_file import read_json
@@ -57,6 +58,7 @@ _SHAPE = {
     "input_shape": [int],
     "pixel_range?": [float],
     "outputs?": (str, None),
+    "batch_norms?": {"folded": int, "kept": [str]},
     **TRAINING,
     "versions": {str: str},
     "files": {str: str},
@@ -105,9 +107,11 @@ def export(
     with whole_directory(path, overwrite, is_export) as folder:
         archive = keras.export.ExportArchive()
         archive.track(network)
+        fast, record["batch_norms"] = folded(network)
+        archive.track(fast)
         pixels = keras.InputSpec(shape=(None, *record["input_shape"]), dtype="float32")
         units = keras.InputSpec(shape=(sum(t["units"] for t in record["layers"]),), dtype="float32")
-        for name, function in endpoints(network, record, (low, high)).items():
+        for name, function in endpoints(network, fast, record, (low, high)).items():
             signature = [pixels, units, units] if name == "ablated_logits" else [pixels]
             archive.add_endpoint(name, function, input_signature=signature)
         archive.write_out(folder, verbose=False)

@@ -8,6 +8,7 @@ from ._instrument import Tapped as Tapped
 from ._instrument import instrument as instrument
 from ._instrument import probe as probe
 from ._instrument import strip as strip
+from ._layers import is_graph as is_graph
 from ._logits import LOGARITHM as LOGARITHM
 from ._logits import RETURNED as RETURNED
 from ._logits import are_probabilities as are_probabilities
@@ -25,6 +26,7 @@ from ._monitor import tensorboard_logs as tensorboard_logs
 from ._optimizer import CoupledSGD as CoupledSGD
 from ._progress import restore as restore
 from ._rebuild import example_inputs as example_inputs
+from ._rebuild import random_inputs as random_inputs
 from ._recipe import Recipe as Recipe
 from ._regularize import regularize as regularize
 from ._replicas import distribute as distribute
