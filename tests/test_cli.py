@@ -121,7 +121,7 @@ def test_evaluate_writes_rows_and_continues_them(model, tmp_path, capsys):
     assert main([*arguments, "--measure", "units"]) == 0 and json.loads(capsys.readouterr().out) == printed
     assert table.read_bytes() == before
     assert main([*arguments, "--overwrite"]) == 0
-    assert len(json.loads(capsys.readouterr().out)) == 4 + 4 * 7
+    assert len(json.loads(capsys.readouterr().out)) == 5 + 4 * 7
 
 
 def test_evaluate_writes_a_page(model, tmp_path, capsys):
