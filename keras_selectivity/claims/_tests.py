@@ -22,14 +22,18 @@ def t_test(values: Sample, mean: float, alternative: str = "two-sided") -> float
     Args:
         values: `(seeds,)` floats, at least two.
         mean: Of the null hypothesis.
-        alternative: As `scipy.stats.ttest_1samp` takes it.
+        alternative: `"two-sided"`, `"greater"` or `"less"`.
     """
-    from scipy import stats
+    from scipy import special
 
     rounding = np.finfo(np.float32).eps * max(abs(float(values[0])), 1e-3)
     if np.ptp(values) < rounding:
         values = values + rounding * np.linspace(-1, 1, len(values))
-    return float(stats.ttest_1samp(values, mean, alternative=alternative).pvalue)
+    freedom = len(values) - 1
+    # As scipy.stats.ttest_1samp, in a tenth of the time, which counts where thousands of studies are simulated
+    t = (np.mean(values) - mean) / (np.std(values, ddof=1) / np.sqrt(len(values)))
+    tails = {"less": t, "greater": -t, "two-sided": -abs(t)}
+    return float(special.stdtr(freedom, tails[alternative]) * (2 if alternative == "two-sided" else 1))
 
 
 def against_zero(effects: Sample) -> float:
