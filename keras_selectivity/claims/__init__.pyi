@@ -14,6 +14,7 @@ from ._protocol import departures as departures
 from ._reportable import reportable as reportable
 from ._similarity import distance_ratios as distance_ratios
 from ._similarity import distances as distances
+from ._similarity import ratio_by_seed as ratio_by_seed
 from ._simulate import PAPERS_GRID as PAPERS_GRID
 from ._simulate import SHORT_GRID as SHORT_GRID
 from ._simulate import simulate as simulate

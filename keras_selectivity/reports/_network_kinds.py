@@ -130,7 +130,7 @@ NETWORK_KINDS = (
         (9, 3.4),
         "a: Projection-weighted CCA distance by layer of networks to those with α = 0, and to those of their own α, for "
         "example α.",
-        f"b: Ratio of both, mean over layers. {BOTH} A network's distance is the mean of those to the others.",
+        f"b: Ratio of both, mean over layers. {BOTH} A network's distance is the mean of those to the others; the ratio has a value per seed, of the jackknife.",
         f"Stars: t-tests of the ratio against 1, Bonferroni-corrected; {STARS}.",
     ),
     FigureKind(

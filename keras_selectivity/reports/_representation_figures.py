@@ -5,6 +5,7 @@ import polars as pl
 from matplotlib.figure import Figure
 
 from keras_selectivity.claims import distance_ratios
+from keras_selectivity.claims import ratio_by_seed
 from keras_selectivity.reports._drawing import GREY
 from keras_selectivity.reports._drawing import from_zero
 from keras_selectivity.reports._drawing import marks
@@ -43,7 +44,7 @@ def similarity(figure: Figure, table: Levels) -> None:
     """CCA distance to networks with alpha = 0, and between equals; and the ratio of both."""
     found, shades = distances_by_network(table), palette(table)
     layers = [name for name in layer_names(table) if name in set(found["layer"])]
-    ratios = _ratios(found)
+    ratios = _ratios(table)
     by_layer, *of_ratios = panels(figure, 1 + (ratios.height > 0), lettered=True)
     shown = found.filter(pl.col("alpha").is_in(examples(found["alpha"].unique().to_list())))
     for (alpha, to), part in shown.group_by("alpha", "to", maintain_order=True):
@@ -79,13 +80,24 @@ def distances_by_network(table: Levels) -> pl.DataFrame:
     return means.sort("alpha", "to", "seed", "model")
 
 
-def _ratios(found: pl.DataFrame) -> pl.DataFrame:
-    """Distance to alpha = 0 over that to the same alpha, mean over layers; a value per network, as `pick`."""
-    equals = found.filter(pl.col("to") == pl.col("alpha")).select("model", "layer", equal="value")
-    both = found.filter(pl.col("to") != pl.col("alpha")).join(
-        equals, on=["model", "layer"], maintain_order="left"
+def _ratios(table: Levels) -> pl.DataFrame:
+    """Distance to alpha = 0 over that to the same alpha, mean over layers, as `pick`.
+
+    A value per seed of the jackknife, whose spread is right for distances that share networks; with fewer than three
+    seeds the ratio alone.
+    """
+    by_seed = ratio_by_seed(table.rows)
+    rows = [
+        (alpha, seed, float(np.exp(value))) for alpha, of in by_seed.items() for seed, value in of.items()
+    ]
+    means = distance_ratios(table.rows).group_by("alpha", maintain_order=True).agg(pl.col("ratio").mean())
+    rows += [(alpha, 0, ratio) for alpha, ratio in means.iter_rows() if alpha not in by_seed]
+    found = pl.DataFrame(
+        rows, schema={"alpha": pl.Float64, "seed": pl.Int64, "value": pl.Float64}, orient="row"
     )
-    return per_model(both.drop_nulls("equal"), (pl.col("value") / pl.col("equal")).mean())
+    labels = networks(table.rows).select("alpha", "label").unique()
+    named = found.join(labels, on="alpha", maintain_order="left").sort("alpha", "seed")
+    return named.with_columns(model=pl.format("{} {}", "label", "seed"))
 
 
 def off_axis(figure: Figure, table: Levels) -> None:
