@@ -168,6 +168,7 @@ MEASURED: dict[str, Mapping[str, Setting]] = {
         "layers": _LAYERS,
         "steps": _is(25, "{value} steps of PGD"),
         "step_size": _is(1e-4, "steps of {value}"),
+        "loss": _LOSS,
     },
     "jacobian": {
         "projections": Setting(
@@ -209,6 +210,7 @@ MEASURED: dict[str, Mapping[str, Setting]] = {
         "epsilon": _is(round(8 / 255, 8), "a ball of {value}"),
         "steps": _is(20, "{value} steps"),
         "step_size": _is(round(2 / 255, 8), "steps of {value}"),
+        "loss": _LOSS,
         "transfer_from": _is("alpha 0, same seed", "images transferred from {value}"),
     },
     "ablation": {

@@ -15,6 +15,7 @@ from keras_selectivity.measurements._context import Context
 from keras_selectivity.measurements._context import Samples
 from keras_selectivity.measurements._corruptions import Corruption
 from keras_selectivity.measurements._layered import Layered
+from keras_selectivity.measurements._losses import LOSSES
 from keras_selectivity.measurements._measurement import Piece
 from keras_selectivity.measurements._measurement import Quantity
 from keras_selectivity.measurements._measurement import Row
@@ -78,7 +79,7 @@ class Dimensionality(Layered):
             return self._measure(context, samples, name, changed)
 
         pgd: dict[str, Any] = {"steps": _PGD_STEPS, "step_size": self.step_size}
-        yield Piece(attack, samples, {**protocol, **pgd}, perturbation="pgd")
+        yield Piece(attack, samples, {**protocol, **pgd, "loss": LOSSES[0]}, perturbation="pgd")
 
     def _measure(self, context: Context, samples: Samples, name: str, perturbed: Any) -> list[Row]:
         from keras_selectivity import representations

@@ -7,6 +7,7 @@ from keras_selectivity._settings import Several
 
 Loss: TypeAlias = Literal["log_odds", "cross_entropy"]
 Losses: TypeAlias = Several[Loss]
+# The exact one first, along which whatever offers no choice attacks
 LOSSES: tuple[Loss, ...] = ("log_odds", "cross_entropy")
 
 

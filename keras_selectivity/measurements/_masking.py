@@ -7,6 +7,7 @@ from typing import Any
 
 from keras_selectivity._settings import Text
 from keras_selectivity.measurements._context import Context
+from keras_selectivity.measurements._losses import LOSSES
 from keras_selectivity.measurements._measurement import Measurement
 from keras_selectivity.measurements._measurement import Piece
 from keras_selectivity.measurements._measurement import Quantity
@@ -45,8 +46,8 @@ class Masking(Measurement):
         The second piece repeats the number of warnings, with those that it adds: the last row of a network counts.
         """
         samples = context.samples
-        protocol = {name: round(value, 8) for name, value in _STRENGTH.items()}
-        protocol |= {"transfer_from": self.transfer_from or _SOURCE}
+        protocol: dict[str, Any] = {name: round(value, 8) for name, value in _STRENGTH.items()}
+        protocol |= {"loss": LOSSES[0], "transfer_from": self.transfer_from or _SOURCE}
         yield Piece(functools.partial(_own, context), samples, protocol, perturbation="controls")
 
         @functools.lru_cache(1)  # as large as the test split, in float32
