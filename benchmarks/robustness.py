@@ -1,7 +1,8 @@
-"""Time of PGD, an FGSM sweep and the exact Jacobian: ours against the toolboxes.
+"""Time of PGD, an FGSM sweep, APGD, AutoAttack and the exact Jacobian: ours against the toolboxes.
 
-The same reference ResNet20, the same CIFAR-10 test images and the same settings for all; contestants
-take turns, each in a process of its own, and report how many images stay correct.
+The same reference ResNet20, the same CIFAR-10 test images and the same settings for all (FGSM and PGD along the
+cross-entropy's gradient, as theirs); contestants take turns, each in a process of its own, and report how many images
+stay correct.
 
     python benchmarks/robustness.py pgd --weights akamaster_resnet20.npz --data-dir tensorflow_datasets
 
@@ -18,6 +19,7 @@ from _interleaved import run
 
 EPSILONS = [n / 255 for n in (0.25, 0.5, 1, 2, 3, 4, 8, 16)]
 STEPS, SIZE = 25, 1e-4
+RADIUS = 0.002  # leaves about half of the images correct
 CONTESTANTS = {
     "ours": "keras_selectivity",
     "foolbox-keras": "Foolbox, Keras model",
@@ -35,6 +37,8 @@ ATTACKS = (
 TASKS = {
     "pgd": ATTACKS,
     "fgsm": ATTACKS,
+    "apgd": ("ours", "torchattacks"),
+    "autoattack": ("ours", "torchattacks"),
     "jacobian": ("ours", "loop-tf", "torch.func"),
 }
 NEEDS = {"foolbox": "foolbox", "art": "art", "torch": "torch", "torchattacks": "torchattacks",
@@ -72,13 +76,21 @@ def ours(task, images, labels, weights):
     model = exported(weights)
     if task == "jacobian":
         return lambda: f"mean norm {ks.jacobian_norm(model, images, verbose=0).mean():.4f}"
+    options = {"loss": "cross_entropy", "verbose": 0}
     if task == "pgd":
         return lambda: percent(
             ks.robustness.pgd_accuracy(
-                model, images, labels, steps=[STEPS], step_size=SIZE, verbose=0
+                model, images, labels, steps=[STEPS], step_size=SIZE, **options
             ).accuracy
         )
-    return lambda: percent(ks.robustness.fgsm_accuracy(model, images, labels, EPSILONS, verbose=0).accuracy)
+    if task in ("apgd", "autoattack"):
+        version = "apgd-ce" if task == "apgd" else "standard"
+        return lambda: percent(
+            ks.robustness.autoattack_accuracy(
+                model, images, labels, epsilon=RADIUS, version=version, verbose=0
+            ).robust
+        )
+    return lambda: percent(ks.robustness.fgsm_accuracy(model, images, labels, EPSILONS, **options).accuracy)
 
 
 def foolbox_tf(task, images, labels, network):
@@ -142,6 +154,10 @@ def torchattacks_step(task, images, labels, weights):
     x, y = torch.tensor(images).permute(0, 3, 1, 2).contiguous(), torch.tensor(labels)
     if task == "pgd":
         attacks = [torchattacks.PGD(model, eps=1.0, alpha=SIZE, steps=STEPS, random_start=False)]
+    elif task == "apgd":
+        attacks = [torchattacks.APGD(model, eps=RADIUS, steps=100, seed=0)]
+    elif task == "autoattack":
+        attacks = [torchattacks.AutoAttack(model, eps=RADIUS, seed=0)]
     else:
         attacks = [torchattacks.FGSM(model, eps=epsilon) for epsilon in EPSILONS]
 

@@ -28,8 +28,8 @@ class AutoAttack(Measurement):
 
     epsilons: Several[Annotated[float, Field(gt=0, le=1000)]] = _EPSILONS
     """Radii of the ball, in pixels of [0, 1]."""
-    version: Literal["standard", "apgd"] = "apgd"
-    """'standard' for all four attacks, or 'apgd' for the first two, which take a fraction of the time."""
+    version: Literal["standard", "apgd", "apgd-ce"] = "apgd"
+    """'standard' for all four attacks, 'apgd' for the first two, which take a fraction of the time, 'apgd-ce' for the first."""
     norm: Literal["linf", "l2"] = "linf"
     """Norm of the ball."""
     iterations: Positive = 100
