@@ -90,8 +90,8 @@ def check(table: Table) -> pl.DataFrame:
         A frame, one claim a row: `claim` (its short name), `paper`, `where`, `statement`, `theirs`; `population`, the
         networks that it was checked on, and `extension`, whether the paper speaks of others; `ours`, the effect size
         in words; `effect`, `low`, `high`, the effect size with its 95 % interval, in `unit`; `seeds`; `test`; `p`
-        and `p_adjusted` of the test that has to be significant to agree, `p_against` and `p_against_adjusted` of
-        that to disagree; `verdict` (`"agrees"`, `"disagrees"`, `"undecided"` or `"not tested"`) and
+        and `p_adjusted` of the test that has to be significant to agree (corrected, it is 1 where the effect has the
+        other sign), `p_against` and `p_against_adjusted` of that to disagree, the other way or by equivalence; `verdict` (`"agrees"`, `"disagrees"`, `"undecided"` or `"not tested"`) and
         `verdict_with_all`; `needed`, what would decide it; `left_out`, `warnings` and `departures` from the
         paper's protocol, lists of texts.
 
@@ -164,11 +164,11 @@ def _or_none(claim: Claim, rows: Rows) -> Check | None:
 
 
 def _with_verdicts(each: Judged) -> Judged:
-    verdict = _verdict(each.p_adjusted, each.p_against_adjusted)
-    if each.claim.adversarial and _masking(each.subject)[1]:
-        verdict = UNDECIDED
-    with_all = ""
-    if each.with_all is not None:
+    masked = each.claim.adversarial and _masking(each.subject)[1]
+    verdict, with_all = UNDECIDED, UNDECIDED if each.with_all else ""
+    if not masked:
+        verdict = _verdict(each.p_adjusted, each.p_against_adjusted)
+    if each.with_all and not masked:
         # Corrected as strictly as if it were the least significant of all
         with_all = _verdict(
             *(min(1.0, p * each.tested) for p in (each.with_all.p_support, each.with_all.p_refute))
@@ -217,10 +217,9 @@ def _row(each: Judged, undefined: list[str], departed: list[str]) -> dict[str, A
         **{"ours": found.ours(), "effect": effect, "low": low, "high": high, "unit": found.unit.strip()},
         **{"seeds": found.seeds, "test": found.said()},
         **{
-            "p": found.p,
-            "p_adjusted": each.p_adjusted if found.direction else min(1.0, each.p_against_adjusted),
+            **{"p": found.p, "p_adjusted": each.p_adjusted},
+            **{"p_against": found.p_refute, "p_against_adjusted": each.p_against_adjusted},
         },
-        **{"p_against": found.p_against, "p_against_adjusted": each.p_against_adjusted},
         "left_out": _left_out(claim, subject, undefined),
         "warnings": _masking(subject)[0] if claim.adversarial else [],
         "departures": departed,
@@ -247,6 +246,7 @@ def _needed(each: Judged, found: Check) -> str:
         return f"More than 1,000 seeds for 80 % power at the paper's effect, with the spread seen here, {found.seeds} now."
     if seeds <= found.seeds:
         return f"{seeds} seeds give 80 % power at the paper's effect: the effect here lies between none and that."
-    return (
-        f"{seeds} seeds for 80 % power at the paper's effect, with the spread seen here; {found.seeds} now."
-    )
+    now = f"{found.seeds} now"
+    if found.halves:
+        seeds, now = 2 * seeds, f"half of them choose α, and {found.seeds} are tested now"
+    return f"{seeds} seeds for 80 % power at the paper's effect, with the spread seen here; {now}."

@@ -25,6 +25,7 @@ class Check(abc.ABC):
         seeds: Number of seeds.
         unit: Unit of the effect.
         reports_effect: Whether the paper reports an effect, rather than a level or none.
+        halves: Whether the other half of the seeds chooses what is tested, where there are enough.
     """
 
     p: float
@@ -33,6 +34,7 @@ class Check(abc.ABC):
     seeds: int
     unit: str
     reports_effect: bool = True
+    halves: bool = False
 
     @property
     def p_support(self) -> float:
@@ -80,6 +82,7 @@ class Shift(Check):
         unit: Unit, as it stands behind a number.
         interest: Smallest effect of interest, positive; a third of the paper's if left out.
         what: What was compared.
+        halves: As in `Check`.
     """
 
     values: Sample
@@ -87,6 +90,7 @@ class Shift(Check):
     unit: str = ""
     interest: float = 0.0
     what: str = ""
+    halves: bool = False
 
     @property
     def least(self) -> float:
@@ -201,7 +205,10 @@ class Inside(Check):
             (self.low + self.high) / 2 if np.isfinite(self.low + self.high) else float(np.mean(self.values))
         )
         distance = min(middle - self.low, self.high - middle)
-        return tests.seeds_needed(distance, float(np.std(self.values, ddof=1)), level, False)
+        spread = float(np.std(self.values, ddof=1))
+        # Both of two tests must be significant
+        power = tests.POWER if np.isinf(self.low) or np.isinf(self.high) else (1 + tests.POWER) / 2
+        return tests.seeds_needed(distance, spread, level, False, power)
 
     def said(self) -> str:
         what = f"{self.what}: " if self.what else ""
@@ -243,6 +250,7 @@ class Counted(Check):
         theirs: Mean difference that is taken to be the paper's.
         unit: What is counted.
         what: What was compared.
+        halves: As in `Check`.
     """
 
     values: Sample
@@ -251,6 +259,7 @@ class Counted(Check):
     theirs: float
     unit: str = ""
     what: str = ""
+    halves: bool = False
 
     @property
     def seeds(self) -> int:  # type: ignore[override]
@@ -282,22 +291,25 @@ class Counted(Check):
     @cached_property
     def _too_few(self) -> float:
         """P-value of fewer than the paper's number being positive: so many can be negative only if they are."""
-        from scipy import stats
-
         conditions = self.values.shape[1]
-        below = np.sort(stats.ttest_1samp(self.values, 0, alternative="less").pvalue)
+        below = np.sort([tests.t_test(of, 0.0, "less") for of in self.values.T])
         spare = conditions - self.asked  # so many may be negative; one more must be
         return float(min(1.0, below[spare] * (conditions - spare)))
 
     def effect(self) -> tuple[float, float, float]:
-        from scipy import stats
-
-        conditions = self.values.shape[1]
-        found = stats.ttest_1samp(self.values, 0).confidence_interval(1 - tests.LEVEL / conditions)
-        return float(self._count), float(np.sum(found.low > 0)), float(np.sum(found.high > 0))
+        # A simultaneous interval lies above zero where the one-sided test is significant at half its level
+        level = tests.LEVEL / self.values.shape[1] / 2
+        above, below = (
+            sum(tests.t_test(of, 0.0, side) < level for of in self.values.T) for side in ("greater", "less")
+        )
+        surely, perhaps = min(above, self._count), max(self.values.shape[1] - below, self._count)
+        return float(self._count), float(surely), float(perhaps)
 
     def needed(self, level: float) -> int | None:
-        return tests.seeds_needed(self.theirs, float(np.std(self.values.mean(1), ddof=1)), level, True)
+        spread = float(np.std(self.values.mean(1), ddof=1))
+        found = tests.seeds_needed(self.theirs, spread, level, True)
+        # Fewer signs than these have no pattern that is rare enough
+        return found and max(found, int(np.ceil(-np.log2(level))))
 
     def said(self) -> str:
         return (

@@ -8,6 +8,9 @@ from keras_selectivity.results import Table
 from keras_selectivity.results import levels
 from keras_selectivity.results import of_evaluation
 
+# A value whose square overflows is as good as infinite.
+_DEFINED = (pl.col("value").abs() < 1e150).fill_null(False)
+
 
 def reportable(table: Table) -> tuple[Levels, list[str]]:
     """What tables of claims and pages can use.
@@ -28,9 +31,9 @@ def reportable(table: Table) -> tuple[Levels, list[str]]:
         pl.col("layer").is_null(),
         of_evaluation(table.rows, "clean"),
     )
-    undefined = clean.filter(pl.col("value").is_null())["model"].unique().to_list()
+    undefined = clean.filter(~_DEFINED)["model"].unique().to_list()
     accurate = clean.filter(pl.col("measure") == "accuracy", ~pl.col("model").is_in(undefined))
     if accurate.is_empty():
         raise InputError("The rows hold no accuracy on a test split, so there is nothing to report.")
     of_undefined = [pl.col(name).is_in(undefined).fill_null(False) for name in ("model", "other")]
-    return table.filter(pl.col("value").is_not_null(), ~pl.any_horizontal(of_undefined)), sorted(undefined)
+    return table.filter(_DEFINED, ~pl.any_horizontal(of_undefined)), sorted(undefined)

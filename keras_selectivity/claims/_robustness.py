@@ -171,7 +171,7 @@ def _counted(asked: int, total: int, relative: bool, theirs: float) -> Callable[
             "chosen on the other seeds" if len(seeds) < len(corrupted(rows).at(0.0)) else "chosen beforehand"
         )
         unit = " corruptions"
-        return Counted(differences, asked, theirs / 3, theirs, unit, f"α = {alpha:g}, {how}")
+        return Counted(differences, asked, theirs / 3, theirs, unit, f"α = {alpha:g}, {how}", True)
 
     return check
 
@@ -182,7 +182,7 @@ def _best(rows: Rows) -> Check:
     part = Values(
         {a: {s: v for s, v in of.items() if s in seeds} for a, of in values.cells.items()}, values.needs
     )
-    return Shift(part.contrast(alpha), 4.0, " points", what=f"at α = {alpha:g}")
+    return Shift(part.contrast(alpha), 4.0, " points", what=f"at α = {alpha:g}", halves=True)
 
 
 CLAIMS = (

@@ -71,8 +71,8 @@ class Values:
         for seed in sorted(self.cells[0.0]):
             x = np.array([alpha for alpha in alphas if seed in self.cells[alpha]])
             y = np.array([self.cells[alpha][seed] for alpha in x])
-            if len(x) > 1:
-                x = x - x.mean()
+            x = x - x.mean()
+            if x @ x > 0:
                 found.append(float(x @ y / (x @ x)))
         return _enough(found, f"of α = 0 and of a {side} α")
 
@@ -91,8 +91,10 @@ class Values:
     def relative(self) -> "Values":
         """In per cent of the mean at alpha = 0."""
         mean = float(np.mean(list(self.at(0.0).values())))
-        if mean == 0:
-            raise Lacking("a mean at α = 0 that is not zero")
+        if mean <= 0:
+            raise Lacking(
+                f"A mean at α = 0 above zero, to take a share of: it is {mean:.3g}. {self.needs}".strip()
+            )
         return self.apply(lambda value: 100 * value / mean)
 
     def points(self) -> "Values":

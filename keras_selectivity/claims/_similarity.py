@@ -16,8 +16,8 @@ def distances(rows: pl.DataFrame) -> pl.DataFrame:
         rows: Of networks and layers.
 
     Returns:
-        A frame with `low` and `high`, the alphas of a pair, its `layer`, `value`, the distance, and `seed` and
-        `other_seed`; by alphas, layers of the input side first. Pairs with a network without alpha are left out.
+        A frame with `low` and `high`, the alphas of a pair, its `layer`, `value`, the distance, `seed` and
+        `other_seed`, and `alpha`, that of `seed`; by alphas, layers of the input side first. Pairs with a network without alpha are left out.
     """
     alphas = networks(rows).select("model", "alpha", "seed")
     found = rows.filter(pl.col("measure") == "pwcca_distance").select("model", "other", "layer", "value")
@@ -30,7 +30,7 @@ def distances(rows: pl.DataFrame) -> pl.DataFrame:
     )
     found = found.drop_nulls(["alpha", "others"])
     low, high = pl.min_horizontal("alpha", "others"), pl.max_horizontal("alpha", "others")
-    return found.select("layer", "value", "seed", "other_seed", low=low, high=high).sort(
+    return found.select("layer", "value", "seed", "other_seed", "alpha", low=low, high=high).sort(
         "low", "high", maintain_order=True
     )
 
@@ -76,7 +76,7 @@ def ratio_by_seed(rows: pl.DataFrame) -> dict[float, dict[int, float]]:
 
     The distances of all pairs are not independent, since each network is part of many. The values are those of the
     jackknife, `n T - (n - 1) T without the seed`, whose mean and spread are right for such a statistic.
-    (Efron and Stein 1981.)
+    (Efron and Stein 1981.) Seeds count that both alphas have: leaving one out leaves both its networks out.
 
     Args:
         rows: Of networks and layers.
@@ -99,13 +99,22 @@ def ratio_by_seed(rows: pl.DataFrame) -> dict[float, dict[int, float]]:
 
 def _jackknife(within: pl.DataFrame, between: pl.DataFrame) -> dict[int, float]:
     """Pseudo-values by seed of the mean over layers of the log ratio of two mean distances."""
+    of_zero = pl.when(pl.col("alpha") == 0).then("seed").otherwise("other_seed")
+    zeros = between.select(of_zero).to_series()
+    seeds = sorted({*within["seed"], *within["other_seed"]} & {*zeros})
+    common = pl.col("seed").is_in(seeds) & pl.col("other_seed").is_in(seeds)
+    within, between = within.filter(common), between.filter(common)
     layers = within["layer"].unique(maintain_order=True).to_list()
-    seeds = sorted({*within["seed"], *within["other_seed"]})
     if between.is_empty() or len(seeds) < LEAST_SEEDS:
         return {}
     means = [_means_without(part, layers, seeds) for part in (between, within)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        statistics = np.nanmean(np.log(means[0] / means[1]), axis=1)
+        logs = np.log(means[0] / means[1])
+    # A layer that some seed alone has pairs of, or whose networks are all alike, has no ratio
+    logs = logs[:, np.isfinite(logs).all(0)]
+    if not logs.size:
+        return {}
+    statistics = logs.mean(1)
     whole, without = statistics[0], statistics[1:]
     n = len(seeds)
     values = n * whole - (n - 1) * without

@@ -95,14 +95,17 @@ def main_subjects(table: Levels) -> list[Subject]:
 
 def _failed(table: Levels) -> tuple[str, ...]:
     failed: list[str] = []
-    for arm in table.rows["arm"].fill_null(MAIN).unique(maintain_order=True):
-        found = pick(table.rows, "accuracy", arm=arm, evaluation="clean").filter(
-            pl.col("alpha").is_not_null()
-        )
-        zero = found.filter(pl.col("alpha") == 0)["value"]
-        if zero.len():
-            least = _FAILED * float(np.mean(zero.to_numpy()))
-            failed += found.filter(pl.col("value") < least)["model"].cast(pl.String).to_list()
+    arms = table.rows["arm"].fill_null(MAIN).cast(pl.String).unique(maintain_order=True).to_list()
+    accuracy = {
+        arm: pick(table.rows, "accuracy", arm=arm, evaluation="clean").filter(pl.col("alpha").is_not_null())
+        for arm in {MAIN, *arms}
+    }
+    zero = {arm: found.filter(pl.col("alpha") == 0)["value"] for arm, found in accuracy.items()}
+    for arm in arms:
+        baseline = zero[arm] if zero[arm].len() else zero[MAIN]
+        if baseline.len():
+            least = _FAILED * float(np.mean(baseline.to_numpy()))
+            failed += accuracy[arm].filter(pl.col("value") < least)["model"].cast(pl.String).to_list()
     return tuple(failed)
 
 

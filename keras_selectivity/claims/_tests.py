@@ -26,7 +26,7 @@ def t_test(values: Sample, mean: float, alternative: str = "two-sided") -> float
     """
     from scipy import special
 
-    rounding = np.finfo(np.float32).eps * max(abs(float(values[0])), 1e-3)
+    rounding = float(np.finfo(np.float32).eps) * max(abs(float(values[0])), 1e-3)
     if np.ptp(values) < rounding:
         values = values + rounding * np.linspace(-1, 1, len(values))
     freedom = len(values) - 1
@@ -97,14 +97,17 @@ def holm(ps: Sequence[float]) -> list[float]:
     return found.tolist()
 
 
-def seeds_needed(distance: float, spread: float, level: float, two_sided: bool) -> int | None:
-    """Fewest seeds that give a one-sample t-test a power of 80 %, from the noncentral t distribution.
+def seeds_needed(
+    distance: float, spread: float, level: float, two_sided: bool, power: float = POWER
+) -> int | None:
+    """Fewest seeds that give a one-sample t-test some power, from the noncentral t distribution.
 
     Args:
         distance: Of the mean from the null hypothesis.
         spread: Standard deviation over seeds.
         level: Significance level.
         two_sided: Whether the test is.
+        power: The power, 80 % if left out.
 
     Returns:
         The number, or `None` if it takes more than a thousand.
@@ -114,9 +117,8 @@ def seeds_needed(distance: float, spread: float, level: float, two_sided: bool) 
     if distance <= 0:
         return None
     seeds = np.arange(LEAST_SEEDS, _MOST_SEEDS + 1)
-    if spread == 0:
-        return LEAST_SEEDS
+    spread = max(spread, 1e-5 * distance)  # of values that are all but alike, the distribution is NaN
     critical = stats.t.isf(level / (2 if two_sided else 1), seeds - 1)
-    power = stats.nct.sf(critical, seeds - 1, distance / spread * np.sqrt(seeds))
-    enough = np.flatnonzero(power >= POWER)
+    powers = stats.nct.sf(critical, seeds - 1, distance / spread * np.sqrt(seeds))
+    enough = np.flatnonzero(powers >= power)
     return int(seeds[enough[0]]) if enough.size else None

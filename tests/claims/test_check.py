@@ -171,3 +171,29 @@ def test_the_docs_have_the_claims_of_today():
     make = runpy.run_path(str(page.with_name("make_claims.py")))
     text = page.read_text(encoding="utf-8")
     assert make["page"](text) == text, "run docs/make_claims.py"
+
+
+def test_an_undecided_count_counts_the_seeds_that_choose_too():
+    claim = checked(study(seeds=5))["most corruptions"]
+    # Of 64 claims at most, 2^-n is below 0.05 / 64 from 11 signs on
+    assert claim["verdict"] == "undecided" and claim["needed"].split()[0] in ("20", "22", "24")
+    assert "half of them choose α, and 5 are tested now" in claim["needed"]
+
+
+def test_an_arm_without_an_alpha_of_zero_is_compared_with_the_main_one():
+    table = study(seeds=4, arms=True)
+    arm = pl.col("arm").cast(pl.String) == "warmup"
+    collapsed = arm & (pl.col("alpha") == 2) & (pl.col("measure") == "accuracy")
+    table = table.filter(~(arm & (pl.col("alpha") == 0)))
+    table = table.with_columns(value=pl.when(collapsed).then(0.1).otherwise("value"))
+    left_out = checked(table)["warm-up, selectivity rises above zero"]["left_out"]
+    assert sum("warmup_2_" in text for text in left_out) == 4
+
+
+def test_a_share_of_a_mean_below_zero_is_none():
+    table = study("resnet18", seeds=4)
+    bits = pl.col("measure") == "mean_mutual_information"
+    claim = checked(table.with_columns(value=pl.when(bits).then(-pl.col("value")).otherwise("value")))[
+        "information falls below zero"
+    ]
+    assert claim["verdict"] == "not tested" and "above zero" in claim["needed"]

@@ -82,3 +82,19 @@ def test_seeds_are_the_units():
 def test_two_seeds_have_a_ratio_and_no_p_value():
     found = distance_ratios(frame(row for row in rows() if "a3" not in (row["model"], row["other"])))
     assert found.height == 3 and found["p"].is_null().all()
+
+
+def test_seeds_of_one_side_alone_do_not_count():
+    rng = np.random.default_rng(0)
+    whole = table(6, rng)
+    others = pl.when(pl.col("alpha") == -1.0).then(pl.col("seed") + 6).otherwise("seed")
+    assert ratio_by_seed(whole.with_columns(seed=others)) == {}
+    fewer = whole.filter(~((pl.col("alpha") == 0) & (pl.col("seed") > 3)).fill_null(False))
+    gone = fewer["other"].cast(pl.String).is_in(["0.0_4", "0.0_5"]).fill_null(False)
+    assert set(ratio_by_seed(fewer.filter(~gone))[-1.0]) == {0, 1, 2, 3}
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_pairs_of_one_network_have_no_ratio():
+    star = table(5, np.random.default_rng(0)).filter(pl.col("other").is_null() | (pl.col("seed") == 0))
+    assert ratio_by_seed(star) == {}

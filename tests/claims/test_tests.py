@@ -119,3 +119,25 @@ def test_slopes_and_contrasts_are_within_seeds():
     np.testing.assert_allclose(values.contrast(-1.0), [cells[-1.0][s] - cells[0.0][s] for s in (0, 1, 3)])
     with pytest.raises(Lacking, match="α = 3"):
         values.contrast(3.0)
+
+
+@pytest.mark.parametrize("seeds", [5, 30])
+def test_seeds_for_equivalence_place_both_bounds(seeds):
+    spreads = np.geomspace(0.05, 3, 500)
+    spread = max(s for s in spreads if Inside(s * unit(seeds), -0.5, 0.5).needed(0.05) == seeds)
+    draws = np.random.default_rng(0).normal(0, spread, (2000, seeds))
+    power = np.mean([tests.between(draw, -0.5, 0.5) < 0.05 for draw in draws])
+    assert 0.77 < power < 0.83
+
+
+def unit(seeds):
+    """Values of mean 0 and standard deviation 1."""
+    values = np.linspace(-1, 1, seeds)
+    return values / values.std(ddof=1)
+
+
+def test_a_count_needs_as_many_seeds_as_its_signs_can_say():
+    values = np.array([[3.0, 3.1], [3.1, 3.0], [3.05, 3.05]])
+    assert Counted(values, 2, 1.0, 3.0).needed(0.05 / 40) == 10  # 2^-10 is the first below
+    assert Counted(np.full((4, 2), 3.0), 2, 1.0, 3.0).effect() == (2, 2, 2)
+    assert Counted(np.full((4, 2), -3.0), 2, 1.0, 3.0).effect() == (0, 0, 0)
