@@ -81,3 +81,82 @@ def test_an_export_is_folded_and_its_units_are_the_layers(tmp_path):
     last = exported.layer_names[-1]
     layer = keras.Model(network.input, network.get_layer(last).output)
     np.testing.assert_allclose(exported.activations(images)[last], layer(images), rtol=1e-5, atol=1e-5)
+
+
+class OwnArguments(keras.Model):
+    """A graph whose configuration does not describe it."""
+
+    def __init__(self, width):
+        inputs = keras.Input(SHAPE)
+        x = layers.BatchNormalization()(layers.Conv2D(width, 3)(inputs))
+        super().__init__(inputs, layers.Dense(3)(layers.Flatten()(x)))
+        self.width = width
+
+
+class Block(layers.Layer):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.inner = [layers.Conv2D(4, 3), layers.BatchNormalization()]
+
+    def call(self, x, training=None):
+        return self.inner[1](self.inner[0](x), training=training)
+
+
+def odd(make, pick=lambda inputs, x: x):
+    inputs = keras.Input(SHAPE)
+    return trained(keras.Model(inputs, pick(inputs, make(inputs))))
+
+
+def folding(x):
+    return layers.BatchNormalization()(layers.Conv2D(3, 3, padding="same")(x))
+
+
+def graph(x):
+    inputs = keras.Input(SHAPE)
+    return keras.Model(inputs, folding(inputs))(x)
+
+
+def shared(x):
+    convolution, norm = layers.Conv2D(3, 3, padding="same"), layers.BatchNormalization()
+    return norm(convolution(norm(convolution(x))))
+
+
+def undefined():
+    network = odd(folding)
+    network.layers[1].kernel.assign(np.full((3, 3, 3, 3), np.nan))
+    return network
+
+
+# Networks, and how many of their batch norms can be folded
+ODD = {
+    "a graph inside": (lambda: odd(lambda x: graph(folding(x))), 1),
+    "layers that are called twice": (lambda: odd(shared), 0),
+    "another layer's parts": (lambda: odd(lambda x: Block()(folding(x))), 1),
+    "a separable convolution": (
+        lambda: odd(lambda x: layers.BatchNormalization()(layers.SeparableConv2D(5, 3)(x))),
+        0,
+    ),
+    "groups": (lambda: odd(lambda x: layers.BatchNormalization()(layers.Conv2D(6, 3, groups=3)(x))), 1),
+    "one dimension": (
+        lambda: odd(lambda x: layers.BatchNormalization()(layers.Conv1D(5, 3)(layers.Reshape((64, 3))(x)))),
+        1,
+    ),
+    "two outputs": (lambda: odd(folding, lambda inputs, x: [layers.Flatten()(x), inputs]), 1),
+    "outputs with names": (lambda: odd(folding, lambda inputs, x: {"a": layers.ReLU()(x), "b": x}), 1),
+    "arguments of its own": (lambda: trained(OwnArguments(4)), 0),
+    "undefined weights": (undefined, 0),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_networks_keep_their_outputs(name):
+    make, number = ODD[name]
+    network = make()
+    before = [np.array(weight) for weight in network.get_weights()]
+    fast, record = folded(network)
+    assert record["folded"] == number
+    images = np.random.default_rng(1).random((5, *SHAPE)).astype("float32")
+    for found, expected in zip(*(keras.tree.flatten(each(images)) for each in (fast, network)), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    for weight, found in zip(before, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(weight, found)
