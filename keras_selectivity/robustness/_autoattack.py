@@ -163,7 +163,7 @@ class _Settings:
     queries: int
 
     def __post_init__(self) -> None:
-        if self.version not in VERSIONS:
+        if not isinstance(self.version, str) or self.version not in VERSIONS:
             raise InputError(
                 f"version must be {' or '.join(map(repr, VERSIONS))}. Received: {self.version!r}."
             )

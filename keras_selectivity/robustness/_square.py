@@ -153,7 +153,8 @@ def square(exported: Exported, norm: str) -> Any:
             query: Tensor, at: Tensor, best: Tensor, best_margin: Tensor, found: Tensor, fooled: Tensor
         ) -> Any:
             mine = tf.gather(clean, at)
-            x = moved(query, best, mine, at)
+            # A mask of unknown size makes one of a side of one pixel
+            x = tf.ensure_shape(moved(query, best, mine, at), clean.shape)
             margins = margin(x, tf.gather(labels, at))
             better = margins < best_margin
             best = tf.where(better[:, None, None, None], x, best)
@@ -177,8 +178,8 @@ def square(exported: Exported, norm: str) -> Any:
             step,
             (first, at, tf.gather(best, at), tf.gather(best_margin, at), best, best_margin),
             shape_invariants=(
-                *(tf.TensorShape([]), tf.TensorShape([None]), best.shape, tf.TensorShape([None])),
-                *(best.shape, tf.TensorShape([None])),
+                *(tf.TensorShape([]), tf.TensorShape([None]), clean.shape, tf.TensorShape([None])),
+                *(clean.shape, tf.TensorShape([None])),
             ),
         )
         return found, margins_found

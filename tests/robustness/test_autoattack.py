@@ -138,6 +138,7 @@ def test_fewer_than_four_classes_have_no_targeted_apgd(data):
         ({"epsilon": -1}, "epsilon"),
         ({"epsilon": 0.1, "norm": "l1"}, "norm must be"),
         ({"epsilon": 0.1, "version": "plus"}, "version must be"),
+        ({"epsilon": 0.1, "version": ["standard"]}, "version must be"),
         ({"epsilon": 0.1, "iterations": 0}, "iterations"),
         ({"epsilon": 0.1, "targets": 0}, "targets"),
         ({"epsilon": 0.1, "queries": 1.5}, "queries"),
@@ -148,6 +149,20 @@ def test_fewer_than_four_classes_have_no_targeted_apgd(data):
 def test_bad_arguments_are_refused(exported, data, options, message):
     with pytest.raises(ValueError, match=message):
         ks.autoattack(exported, *data, verbose=0, **options)
+
+
+@pytest.mark.parametrize("norm", RADIUS)
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 6, 3), (2, 1, 1)], ids=str)
+def test_images_of_one_pixel_in_a_side(shape, norm):
+    inputs = keras.Input(shape)
+    network = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Flatten()(inputs)))
+    rng = np.random.default_rng(0)
+    network.set_weights([rng.normal(size=weight.shape) for weight in network.get_weights()])
+    images = rng.integers(0, 2, (5, *shape)).astype("float32")  # black and white: half of the ball is cut off
+    labels = np.argmax(network(images), axis=1)
+    found = ks.autoattack(network, images, labels, epsilon=0.3, norm=norm, **QUICK)
+    assert robustness.distances(found, images, norm).max() <= 0.3 + 1e-6
+    assert found.min() >= 0 and found.max() <= 1
 
 
 @pytest.mark.parametrize("norm", RADIUS)
