@@ -17,6 +17,7 @@ from keras_selectivity.results import Table
 from keras_selectivity.results import mean_interval
 
 _SCHEMA = {
+    "population": pl.String,
     "measure": pl.String,
     **dict.fromkeys(("slope", "low", "high", "adjusted_slope", "adjusted_low", "adjusted_high"), pl.Float64),
     "held": pl.String,
@@ -38,7 +39,7 @@ def mediation(table: Table) -> pl.DataFrame:
         table: The results of a study, from `keras_selectivity.results.read` or `scan`.
 
     Returns:
-        A frame, one measure a row: `measure`; `slope`, `low`, `high`, its dependence on selectivity with its 95 % interval;
+        A frame, one measure of one architecture and data set a row: `population`, which; `measure`; `slope`, `low`, `high`, its dependence on selectivity with its 95 % interval;
         `adjusted_slope`, `adjusted_low`, `adjusted_high`, the same with what `held` names held fixed; `seeds`
         and `networks`. Without rows for measures that are absent, or of fewer than three seeds.
 
@@ -47,11 +48,11 @@ def mediation(table: Table) -> pl.DataFrame:
     """
     found, _ = reportable(table)
     rows = []
-    for subject in main_subjects(found)[:1]:
+    for subject in main_subjects(found):
         of = subject.rows.without(subject.failed)
         for name, get in _MEASURES.items():
             try:
-                rows.append({"measure": name, **_dependence(of, get(of))})
+                rows.append({"population": subject.title, "measure": name, **_dependence(of, get(of))})
             except Lacking:
                 continue
     return pl.DataFrame(rows, schema=_SCHEMA)

@@ -120,7 +120,11 @@ def mediated(figure: Figure, table: Levels) -> None:
         )
         axes.plot(slope, places, marker, color=color, ms=5, label=label)
     axes.axvline(0, color=GREY, lw=0.8, zorder=0)
-    axes.set_yticks(range(found.height), found["measure"].to_list(), fontsize=8)
+    several = found["population"].n_unique() > 1
+    labels = [
+        f"{name}, {of}" if several else name for of, name in found.select("population", "measure").iter_rows()
+    ]
+    axes.set_yticks(range(found.height), labels, fontsize=8)
     axes.invert_yaxis()
     axes.set_xlabel("standard deviations per standard deviation of selectivity")
     most, seeds = max(found["networks"].to_list()), max(found["seeds"].to_list())

@@ -45,3 +45,22 @@ def test_what_selectivity_does_itself_remains():
 
 def test_too_few_seeds_have_no_row():
     assert mediation(study((0.1, 0.1), seeds=2)).is_empty()
+
+
+def test_architectures_have_rows_of_their_own():
+    tables = [
+        simulate(name, "papers", seeds=3, alphas=(-2, -1, 0, 1), arms=False, rng=np.random.default_rng(0))
+        for name in ("resnet20", "vgg16")
+    ]
+    names = [(pl.lit(f"{n}_") + pl.col("model").cast(pl.String)).cast(pl.Categorical) for n in range(2)]
+    both = pl.concat(
+        [t.with_columns(model=name, other=None) for t, name in zip(tables, names, strict=True)],
+        how="vertical_relaxed",
+    )
+    found = mediation(both.with_columns(pl.col("other").cast(pl.Categorical)))
+    assert found["population"].unique(maintain_order=True).to_list() == [
+        "ResNet20 on CIFAR-10",
+        "VGG16 on CIFAR-10",
+    ]
+    for name, table in zip(found["population"].unique(maintain_order=True), tables, strict=True):
+        assert found.filter(pl.col("population") == name).equals(mediation(table))
