@@ -36,7 +36,8 @@ def severest(figure: Figure, table: Levels) -> None:
     found = corrupted(table).filter(pl.col("severity") == 5)
     shown = examples(found["alpha"].unique().drop_nulls().to_list())
     values = found.join(_clean_accuracy(table), on="model", maintain_order="left")
-    values = values.with_columns(pl.col("value") / pl.col("clean"))
+    # Of a network that gets no image right there is no ratio
+    values = values.filter(pl.col("clean") > 0).with_columns(pl.col("value") / pl.col("clean"))
     values = values.filter(pl.col("alpha").is_in(shown) | pl.col("alpha").is_null())
     _by_corruption(figure, table, values, "corrupted / clean accuracy\nat severity 5 (%)")
 
@@ -112,6 +113,6 @@ def _by_corruption(figure: Figure, table: Levels, values: pl.DataFrame, label: s
         axes.axvline(border - 0.5, color="0.9", lw=0.8, zorder=0)
     ticks = [name.replace("_", " ") for name in names]
     axes.set_xticks(range(len(names)), ticks, rotation=35, ha="right", rotation_mode="anchor", fontsize=8)
-    axes.set_xlim(-0.5, len(names) - 0.5)
+    axes.set_xlim(-0.5, max(len(names), 1) - 0.5)
     axes.set_ylabel(label)
     from_zero(axes)

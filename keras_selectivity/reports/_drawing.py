@@ -147,4 +147,5 @@ def _color(handle: Any) -> Any:
 
 def from_zero(axes: Axes) -> None:
     """Lets the vertical axis start at zero."""
-    axes.set_ylim(0, 1.08 * axes.dataLim.y1 or 1)
+    top = 1.08 * axes.dataLim.y1
+    axes.set_ylim(0, top if np.isfinite(top) and top > 0 else 1)

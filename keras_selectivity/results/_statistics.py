@@ -120,10 +120,18 @@ def t_test(values: Numbers, baseline: Numbers, comparisons: int = 1) -> Signific
         "t-test",
         (values, baseline),
         comparisons,
-        lambda stats: (difference, stats.ttest_ind(values, baseline, equal_var=False).pvalue),
+        # From moments, since SciPy warns of samples that are all alike, as networks at chance are
+        lambda stats: (
+            difference,
+            stats.ttest_ind_from_stats(*_moments(values), *_moments(baseline), equal_var=False).pvalue,
+        ),
         difference,
         spread=np.ptp(values) + np.ptp(baseline) if len(values) and len(baseline) else 0,
     )
+
+
+def _moments(values: Sample) -> tuple[float, float, int]:
+    return float(np.mean(values)), float(np.std(values, ddof=1)), len(values)
 
 
 def rank_sum(values: Numbers, others: Numbers, comparisons: int = 1) -> Significance:

@@ -146,3 +146,14 @@ def test_the_papers_gradient_is_drawn_apart_from_the_exact_one():
         found[function] = [axes.lines[0].get_ydata()[0] for axes in figure.axes]
     assert found[robustness.attacks] == pytest.approx([69, 69])
     assert found[robustness.exact_attacks] == pytest.approx([70, 70])
+
+
+@pytest.mark.parametrize(
+    "function", [corruptions.severest, corruptions.each_corruption], ids=lambda f: f.__name__
+)
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_networks_that_get_nothing_right_are_drawn(function):
+    rows = [{**row, "value": 0.0} if row["measure"] == "accuracy" else row for row in made_up.study(seeds=3)]
+    figure = _drawing.Figure()
+    function(figure, levels(frame(rows)))
+    assert all(axes.get_ylim()[0] == 0 < axes.get_ylim()[1] for axes in figure.axes)

@@ -52,3 +52,13 @@ def test_fewer_than_three_seeds_have_no_p_value(test):
 def test_samples_without_spread_have_no_p_value():
     assert t_test([0.5] * 3, [0.5] * 3).p is None
     assert str(t_test([0.5] * 3, [0.7] * 3)) == "no p-value: n = 3 and 3, they have no spread"
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+def test_networks_at_chance_are_tested_without_a_warning():
+    """Against Welch's formula."""
+    baseline = np.array([0.5, 0.52, 0.51, 0.55])
+    found = t_test([0.1] * 4, baseline)
+    error = baseline.std(ddof=1) / 2
+    assert found.p == pytest.approx(2 * special.stdtr(3, (0.1 - baseline.mean()) / error), rel=1e-9)
+    assert found.statistic == pytest.approx(0.1 - baseline.mean())
