@@ -39,10 +39,20 @@ def test_equivalence_is_two_one_sided_tests():
     assert tests.outside(VALUES, -2, 0.5) == pytest.approx(2 * one_sided(statistic(VALUES, 0.5), 4), rel=1e-9)
 
 
-def test_values_that_are_all_alike_are_tested_at_rounding():
-    assert tests.against_zero(np.zeros(4)) > 0.99
-    assert tests.between(np.zeros(4), -0.5, 0.5) < 1e-6
-    assert tests.against_zero(np.full(4, 0.3)) < 1e-6
+def test_values_that_are_all_alike_are_counted():
+    """Coarse values agree by chance: three epochs that are the same say no more than three coins."""
+    assert tests.against_zero(np.zeros(4)) == 1
+    assert tests.between(np.zeros(4), -0.5, 0.5) == 1 / 16
+    assert tests.against_zero(np.full(4, 0.3)) == 1 / 8
+    assert tests.between(np.full(20, 0.3), -0.5, 0.5) == 2**-20
+    assert tests.between(np.full(4, 0.7), -0.5, 0.5) == 1
+    assert tests.outside(np.full(4, 0.7), -0.5, 0.5) == 1 / 8
+
+
+def test_coarse_values_are_not_surer_than_they_are():
+    rng = np.random.default_rng(0)
+    draws = [np.round(rng.normal(0, 0.3, 3) / 0.5) * 0.5 for _ in range(4000)]
+    assert np.mean([tests.against_zero(values) < 0.05 / 60 for values in draws]) < 0.005
 
 
 def test_holm():
@@ -139,5 +149,6 @@ def unit(seeds):
 def test_a_count_needs_as_many_seeds_as_its_signs_can_say():
     values = np.array([[3.0, 3.1], [3.1, 3.0], [3.05, 3.05]])
     assert Counted(values, 2, 1.0, 3.0).needed(0.05 / 40) == 10  # 2^-10 is the first below
-    assert Counted(np.full((4, 2), 3.0), 2, 1.0, 3.0).effect() == (2, 2, 2)
-    assert Counted(np.full((4, 2), -3.0), 2, 1.0, 3.0).effect() == (0, 0, 0)
+    assert Counted(np.full((4, 2), 3.0), 2, 1.0, 3.0).effect() == (2, 0, 2)
+    assert Counted(np.full((12, 2), 3.0), 2, 1.0, 3.0).effect() == (2, 2, 2)
+    assert Counted(np.full((12, 2), -3.0), 2, 1.0, 3.0).effect() == (0, 0, 0)
