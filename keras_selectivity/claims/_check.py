@@ -91,9 +91,9 @@ def check(table: Table) -> pl.DataFrame:
         networks that it was checked on, and `extension`, whether the paper speaks of others; `ours`, the effect size
         in words; `effect`, `low`, `high`, the effect size with its 95 % interval, in `unit`; `seeds`; `test`; `p`
         and `p_adjusted` of the test that has to be significant to agree (corrected, it is 1 where the effect has the
-        other sign), `p_against` and `p_against_adjusted` of that to disagree, the other way or by equivalence; `verdict` (`"agrees"`, `"disagrees"`, `"undecided"` or `"not tested"`) and
-        `verdict_with_all`; `needed`, what would decide it; `left_out`, `warnings` and `departures` from the
-        paper's protocol, lists of texts.
+        other sign), `p_against` and `p_against_adjusted` of that to disagree, the other way or by equivalence;
+        `verdict` (`"agrees"`, `"disagrees"`, `"undecided"` or `"not tested"`) and `verdict_with_all`; `needed`, what
+        would decide it; `left_out`, `warnings` and `departures` from the paper's protocol, lists of texts.
 
     Raises:
         InputError: The rows mix protocols, or hold no accuracy on a test split.

@@ -115,7 +115,7 @@ def fgsm_accuracy(
     correct, losses, zero = np.zeros(len(epsilons)), np.zeros(len(epsilons)), 0
     step = exported.compiled(_outcomes, checked_loss(loss))
     for part in batches(len(images), batch_size, verbose):
-        c, s, z = step(images[part], labels[part], epsilons)
+        c, s, z = (np.asarray(value) for value in step(images[part], labels[part], epsilons))
         correct, losses, zero = correct + c, losses + s, zero + int(z)
     n = len(images)
     return FGSMAccuracy(tuple(epsilons.tolist()), correct / n, losses / n, zero / n, n)

@@ -97,13 +97,17 @@ def test_rows_hold_what_the_functions_return(models, table):
                 if r["layer"] == layer.name
             ]
             assert row["value"] == (alive.mean() if len(alive) else None)
-        found = robustness.fgsm_accuracy(exported, *test, (0.0, 0.01), verbose=0)
-        assert [(r["epsilon"], r["value"]) for r in rows_of(table, name, "fgsm", "accuracy")] == list(
-            zip((0.0, 0.01), found.accuracy, strict=True)
-        )
-        adversarial = ks.pgd(exported, *test, steps=3, step_size=0.002, verbose=0)
-        rows = {r["steps"]: r["value"] for r in rows_of(table, name, "pgd", "accuracy")}
-        assert rows == {0: clean, 3: robustness.accuracy(exported, adversarial, test.labels, verbose=0)}
+        for loss, suffix in (("log_odds", ""), ("cross_entropy", " by cross-entropy")):
+            found = robustness.fgsm_accuracy(exported, *test, (0.0, 0.01), loss=loss, verbose=0)
+            rows = [
+                r for r in rows_of(table, name, "fgsm", "accuracy") if r["perturbation"] == f"fgsm{suffix}"
+            ]
+            values = [(r["epsilon"], r["value"]) for r in rows]
+            assert values == list(zip((0.0, 0.01), found.accuracy, strict=True))
+            adversarial = ks.pgd(exported, *test, steps=3, step_size=0.002, loss=loss, verbose=0)
+            rows = [r for r in rows_of(table, name, "pgd", "accuracy") if r["perturbation"] == f"pgd{suffix}"]
+            right = robustness.accuracy(exported, adversarial, test.labels, verbose=0)
+            assert {r["steps"]: r["value"] for r in rows} == {0: clean, 3: right}
         norms = ks.jacobian_norm(exported, test.images, verbose=0)
         (mean,) = rows_of(table, name, "jacobian", "jacobian_norm_mean")
         low, high = (rows_of(table, name, "jacobian", f"jacobian_norm_mean_{e}")[0] for e in ("low", "high"))

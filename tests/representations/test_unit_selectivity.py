@@ -72,7 +72,7 @@ def test_forms_of_data_agree(exported, tiny_data):
 def test_rows_are_tidy(exported, tiny_data):
     measured = ks.measure_selectivity(exported, tiny_data, verbose=0)
     rows = list(measured.rows())
-    assert len(rows) == 4 + 3 * 4 + 14 * 6
+    assert len(rows) == 5 + 3 * 4 + 14 * 6
     unit = [r for r in rows if (r["layer"], r["unit"], r["measure"]) == ("relu_b", 2, "selectivity")]
     assert float(unit[0]["value"]) == measured.layers[1].selectivity[2]
     assert "accuracy" in str(measured) and "relu_b" in str(measured)
