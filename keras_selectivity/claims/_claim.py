@@ -134,7 +134,7 @@ def both_sides(
 
 
 def nearest(values: Values, low: float, high: float, to: float) -> float:
-    """The alpha of a range that is nearest to one.
+    """The alpha of a range that is nearest to one; of two as near, the milder.
 
     Raises:
         Lacking: There is none.
@@ -142,7 +142,7 @@ def nearest(values: Values, low: float, high: float, to: float) -> float:
     alphas = values.alphas(low, high)
     if not alphas:
         raise Lacking(more_alphas(f"an α from {low:g} to {high:g}"))
-    return min(alphas, key=lambda alpha: abs(alpha - to))
+    return min(alphas, key=lambda alpha: (round(abs(alpha - to), 9), abs(alpha)))
 
 
 INFINITE = float(np.inf)
