@@ -1,4 +1,4 @@
-"""Images a second of the input pipeline, against Keras's and PyTorch's on the same JPEG files.
+"""Images per second of the input pipeline, against Keras's and PyTorch's on the same JPEG files.
 
 All contestants shuffle, flip, crop after padding by 8 pixels, and yield float32 pixels in [0, 1] in batches of 256. A
 round is one epoch. Ours reads the copy that it decoded when the data set was first read; the first

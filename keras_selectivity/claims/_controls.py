@@ -37,7 +37,7 @@ def _ratios(rows: Rows) -> Values:
         raise Lacking(
             "Add [evaluation.pwcca] to a study of at least three seeds of α = 0 and of a negative α, and run it."
         )
-    return Values(found, "")
+    return Values(found)
 
 
 def _not_rotated(rows: Rows, least: float) -> Check:
@@ -52,7 +52,7 @@ def _farther(rows: Rows) -> Check:
     """Slopes by seed; at alpha = 0 the ratio is 1 by definition."""
     values = _ratios(rows)
     seeds = {seed for of in values.cells.values() for seed in of}
-    whole = Values({**values.cells, 0.0: dict.fromkeys(seeds, 0.0)}, "")
+    whole = Values({**values.cells, 0.0: dict.fromkeys(seeds, 0.0)})
     return Shift(
         whole.slope(-2, 0), -0.1, " per unit of α", what="slopes of the log ratio over α from −2 to 0"
     )
@@ -113,7 +113,7 @@ def _responsive(rows: Rows) -> Check:
     )
     if shares.is_empty():
         raise Lacking("Add [evaluation.units] with its rows of units to the study file, and run it.")
-    values = Values({alpha: dict(shares.select("seed", "share").iter_rows())}, "")
+    values = Values({alpha: dict(shares.select("seed", "share").iter_rows())})
     return Inside(values.level(alpha), 50, INFINITE, " % of the units", f"at α = {alpha:g}")
 
 
@@ -141,7 +141,7 @@ def _with_zero(rows: Rows, arm: str, get: Callable[..., Values] | None = None) -
     values = get(arm)
     if 0.0 in values.cells:
         return values
-    return Values({**values.cells, 0.0: get().at(0.0)}, values.needs)
+    return Values({**values.cells, 0.0: get().at(0.0)})
 
 
 def _discriminability(rows: Rows) -> Callable[..., Values]:

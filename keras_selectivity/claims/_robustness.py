@@ -67,7 +67,7 @@ def _over_alphas(values: Values) -> Values:
         seed: float(np.mean([values.cells[a][seed] for a in alphas if seed in values.cells[a]]))
         for seed in seeds
     }
-    return Values({0.0: means}, values.needs)
+    return Values({0.0: means})
 
 
 def _more_dimensions(rows: Rows, first: str, second: str | None, theirs: float, early: bool = False) -> Check:
@@ -126,7 +126,7 @@ def _by_corruption(rows: Rows, relative: bool) -> dict[str, Values]:
                 }
                 for alpha, of in values.cells.items()
             }
-            values = Values(cells, values.needs)
+            values = Values(cells)
         found[name] = values
     return found
 
@@ -179,9 +179,7 @@ def _counted(asked: int, total: int, relative: bool, theirs: float) -> Callable[
 def _best(rows: Rows) -> Check:
     values = corrupted(rows)
     alpha, seeds = _chosen(rows, values)
-    part = Values(
-        {a: {s: v for s, v in of.items() if s in seeds} for a, of in values.cells.items()}, values.needs
-    )
+    part = Values({a: {s: v for s, v in of.items() if s in seeds} for a, of in values.cells.items()})
     return Shift(part.contrast(alpha), 4.0, " points", what=f"at α = {alpha:g}", halves=True)
 
 

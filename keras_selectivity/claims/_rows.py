@@ -29,11 +29,9 @@ class Values:
 
     Attributes:
         cells: Alpha -> seed -> value.
-        needs: What to do for more of them.
     """
 
     cells: dict[float, dict[int, float]]
-    needs: str
 
     def alphas(self, low: float = -np.inf, high: float = np.inf) -> list[float]:
         """Alphas in a range, both ends included, ascending."""
@@ -82,7 +80,7 @@ class Values:
             alpha: {seed: number for seed, value in of.items() if np.isfinite(number := function(value))}
             for alpha, of in self.cells.items()
         }
-        return Values(found, self.needs)
+        return Values(found)
 
     def log(self) -> "Values":
         """Natural logarithms; what is not positive is left out."""
@@ -92,9 +90,7 @@ class Values:
         """In per cent of the mean at alpha = 0."""
         mean = float(np.mean(list(self.at(0.0).values())))
         if mean <= 0:
-            raise Lacking(
-                f"A mean at α = 0 above zero, to take a share of: it is {mean:.3g}. {self.needs}".strip()
-            )
+            raise Lacking(f"A mean at α = 0 above zero, to take a share of: it is {mean:.3g}.")
         return self.apply(lambda value: 100 * value / mean)
 
     def points(self) -> "Values":
@@ -112,7 +108,7 @@ class Values:
             for alpha, of in self.cells.items()
             if alpha in other.cells
         }
-        return Values(found, self.needs)
+        return Values(found)
 
 
 def _enough(values: list[float], what: str) -> Sample:
@@ -189,10 +185,9 @@ class Rows:
                 )
             names[alpha, seed] = model
             found.setdefault(alpha, {})[seed] = value
-        needs = _source(measure, where)
         if not found:
-            raise Lacking(needs if arm == MAIN or arm in self.arms else _arm(arm))
-        return Values(found, needs)
+            raise Lacking(_source(measure, where) if arm == MAIN or arm in self.arms else _arm(arm))
+        return Values(found)
 
     @functools.cached_property
     def arms(self) -> list[str]:

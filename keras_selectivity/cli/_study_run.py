@@ -59,7 +59,7 @@ def add_options(parser: Parser) -> None:
         "--workers",
         type=text_of("workers", Positive),
         metavar="N",
-        help="N processes on this machine, one a run, one GPU each; 1 saves memory when there are many runs (default: "
+        help="N processes on this machine, one per run, with a GPU each; 1 saves memory when there are many runs (default: "
         "in this process)",
     )
     add(

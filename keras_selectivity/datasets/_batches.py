@@ -22,7 +22,7 @@ class Batches(keras.utils.PyDataset):
 
     Args:
         split: A `Split`.
-        batch_size: Samples a batch. The last, smaller batch of an epoch is kept.
+        batch_size: Samples per batch. The last, smaller batch of an epoch is kept.
         seed: Seed of order and augmentation; `None` keeps the order and augments nothing.
         pad: With a seed: flip left-right at random and crop at a random position after padding
             this many black pixels on each side (4 in the papers' CIFAR-10 recipe); 0 for neither.

@@ -86,6 +86,12 @@ def is_correct(logits: Tensor, labels: Tensor) -> Tensor:
     return tf.argmax(logits, axis=-1) == labels
 
 
+def other_logits(logits: Tensor, labels: Tensor) -> Tensor:
+    """The logits of the other classes: `(n, classes)`, minus infinity at the label."""
+    own = tf.one_hot(labels, tf.shape(logits)[-1], on_value=True, off_value=False, dtype=tf.bool)
+    return tf.where(own, tf.fill(tf.shape(logits), tf.constant(float("-inf"), logits.dtype)), logits)
+
+
 def signature(exported: Exported, *others: Tensor) -> list[Any]:
     """Input signature for a batch of any size: images, labels, then the others."""
     images = tf.TensorSpec([None, *(exported.input_shape or (None, None, None))], tf.float32)

@@ -17,6 +17,7 @@ from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._apgd import apgd
 from keras_selectivity.robustness._attack import BATCH_SIZE
 from keras_selectivity.robustness._attack import is_correct
+from keras_selectivity.robustness._attack import other_logits
 from keras_selectivity.robustness._attack import signature
 from keras_selectivity.robustness._attack import strength
 from keras_selectivity.robustness._ball import check_norm
@@ -218,8 +219,7 @@ def _prediction(exported: Exported) -> Any:
     def predict(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Whether images are classified correctly, and the other classes, the likeliest first."""
         logits = tf.cast(exported.logits(images), tf.float32)
-        own = tf.one_hot(labels, tf.shape(logits)[-1], on_value=True, off_value=False, dtype=tf.bool)
-        others = tf.where(own, tf.fill(tf.shape(logits), -np.float32(np.inf)), logits)
+        others = other_logits(logits, labels)
         return is_correct(logits, labels), tf.argsort(others, direction="DESCENDING", stable=True)[:, :-1]
 
     return predict

@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras_selectivity._exported import Exported
 from keras_selectivity._types import Array
 from keras_selectivity._types import Tensor
+from keras_selectivity.robustness._attack import other_logits
 from keras_selectivity.robustness._attack import signature
 from keras_selectivity.robustness._ball import length
 
@@ -93,8 +94,7 @@ def square(exported: Exported, norm: str) -> Any:
 
     def margin(x: Tensor, labels: Tensor) -> Tensor:
         logits = tf.cast(exported.logits(x), tf.float32)
-        own = tf.one_hot(labels, tf.shape(logits)[-1], on_value=True, off_value=False, dtype=tf.bool)
-        others = tf.where(own, tf.fill(tf.shape(logits), -np.float32(np.inf)), logits)
+        others = other_logits(logits, labels)
         return tf.gather(logits, labels, axis=-1, batch_dims=1) - tf.reduce_max(others, axis=-1)
 
     @tf.function(

@@ -18,7 +18,7 @@ class Recipe:
 
     Attributes:
         epochs: Number of epochs.
-        batch_size: Samples a batch; part of the regulariser's definition, since the index of a
+        batch_size: Samples per batch; part of the regulariser's definition, since the index of a
             batch has a noise floor set by the samples per class.
         learning_rate: Initial learning rate.
         milestones: 0-based epoch indices at whose start the learning rate is divided by ten.

@@ -120,7 +120,7 @@ def test_slopes_and_contrasts_are_within_seeds():
     rng = np.random.default_rng(0)
     cells = {a: {s: float(rng.normal()) for s in range(4)} for a in (-2.0, -1.0, -0.4, 0.0, 1.0)}
     del cells[-1.0][2]
-    values = Values(cells, "")
+    values = Values(cells)
     expected = []
     for seed in range(4):
         x = [a for a in (-2.0, -1.0, -0.4, 0.0) if seed in cells[a]]

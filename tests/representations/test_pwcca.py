@@ -98,7 +98,7 @@ def test_the_popular_variant_follows_its_steps_and_depends_on_a_shift(pair):
     b, a = pair
     assert ks.pwcca_distance(a, b, variant="google") == pytest.approx(popular(a, b), abs=1e-9)
     # The other order, where the original fails: the weights still come from the smaller side. With the
-    # mean added the result hangs on the arbitrary signs of singular vectors, so it is close, not equal.
+    # mean added the result depends on the arbitrary signs of singular vectors, so it is close, not equal.
     assert ks.pwcca_distance(b, a, variant="google") == pytest.approx(popular(a, b), abs=0.02)
     assert abs(popular(a, b) - ks.pwcca_distance(a, b)) > 1e-3
     assert abs(ks.pwcca_distance(a + 5, b, variant="google") - popular(a, b)) > 1e-3
