@@ -11,14 +11,14 @@ from keras_selectivity._types import KerasObject
 from keras_selectivity._types import Tensor
 
 
-def instrumented(model: KerasObject) -> tuple[KerasObject, dict[str, Any]]:
+def instrumented(model: KerasObject) -> tuple[KerasObject, Any, dict[str, Any]]:
     """The network of a model with its units tapped.
 
     Args:
         model: A `SelectivityModel`, or any built Keras classifier, which is then instrumented.
 
     Returns:
-        `(network, record)`; the record says where the network comes from, its `layers`, its number of
+        `(network, hooks, record)`: hooks as `collecting` takes them; the record says where the network comes from, its `layers`, its number of
         `classes`, how its logits are had (`outputs`) and the `input_shape` of one sample.
 
     Raises:
@@ -34,19 +34,24 @@ def instrumented(model: KerasObject) -> tuple[KerasObject, dict[str, Any]]:
         alpha = model.alpha
         alpha = alpha if isinstance(alpha, float) else {"class": type(alpha).__name__, **alpha.get_config()}
         record = {"alpha": alpha, "metric": model.metric, "regularized": model.regularized}
-        network = model.network
+        network, hooks = model.network, model.hooks
     else:
-        network = instrument(model)[0]
+        found = instrument(model)
+        network, hooks = found.network, found.hooks
     shape = _input_shape(network)
-    taps, _, width = probe(network)
+    taps, _, width = probe(network, hooks)
     record["classes"] = max(width, 2)
     record["layers"] = [{"name": t.name, "units": t.units, "shift": t.shift} for t in taps]
     record["outputs"] = kind_of_outputs(lambda x: network(x, training=False), shape)
-    return network, {**record, "input_shape": list(shape)}
+    return network, hooks, {**record, "input_shape": list(shape)}
 
 
 def endpoints(
-    network: KerasObject, fast: KerasObject, record: dict[str, Any], pixel_range: tuple[float, float]
+    network: KerasObject,
+    fast: KerasObject,
+    record: dict[str, Any],
+    pixel_range: tuple[float, float],
+    hooks: Any = None,
 ) -> dict[str, Callable[..., Any]]:
     """Functions by name, to be traced: `logits`, `unit_means`, `activations` and `ablated_logits`.
 
@@ -58,6 +63,7 @@ def endpoints(
         fast: The same for logits alone, as `folded` gives it.
         record: What `instrumented` says of it.
         pixel_range: What the network expects for pixels 0 and 1.
+        hooks: What `instrumented` opens its taps by.
     """
     from keras_selectivity.training import as_logits
     from keras_selectivity.training import collecting
@@ -72,19 +78,20 @@ def endpoints(
         return as_logits(outputs(x, fast), record["outputs"])
 
     def unit_means(x: Tensor) -> dict[str, Tensor]:
-        with collecting() as found:
+        with collecting(hooks=hooks) as found:
             outputs(x)
         return found
 
     def activations(x: Tensor) -> dict[str, Tensor]:
-        with collecting(read=full_output) as found:
+        with collecting(read=full_output, hooks=hooks) as found:
             outputs(x)
         return found
 
     def ablated_logits(x: Tensor, keep: Tensor, fill: Tensor) -> Tensor:
         parts = iter(zip(_split(keep, layers), _split(fill, layers), strict=True))
         with collecting(
-            read=lambda outputs, data_format: (_replaced(outputs, data_format, *next(parts)), None)
+            read=lambda outputs, reading, _: (_replaced(outputs, reading.data_format, *next(parts)), None),
+            hooks=hooks,
         ):
             return as_logits(outputs(x), record["outputs"])
 

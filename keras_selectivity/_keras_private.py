@@ -1,5 +1,6 @@
 """Every private name of Keras that this package uses, and why; `tests/test_keras_private.py` says which has moved."""
 
+import importlib
 from collections.abc import Callable
 from collections.abc import Iterable
 from typing import Any
@@ -30,6 +31,26 @@ def track_instead(owner: KerasObject, old: KerasObject, new: KerasObject) -> Non
     tracker = owner._tracker if isinstance(owner, keras.layers.Layer) else owner.tracker
     if tracker.is_in_store("layers", old):
         tracker.replace_tracked_value("layers", old, new)
+
+
+def backend_functions() -> Any:
+    """The module of the backend's functions by which Keras computes every activation.
+
+    Layers, `keras.activations` and `keras.ops` look them up there at every call, so that whoever puts another function in
+    an attribute's place sees them all, however they were imported.
+    """
+    return importlib.import_module(f"keras.src.backend.{keras.backend.backend()}.nn")
+
+
+def composed_activations() -> dict[str, type]:
+    """Name of an activation -> class whose `static_call` computes it from several functions of the backend."""
+    module = importlib.import_module("keras.src.activations.activations")
+    return {"relu": module.ReLU, "mish": module.Mish}
+
+
+def mask_of(tensor: Any) -> Any:
+    """The mask that Keras has attached to a tensor, or `None`."""
+    return importlib.import_module("keras.src.backend.common.masking").get_keras_mask(tensor)
 
 
 def variable_index(optimizer: KerasObject, variable: KerasObject) -> int:

@@ -48,12 +48,12 @@ def wrap(model: KerasObject, pixel_range: tuple[float, float] = (0.0, 1.0)) -> E
             f"{type(model).__name__}."
         )
     pixel_range = checked_range(pixel_range)
-    network, record = instrumented(model)
+    network, hooks, record = instrumented(model)
     require_finite(model.name, network.weights)
     digest = hashlib.sha256()
     for weight in network.get_weights():
         digest.update(f"{weight.shape} {weight.dtype}".encode() + np.ascontiguousarray(weight).tobytes())
-    return in_memory(network, record, pixel_range, digest)
+    return in_memory(network, hooks, record, pixel_range, digest)
 
 
 def measures(
@@ -84,15 +84,15 @@ def as_exported(model: KerasObject) -> Exported:
 
 
 def in_memory(
-    network: KerasObject, record: dict[str, Any], pixel_range: tuple[float, float], digest: Any
+    network: KerasObject, hooks: Any, record: dict[str, Any], pixel_range: tuple[float, float], digest: Any
 ) -> Exported:
-    """An `Exported` of an instrumented network; `digest` is a hash of what tells it from another."""
+    """An `Exported` of what `instrumented` returns; `digest` is a hash of what tells it from another."""
     import tensorflow as tf
 
     fast, record["batch_norms"] = folded(network)
     functions = {
         name: tf.function(f, reduce_retracing=True)
-        for name, f in endpoints(network, fast, record, pixel_range).items()
+        for name, f in endpoints(network, fast, record, pixel_range, hooks).items()
     }
     return Exported(
         functions,

@@ -99,7 +99,7 @@ def export(
 
     require_tensorflow(keras)
     low, high = checked_range(pixel_range)
-    network, record = instrumented(model)
+    network, hooks, record = instrumented(model)
     if history is None:
         fitted = getattr(model, "history", None)
         history = getattr(fitted, "history", None)
@@ -111,7 +111,7 @@ def export(
         archive.track(fast)
         pixels = keras.InputSpec(shape=(None, *record["input_shape"]), dtype="float32")
         units = keras.InputSpec(shape=(sum(t["units"] for t in record["layers"]),), dtype="float32")
-        for name, function in endpoints(network, fast, record, (low, high)).items():
+        for name, function in endpoints(network, fast, record, (low, high), hooks).items():
             signature = [pixels, units, units] if name == "ablated_logits" else [pixels]
             archive.add_endpoint(name, function, input_signature=signature)
         archive.write_out(folder, verbose=False)
@@ -269,8 +269,8 @@ def _load_keras(path: Path, pixel_range: tuple[float, float]) -> Exported:
         raise InputError(f"{path} is no .keras file. Load it with Keras and save it as one, or export it.")
     check_seal(path)
     model = load_model(path)
-    network, record = instrumented(model)
+    network, hooks, record = instrumented(model)
     require_finite(path, network.weights)
     record |= read_record(path)
     record["trained_with"] = type(model).__name__ if isinstance(model, SelectivityModel) else None
-    return in_memory(network, record, pixel_range, hashlib.sha256(path.read_bytes()))
+    return in_memory(network, hooks, record, pixel_range, hashlib.sha256(path.read_bytes()))

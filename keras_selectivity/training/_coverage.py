@@ -10,6 +10,8 @@ import keras
 
 from keras_selectivity._types import KerasObject
 from keras_selectivity.training._layers import walk
+from keras_selectivity.training._nonlinearities import handled
+from keras_selectivity.training._nonlinearities import intercepting
 from keras_selectivity.training._observe import calls_through
 from keras_selectivity.training._trace import scope
 from keras_selectivity.training._trace import trace
@@ -36,10 +38,11 @@ _KINDS = {
     "erf",
 }
 _MAXIMUM = {"Maximum", "max"}
+_SEEN = "intercepted_nonlinearity"
 
 
 def nonlinearities(network: KerasObject, inputs: Any) -> dict[str, collections.Counter[str]]:
-    """Counts the non-linearities in the graph of a network.
+    """Counts the non-linearities in the graph of a network that are computed by none of the functions of `KNOWN`.
 
     Args:
         network: A built model, which is traced but not run.
@@ -54,14 +57,16 @@ def nonlinearities(network: KerasObject, inputs: Any) -> dict[str, collections.C
     numbers = {id(layer): number for number, layer in enumerate(layers.values())}
 
     def around(layer: KerasObject, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        with scope(f"tap.{numbers[id(layer)]}"):
+        with scope(f"tap.{numbers[id(layer)]}"), handled(lambda _, value: value, lambda: scope(_SEEN)):
             return call(*args, **kwargs)
 
-    with calls_through(layers.values(), around):
+    with calls_through(layers.values(), around), intercepting():
         program = trace(lambda x: network(x, training=False), inputs)
     found = _jax_equations(program, "") if keras.backend.backend() == "jax" else _tensorflow_graph(program)
     counts: dict[str, collections.Counter[str]] = {}
     for place, kind in found:
+        if _SEEN in place:
+            continue
         numbered = re.findall(r"tap\.(\d+)", place)
         path = paths[int(numbered[-1])] if numbered else ""
         counts.setdefault(path, collections.Counter())[kind] += 1

@@ -1,6 +1,8 @@
-"""Finds the non-linearities of a Keras classifier and wraps them in `UnitMeans`."""
+"""Taps the hidden units of a Keras classifier: in a copy whose layers are wrapped in `UnitMeans`, or in place."""
 
+import dataclasses
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,19 +15,22 @@ from keras_selectivity.training._batch_normalization import BatchNormalization
 from keras_selectivity.training._checks import check_built
 from keras_selectivity.training._checks import check_classifier
 from keras_selectivity.training._checks import check_equal
-from keras_selectivity.training._coverage import nonlinearities
+from keras_selectivity.training._choose import Choice
+from keras_selectivity.training._choose import Place
+from keras_selectivity.training._choose import choose
+from keras_selectivity.training._coverage import nonlinearities as uncovered
+from keras_selectivity.training._hooks import Hooks
+from keras_selectivity.training._layers import is_container
+from keras_selectivity.training._layers import is_graph
 from keras_selectivity.training._layers import walk
 from keras_selectivity.training._observe import observe
 from keras_selectivity.training._rebuild import example_inputs
 from keras_selectivity.training._rebuild import random_inputs
 from keras_selectivity.training._rebuild import rebuild
+from keras_selectivity.training._unit_means import Reading
 from keras_selectivity.training._unit_means import UnitMeans
 from keras_selectivity.training._unit_means import collecting
 from keras_selectivity.training._unit_means import full_output
-
-# Activation name -> can its output be negative, so that the unit's minimum is subtracted first?
-_RECTIFIERS = {"relu": False, "relu6": False, "leaky_relu": True, "prelu": True}
-_IGNORED = {"linear", "softmax", "log_softmax"}
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,12 @@ class Report:
     Attributes:
         found: The tapped layers in the order in which the network calls them.
         skipped: Layer name -> why its units are not collected.
+        notes: What else there is to know: which non-linearities count, and whether the model is copied.
     """
 
     found: tuple["Tapped", ...]
     skipped: dict[str, str]
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"{len(self.found)} layers, {sum(t.units for t in self.found)} units:"]
@@ -61,76 +68,114 @@ class Report:
         if self.skipped:
             lines.append("skipped:")
             lines += [f"  {name}  {reason}" for name, reason in self.skipped.items()]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.notes])
+
+
+@dataclass(frozen=True)
+class Instrumented:
+    """A network whose units are tapped.
+
+    Attributes:
+        network: The copy with `UnitMeans` in it; the very model if it is tapped in place.
+        hooks: Opens the taps that no `UnitMeans` layer is, or `None`.
+        report: What was found and what was skipped.
+        plan: Where the taps are, as JSON values, for `restore_taps`.
+    """
+
+    network: KerasObject
+    hooks: Hooks | None
+    report: Report
+    plan: dict[str, Any]
 
 
 def instrument(
-    model: KerasObject, named: Any = (), fused_batch_norm: bool = False, state: bool = True
-) -> tuple[KerasObject, Report]:
-    """Copies a classifier with every hidden non-linearity wrapped in `UnitMeans`.
+    model: KerasObject,
+    named: Iterable[str] | Mapping[str, str] = (),
+    fused_batch_norm: bool = False,
+    state: bool = True,
+    *,
+    nonlinearities: str | None = None,
+    response: str | None = None,
+    leading_tokens: int = 0,
+    copy: bool | None = None,
+) -> Instrumented:
+    """Taps every hidden non-linearity of a classifier.
 
-    Found are `ReLU`, `LeakyReLU` and `PReLU` layers, `Activation` layers and activations fused
-    into other layers (`Conv2D(..., activation="relu")`) and the operations `keras.ops.relu` and
-    kin, in nested models and in the attributes of subclassed ones. The network's output is never
-    wrapped. Layers that are wrapped already stay as they are.
+    Found is whatever computes one of the known non-linearities when the model is called: layers, activations of other
+    layers (`Conv2D(..., activation="relu")`), operations of a functional graph, and functions of `keras.ops`,
+    `keras.activations`, `tf.nn` and `jax.nn` inside the `call` of somebody's own layer, in nested models too. The
+    network's output, gates and parts of squeeze-and-excite blocks are left out. Layers that are wrapped already stay
+    as they are.
 
     Args:
         model: A built `keras.Model`. Not changed.
-        named: Names of further layers to wrap, whatever they compute; or a dict, path -> key of its tap.
+        named: Names of further layers to tap, whatever they compute; or a dict, path -> key of its tap.
         fused_batch_norm: Whether the copy has `BatchNormalization` of this package in place of Keras's.
         state: Whether the copy gets the model's weights, and is compared with it; else they follow later.
-
-    Returns:
-        `(copy, report)`.
+        nonlinearities: `"rectifiers"`, `"all"`, or `None` for rectifiers if there are any and all if there are none.
+        response: What of an output that can be negative is averaged: `None` for itself (the unit is shifted by its
+            minimum), `"rectified"` or `"absolute"`.
+        leading_tokens: Tokens at the start of sequences that do not count.
+        copy: False to tap the model in place, True to copy it, `None` to copy it if that is possible.
 
     Raises:
-        InputError: A name is unknown, or this is no classifier, or one that cannot be copied.
+        InputError: A name is unknown, or this is no classifier, or one that cannot be copied although it must.
     """
     check_built(model)
-    layers = dict(walk(model))
-    keys = dict(named) if isinstance(named, dict) else {_resolve(name, layers): None for name in named}
+    layers = list(walk(model, whole=True))
     inputs = random_inputs(model)
-    seen = observe(model, layers.values(), inputs)
+    seen = observe(model, [layer for _, layer in layers], inputs)
     check_classifier(model, seen.outputs)
-    skipped: dict[str, str] = {}
-
-    def swap(path: str, original: KerasObject, copy: KerasObject) -> KerasObject:
-        if isinstance(original, UnitMeans):
-            return (
-                copy
-                if isinstance(copy, UnitMeans)
-                else _wrap(copy, original.key, original.shift, original.data_format)
-            )
-        if fused_batch_norm and type(original) is keras.layers.BatchNormalization:
-            copy = BatchNormalization.from_config(copy.get_config())
-        kind = activation_name(original)
-        if path not in keys and kind not in _RECTIFIERS:
-            if kind is not None and kind not in _IGNORED:
-                skipped[path] = f"{kind} is not a rectifier; name it in layers= to include it"
-            return copy
-        if id(original) in seen.final and seen.calls[id(original)] == 1:
-            if path in keys:
-                raise InputError(
-                    f"{path!r} is the network's output layer, which is never regularised. Leave it out of layers=."
-                )
-            skipped[path] = "the network's output"
-            return copy
-        return _wrap(
-            _as_layer(copy),
-            keys.get(path) or path,
-            kind is None or _RECTIFIERS.get(kind, True),
-            seen.data_formats.get(id(original)),
-        )
-
-    copy = rebuild(model, swap, state)
-    taps, output, _ = _called(copy, inputs)
-    if state:
-        check_equal(model, copy, inputs)
+    choice = choose(layers, seen, named, nonlinearities, response, leading_tokens)
+    if copy is False and fused_batch_norm:
+        raise InputError("fused_batch_norm swaps layers, which takes a copy. Leave out copy=False.")
+    # Inside a tapped call, layers that compute others must not lend theirs; and masks are seen where they are given.
+    inside = any(place.site is not None for place in choice.places)
+    silent = [
+        number
+        for number, (_, layer) in enumerate(layers)
+        if id(layer) in seen.masked or (inside and seen.sites.get(id(layer)))
+    ]
+    notes = [f"counted are {choice.nonlinearities}"] if choice.nonlinearities == "all" else []
+    network, copied = model, False
+    if copy is not False:
+        try:
+            network, copied = _copied(model, choice.places, fused_batch_norm, state, inputs), True
+        except InputError as error:
+            if copy or fused_batch_norm:
+                raise
+            notes.append(f"tapped in place, since no copy can be made: {error}")
+    else:
+        notes.append("tapped in place")
+    hooks = _hooks(network, choice.places, silent)
+    taps, output, _ = _called(network, inputs, hooks)
+    skipped = dict(choice.skipped)
     if output is not None:  # one of several calls of its layer
         skipped[output] = "the network's output"
         taps = tuple(tap for tap in taps if tap.name != output)
-    skipped.update(_hidden(copy, inputs, skipped))
-    return copy, Report(taps, skipped)
+    known = {layers[c.layer][0] for c in choice.candidates if c.site is None}
+    skipped |= {path: reason for path, reason in _uncovered(model, inputs).items() if path not in known}
+    report = Report(taps, skipped, tuple(notes))
+    return Instrumented(network, hooks, report, _plan(choice, silent, copied, report))
+
+
+def restore_taps(network: KerasObject, plan: dict[str, Any]) -> Instrumented:
+    """Taps a network of a file where it was tapped when it was saved; its weights may follow.
+
+    Args:
+        network: What Keras has made of the configuration of `Instrumented.network`.
+        plan: `Instrumented.plan`.
+    """
+    places = [Place(place["layer"], place["site"], Reading(**place["reading"])) for place in plan["places"]]
+    if plan["copied"]:
+        # A subclassed network is rebuilt by its own constructor, without the wrappers.
+        layers = [layer for _, layer in walk(network, whole=True)]
+        bare = [p for p in places if _is_wrapped(p, layers) and not isinstance(layers[p.layer], UnitMeans)]
+        network = _copied(network, bare, False, False, None) if bare else network
+    hooks = _hooks(network, places, plan["silent"])
+    taps, output, _ = _called(network, example_inputs(network), hooks)
+    report = Report(tuple(t for t in taps if t.name != output), plan["skipped"], tuple(plan["notes"]))
+    return Instrumented(network, hooks, report, plan)
 
 
 def strip(network: KerasObject) -> KerasObject:
@@ -143,8 +188,8 @@ def strip(network: KerasObject) -> KerasObject:
     return plain
 
 
-def probe(network: KerasObject) -> tuple[tuple[Tapped, ...], str, int]:
-    """Traces a built network to see what its `UnitMeans` layers hand over.
+def probe(network: KerasObject, hooks: Hooks | None = None) -> tuple[tuple[Tapped, ...], str | None, int]:
+    """Traces a built network to see what its taps hand over.
 
     Returns:
         `(taps, output, width)`: a tuple of `Tapped` in the order of the calls, the name of the
@@ -153,99 +198,90 @@ def probe(network: KerasObject) -> tuple[tuple[Tapped, ...], str, int]:
     Raises:
         InputError: It is no classifier.
     """
-    taps, output, outputs = _called(network, example_inputs(network))
+    taps, output, outputs = _called(network, example_inputs(network), hooks)
     check_classifier(network, outputs)
     return taps, output, int(outputs.shape[-1])
 
 
-def _called(network: KerasObject, inputs: Tensor) -> tuple[tuple[Tapped, ...], Any, Tensor]:
-    with collecting(read=full_output) as found:
+def _copied(
+    model: KerasObject, places: Iterable[Place], fused_batch_norm: bool, state: bool, inputs: Any
+) -> KerasObject:
+    """A copy of a model in which layers whose output is tapped are wrapped."""
+    layers = [layer for _, layer in walk(model, whole=True)]
+    readings = {id(layers[p.layer]): p.reading for p in places if _is_wrapped(p, layers)}
+
+    def swap(path: str, original: KerasObject, copy: KerasObject) -> KerasObject:
+        if isinstance(original, UnitMeans):
+            return copy if isinstance(copy, UnitMeans) else _wrap(copy, original.reading)
+        if fused_batch_norm and type(original) is keras.layers.BatchNormalization:
+            copy = BatchNormalization.from_config(copy.get_config())
+        return _wrap(copy, readings[id(original)]) if id(original) in readings else copy
+
+    copy = rebuild(model, swap, state)
+    if state:
+        check_equal(model, copy, inputs)
+    return copy
+
+
+def _is_wrapped(place: Place, layers: list[KerasObject]) -> bool:
+    """Whether a copy has a `UnitMeans` layer in this place: around layers that hold no others."""
+    layer = layers[place.layer]
+    alone = isinstance(layer, keras.layers.Layer) and not is_graph(layer) and not is_container(layer)
+    return place.site is None and alone
+
+
+def _hooks(network: KerasObject, places: Iterable[Place], silent: Iterable[int]) -> Hooks | None:
+    layers = [layer for _, layer in walk(network, whole=True)]
+    readings: dict[int, dict[int | None, Reading]] = {}
+    for place in places:
+        if not isinstance(layers[place.layer], UnitMeans):
+            readings.setdefault(place.layer, {})[place.site] = place.reading
+    for number in silent:
+        readings.setdefault(number, {})
+    return Hooks((layers[n], found) for n, found in readings.items()) if readings else None
+
+
+def _plan(choice: Choice, silent: list[int], copied: bool, report: Report) -> dict[str, Any]:
+    return {
+        "places": [dataclasses.asdict(place) for place in choice.places],
+        "silent": silent,
+        "copied": copied,
+        "skipped": report.skipped,
+        "notes": list(report.notes),
+    }
+
+
+def _called(
+    network: KerasObject, inputs: Tensor, hooks: Hooks | None
+) -> tuple[tuple[Tapped, ...], str | None, Tensor]:
+    with collecting(read=full_output, hooks=hooks) as found:
         outputs = observe(network, (), inputs).outputs
-    wrappers = {w.key: w for w in _wrappers(network)}
+    wrappers = (layer for _, layer in walk(network) if isinstance(layer, UnitMeans))
+    known = {wrapper.key: wrapper.reading for wrapper in wrappers}
+    known |= {
+        each.key: each for _, readings in (hooks.readings if hooks else ()) for each in readings.values()
+    }
     taps, output = [], None
     for name, value in found.items():
-        wrapper = wrappers.get(name) or wrappers[name.rpartition("#")[0]]
-        axis = -1 if wrapper.data_format == "channels_last" else 1
-        taps.append(Tapped(name, int(value.shape[axis]), wrapper.shift))
+        reading = known.get(name) or known[name.rpartition("#")[0]]
+        axis = -1 if reading.data_format == "channels_last" else 1
+        taps.append(Tapped(name, int(value.shape[axis]), reading.shift))
         if value is outputs:
             output = name
     return tuple(taps), output, outputs
 
 
-def _hidden(network: KerasObject, inputs: Tensor, skipped: dict[str, str]) -> dict[str, str]:
-    """Why the non-linearities are skipped that are neither in a tapped layer nor in one skipped already."""
-    layers = dict(walk(network))
+def _uncovered(model: KerasObject, inputs: Any) -> dict[str, str]:
+    """Why non-linearities are skipped that are computed by no function that is known by name."""
     return {
-        path or network.name: f"{', '.join(f'{n} {kind}' for kind, n in kinds.items())} inside its call; "
+        path or model.name: f"{', '.join(f'{n} {kind}' for kind, n in kinds.items())} inside its call; "
         "put a keras.layers.ReLU there, or ks.UnitMeans, to include it"
-        for path, kinds in nonlinearities(network, inputs).items()
-        if path not in skipped and not isinstance(layers.get(path), UnitMeans)
+        for path, kinds in uncovered(model, inputs).items()
     }
 
 
-def _wrappers(network: KerasObject) -> list[KerasObject]:
-    return [layer for _, layer in walk(network) if isinstance(layer, UnitMeans)]
-
-
-def _resolve(name: str, layers: Iterable[str]) -> str:
-    """Full path of a layer named by its path or, if that is unique, by its last part."""
-    if name in layers:
-        return name
-    matches = [path for path in layers if path.rpartition("/")[2] == name]
-    if len(matches) == 1:
-        return matches[0]
-    what = "is ambiguous: it could be" if matches else "is not a layer of the model. Its layers are"
-    raise InputError(f"{name!r} {what} {', '.join(matches or layers)}.")
-
-
-def activation_name(layer: KerasObject) -> str | None:
-    """Name of the non-linearity a layer ends in, or `None`."""
-    if isinstance(layer, keras.layers.ReLU):
-        return "leaky_relu" if layer.negative_slope else "relu"
-    if isinstance(layer, keras.layers.LeakyReLU):
-        return "leaky_relu"
-    if isinstance(layer, (keras.layers.SpectralNormalization, keras.layers.TimeDistributed)):
-        return activation_name(layer.layer)
-    if isinstance(layer, (keras.layers.PReLU, keras.layers.ELU, keras.layers.Softmax)):
-        return type(layer).__name__.lower()
-    activation = getattr(layer, "activation", None)
-    if isinstance(activation, keras.layers.Layer):
-        return activation_name(activation)
-    if callable(activation):
-        return getattr(activation, "__name__", type(activation).__name__)
-    if not isinstance(layer, keras.layers.Layer):  # an operation such as keras.ops.relu
-        name = {"Relu": "relu", "Relu6": "relu6", "LeakyRelu": "leaky_relu"}
-        if type(layer).__name__ == "ReLU":  # of keras.activations.relu
-            return "leaky_relu" if layer.negative_slope else "relu"
-        smooth = {"Elu", "Selu", "Gelu", "Silu", "Softplus", "Tanh", "Sigmoid", "HardSilu"}
-        kind = type(layer).__name__
-        return name.get(kind) or (kind.lower() if kind in smooth else None)
-    return None
-
-
-def _as_layer(operation: KerasObject) -> KerasObject:
-    """The layer that computes what a functional `keras.ops` activation does."""
-    if isinstance(operation, keras.layers.Layer):
-        return operation
-    options = {"name": operation.name, "autocast": False}
-    kind = type(operation).__name__
-    if kind == "ReLU":
-        slope, most, least = operation.negative_slope, operation.max_value, operation.threshold
-        return keras.layers.ReLU(negative_slope=slope, max_value=most, threshold=least, **options)
-    if kind == "Relu":
-        return keras.layers.ReLU(**options)
-    if kind == "Relu6":
-        return keras.layers.ReLU(max_value=6.0, **options)
-    if kind == "LeakyRelu":
-        return keras.layers.LeakyReLU(negative_slope=operation.negative_slope, **options)
-    raise InputError(
-        f"{operation.name!r} is the operation {kind}, not a layer; put a keras.layers.Activation "
-        "there to collect its units."
-    )
-
-
-def _wrap(layer: KerasObject, key: str, shift: bool, data_format: str | None = None) -> KerasObject:
-    return UnitMeans(layer, key=key, shift=shift, data_format=data_format, dtype=layer.dtype_policy)
+def _wrap(layer: KerasObject, reading: Reading) -> KerasObject:
+    return UnitMeans(layer, **dataclasses.asdict(reading), dtype=layer.dtype_policy)
 
 
 def _plain(layer: KerasObject) -> KerasObject:

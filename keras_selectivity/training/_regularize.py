@@ -27,11 +27,15 @@ def regularize(
     method: Any = None,
     micro_batch: int | None = None,
     fused_batch_norm: bool = False,
+    nonlinearities: str | None = None,
+    response: str | None = None,
+    leading_tokens: int = 0,
+    copy: bool | None = None,
 ) -> SelectivityModel:
     """Puts class-selectivity regularisation on a Keras classifier.
 
     The result starts from the model's weights and is compiled and trained like any Keras model.
-    The model itself is not changed. ("Selectivity considered harmful", section 3.3: the loss is
+    The model itself is not changed, unless it is tapped in place. ("Selectivity considered harmful", section 3.3: the loss is
     cross-entropy - alpha * mean class selectivity of the hidden units.)
 
     Args:
@@ -40,10 +44,10 @@ def regularize(
         alpha: Scale of the regulariser: a finite number, or an `AlphaSchedule`. Negative values
             make units less class-selective, positive ones more; 0 trains as the plain model does.
         metric: `"selectivity"` (the class selectivity index) or `"discriminability"` (d').
-        layers: Which layers to regularise: `None` for every hidden rectifier; a list of layer
-            names, which may be any layers but the output; a slice, or `"first 3"` / `"last 3"`, of
-            the rectifiers in the order in which they are called; or a function from a layer's name
-            to whether it is wanted.
+        layers: Which layers to regularise: `None` for every tapped one; a list of names, which may be those of
+            any layers but the output, and of whatever `nonlinearities` lists; a slice, or `"first 3"` /
+            `"last 3"`, of the tapped ones in the order in which they are called; or a function from a
+            layer's name to whether it is wanted.
         warmup_epochs: Let alpha grow linearly from 0 over the first epochs. Defaults to 0.
         method: `None` for plain training; `keras_selectivity.training.Adversarial` or `AugMixConsistency`
             to train for robustness besides. Loss and selectivity are then those of the adversarial, or of
@@ -53,6 +57,16 @@ def regularize(
             same; batch norm normalises each micro-batch by itself.
         fused_batch_norm: Train with this package's `BatchNormalization` in place of Keras's: the same
             results in less time on TensorFlow. `strip()` puts Keras's back.
+        nonlinearities: What counts as hidden units: `"rectifiers"` (ReLU, leaky ReLU, PReLU), `"all"` (GELU, SiLU,
+            tanh and others besides; gates and squeeze-and-excite blocks never), or `None` for rectifiers if the
+            model has any and all if it has none.
+        response: What of an output that can be negative is averaged over space or tokens: `None` for the output
+            itself, whose unit is then shifted by its minimum in the batch ("Selectivity considered harmful",
+            section A.2); `"rectified"` for its positive part; `"absolute"` for its size.
+        leading_tokens: Tokens at the start of a sequence that do not count, such as a class token. Tokens that a
+            mask leaves out never count.
+        copy: True to train a copy; False to tap the model in place, so that it is itself trained; `None` for a copy
+            where one can be made, and else in place, which the report says.
 
     Returns:
         A `SelectivityModel`. Its `report` says which layers were found and which were skipped.
@@ -80,16 +94,30 @@ def regularize(
         alpha = checked_alpha(alpha)
     layers = _checked_layers(layers)
     named = layers if isinstance(layers, list) else ()
-    network, report = instrument(model, [name.partition("#")[0] for name in named], fused_batch_norm)
+    instrumented = instrument(
+        model,
+        [name.partition("#")[0] for name in named],
+        fused_batch_norm,
+        nonlinearities=nonlinearities,
+        response=response,
+        leading_tokens=whole_number("leading_tokens", leading_tokens, 0),
+        copy=copy,
+    )
+    report = instrumented.report
     if not report.found:
         skipped = "".join(f" {name}: {reason}." for name, reason in report.skipped.items())
         raise InputError(
-            f"The model {model.name!r} has no non-linearity to regularise: no layer with a ReLU, leaky ReLU or "
-            f"PReLU was found. Name the layers to regularise with layers=[...].{skipped}"
+            f"The model {model.name!r} has no non-linearity to regularise: none that is known was found. "
+            f"Name the layers to regularise with layers=[...].{skipped}"
         )
-    selected = _select([tap.name for tap in report.found], layers)
     return SelectivityModel(
-        network, alpha, metric=metric, layers=selected, report=report, method=method, micro_batch=micro_batch
+        instrumented.network,
+        alpha,
+        metric=metric,
+        layers=_select([tap.name for tap in report.found], layers),
+        instrumented=instrumented,
+        method=method,
+        micro_batch=micro_batch,
     )
 
 

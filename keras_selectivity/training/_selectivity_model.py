@@ -20,8 +20,10 @@ from keras_selectivity.selectivity import class_weights
 from keras_selectivity.training._checks import check_built
 from keras_selectivity.training._data_checks import check_data
 from keras_selectivity.training._data_checks import check_optimizer
+from keras_selectivity.training._instrument import Instrumented
 from keras_selectivity.training._instrument import instrument
 from keras_selectivity.training._instrument import probe
+from keras_selectivity.training._instrument import restore_taps
 from keras_selectivity.training._instrument import strip
 from keras_selectivity.training._layers import walk
 from keras_selectivity.training._methods import checked_method
@@ -31,7 +33,6 @@ from keras_selectivity.training._replicas import several_workers
 from keras_selectivity.training._schedules import AlphaSchedule
 from keras_selectivity.training._schedules import ApplySchedule
 from keras_selectivity.training._schedules import checked_alpha
-from keras_selectivity.training._unit_means import UnitMeans
 from keras_selectivity.training._unit_means import collecting
 from keras_selectivity.training._unit_means import spatial_mean_in_training
 
@@ -59,7 +60,7 @@ class SelectivityModel(ChoosesExample):
         alpha: A finite number or an `AlphaSchedule`. Negative makes units less selective.
         metric: `"selectivity"` or `"discriminability"` (d').
         layers: Names of the regularised layers; `None` for all that are tapped.
-        report: The `Report` of `instrument`, if there is one.
+        instrumented: What `instrument` says of the network, if that has tapped it.
         method: `None`, an `Adversarial` or an `AugMixConsistency`: what a training step does besides.
         micro_batch: Samples that pass through the network at a time, `None` for the whole batch. The
             selectivity is that of the whole batch all the same.
@@ -70,6 +71,7 @@ class SelectivityModel(ChoosesExample):
         classes: Number of classes.
         regularized: Names of the layers that the regulariser sees.
         report: What was found in the model and what was skipped.
+        hooks: Opens the taps that no layer of the network is, or `None`; see `training.collecting`.
         alpha_variable: The current alpha, a non-trainable float32 scalar.
 
     Raises:
@@ -83,7 +85,7 @@ class SelectivityModel(ChoosesExample):
         *,
         metric: str = "selectivity",
         layers: Iterable[str] | None = None,
-        report: Any = None,
+        instrumented: Instrumented | None = None,
         method: Any = None,
         micro_batch: int | None = None,
         **kwargs: Any,
@@ -95,10 +97,12 @@ class SelectivityModel(ChoosesExample):
         check_built(network)
         self.network = network
         self.metric = metric
-        self.taps, _, outputs = probe(network)
+        self._instrumented = instrumented
+        self.hooks = instrumented.hooks if instrumented else None
+        self.taps, _, outputs = probe(network, self.hooks)
         # A single output is the probability of the second of two classes.
         self.classes = max(outputs, 2)
-        self.report = report
+        self.report = instrumented.report if instrumented else None
         self.method = checked_method(method)
         self.micro_batch = None if micro_batch is None else whole_number("micro_batch", micro_batch, 1)
         if method is not None and micro_batch is not None:
@@ -106,8 +110,8 @@ class SelectivityModel(ChoosesExample):
         self.noise = keras.random.SeedGenerator() if method is not None else None
         if not self.taps:
             raise InputError(
-                f"The model {network.name!r} has no non-linearity to regularise: no ReLU, leaky "
-                "ReLU or PReLU was found. Name the layers to regularise with layers=[...]."
+                f"The model {network.name!r} has no non-linearity to regularise: none that is known was found. "
+                "Name the layers to regularise with layers=[...]."
             )
         self.regularized = [t.name for t in self.taps] if layers is None else list(layers)
         missing = set(self.regularized) - {t.name for t in self.taps}
@@ -139,13 +143,19 @@ class SelectivityModel(ChoosesExample):
         return self.network(inputs, training=training)
 
     def strip(self) -> KerasObject:
-        """A copy of the plain classifier with the current weights, of Keras's own layers.
+        """The plain classifier with the current weights, of Keras's own layers: a copy, or the very model if it was
+        tapped in place.
 
         Batch normalization is Keras's too: trained further, its running variance is biased. A functional model of a
         class with a constructor of its own, as those of Keras Hub, comes back as a plain `keras.Model` of the same
         graph, as from `keras.models.clone_model`: hand its weights to a new one with `set_weights`.
         """
-        return strip(self.network)
+        return self.network if self.in_place else strip(self.network)
+
+    @property
+    def in_place(self) -> bool:
+        """Whether `network` is the very model that `regularize` was given, tapped without a copy."""
+        return self._instrumented is not None and not self._instrumented.plan["copied"]
 
     # What Keras offers of a model with a graph, for whoever makes other models of it.
 
@@ -297,9 +307,13 @@ class SelectivityModel(ChoosesExample):
         Returns:
             A dict, layer name -> `(batch, units)` float32 tensor.
         """
-        with collecting() as means:
+        with self.collecting() as means:
             self.network(x, training=False)
         return means
+
+    def collecting(self, only: Any = None, read: Any = None) -> Any:
+        """The scope in which calls of the network hand over its units, see `training.collecting`."""
+        return collecting(only=only, read=read, hooks=self.hooks)
 
     def compiled_unit_means(self) -> Callable[[Tensor], dict[str, Tensor]]:
         """`unit_means` as a function that the backend compiles; it follows the weights."""
@@ -313,13 +327,7 @@ class SelectivityModel(ChoosesExample):
             "metric": self.metric,
             "layers": self.regularized,
             "micro_batch": self.micro_batch,
-            # A subclassed network is rebuilt by its own constructor, without the wrappers, and may give its
-            # layers other names; their order is the same.
-            "tapped": {
-                layer.key: place
-                for place, (_, layer) in enumerate(walk(self.network))
-                if isinstance(layer, UnitMeans)
-            },
+            "taps": self._instrumented.plan if self._instrumented else None,
         }
 
     @classmethod
@@ -329,12 +337,14 @@ class SelectivityModel(ChoosesExample):
         config = dict(config)
         for key in ("network", "alpha", "method"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
-        network, tapped = config.pop("network"), config.pop("tapped")
-        if isinstance(tapped, dict):  # older files have a list of names
-            paths = [path for path, _ in walk(network)]
-            tapped = {paths[place]: key for key, place in tapped.items()}
-        network, report = instrument(network, tapped, state=False)  # weights come later
-        return cls(network, report=report, **config)
+        network, plan = config.pop("network"), config.pop("taps", None)
+        if plan is not None:
+            instrumented = restore_taps(network, plan)
+        else:
+            instrumented = instrument(
+                network, _as_before(network, config), state=False, nonlinearities="rectifiers"
+            )
+        return cls(instrumented.network, instrumented=instrumented, **config)
 
     def example(self, first: Callable[[], Any], strategy: Any) -> Any:
         """A batch such as the network takes: of one worker, and of the samples rather than of views of them."""
@@ -348,7 +358,7 @@ class SelectivityModel(ChoosesExample):
         # Without a term there is no gradient of the means to save on, and none may be in the step's way.
         split = training and self._alpha != 0 and keras.backend.backend() == "tensorflow"
         read = spatial_mean_in_training if split else None
-        with collecting(only=self._collected(), read=read) as means:
+        with self.collecting(only=self._collected(), read=read) as means:
             outputs = self(x, training=training)
         return outputs, means
 
@@ -399,3 +409,13 @@ class SelectivityModel(ChoosesExample):
         values = (cross_entropy, selectivity, self.alpha_variable)
         for tracker, value in zip(self._logged, values, strict=True):
             tracker.update_state(value, sample_weight=size)
+
+
+def _as_before(network: KerasObject, config: dict[str, Any]) -> Any:
+    """What names the taps in files of earlier versions, and of networks that were wrapped by hand."""
+    tapped = config.pop("tapped", ())
+    if not isinstance(tapped, dict):
+        return tapped
+    # Positions of layers: a subclassed network may give its layers other names when it is made again.
+    paths = [path for path, _ in walk(network)]
+    return {paths[place]: key for key, place in tapped.items()}

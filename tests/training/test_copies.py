@@ -129,10 +129,12 @@ class Warm(layers.Layer):
 
 def test_a_copy_that_would_compute_something_else_is_refused():
     model = network(Warm())
-    ks.regularize(model, 1.0)
+    assert not ks.regularize(model, 1.0).in_place
     model.layers[0].temperature = 2.0
     with pytest.raises(ks.InputError, match="computes other outputs than the model itself"):
-        ks.regularize(model, 1.0)
+        ks.regularize(model, 1.0, copy=True)
+    regularized = ks.regularize(model, 1.0)
+    assert regularized.network is model and "tapped in place" in str(regularized.report)
 
 
 def test_the_original_stays_as_it_was():

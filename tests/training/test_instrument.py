@@ -235,10 +235,10 @@ def test_a_model_that_cannot_be_copied():
     class Odd(keras.Model):
         def __init__(self, width):
             super().__init__()
-            self.dense = layers.Dense(width[0], activation="relu")
+            self.dense, self.head = layers.Dense(width[0], activation="relu"), layers.Dense(3)
 
         def call(self, x):
-            return self.dense(layers.Flatten()(x))
+            return self.head(self.dense(layers.Flatten()(x)))
 
         def get_config(self):
             raise NotImplementedError("no config")
@@ -246,7 +246,9 @@ def test_a_model_that_cannot_be_copied():
     model = Odd(object and [3])
     model(X)
     with pytest.raises(ks.InputError, match=r"Cannot copy .* get_config"):
-        ks.regularize(model, 1.0)
+        ks.regularize(model, 1.0, copy=True)
+    with pytest.raises(ks.InputError, match=r"Cannot copy .* get_config"):
+        ks.regularize(model, 1.0, fused_batch_norm=True)
 
 
 def test_wrapping_by_hand():
