@@ -42,7 +42,7 @@ def backend_functions() -> Any:
     return importlib.import_module(f"keras.src.backend.{keras.backend.backend()}.nn")
 
 
-def composed_activations() -> dict[str, type]:
+def composed_activations() -> dict[str, Any]:
     """Name of an activation -> class whose `static_call` computes it from several functions of the backend."""
     module = importlib.import_module("keras.src.activations.activations")
     return {"relu": module.ReLU, "mish": module.Mish}

@@ -27,7 +27,7 @@ def layer_names(network: str, named: tuple[str, ...] = ()) -> tuple[str, ...]:
     from keras_selectivity.training import regularize
 
     model = regularize(getattr(networks, network)(), 0.0, layers=list(named) or None)
-    return tuple(tap.name for tap in model.report.found)
+    return tuple(tap.name for tap in model.taps)
 
 
 def check_layers(config: RunConfig) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from keras_selectivity._keras_private import mask_of
-from keras_selectivity._types import KerasObject
 from keras_selectivity._types import Tensor
 from keras_selectivity.training._nonlinearities import handled
 from keras_selectivity.training._nonlinearities import intercepting
@@ -33,7 +32,7 @@ class Hooks:
             without any keeps its non-linearities from being counted as those of the layer that calls it.
     """
 
-    def __init__(self, readings: Iterable[tuple[KerasObject, dict[int | None, Reading]]]) -> None:
+    def __init__(self, readings: Iterable[tuple[Any, dict[int | None, Reading]]]) -> None:
         self.readings = list(readings)
         self._open = 0
         self._lock = threading.Lock()

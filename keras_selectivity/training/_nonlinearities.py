@@ -111,8 +111,8 @@ def _replace() -> None:
         for name in names:
             if hasattr(owner, name):
                 _put(owner, name, _seen(canonical(name), getattr(owner, name)))
-    for name, owner in composed_activations().items():
-        _put(owner, "static_call", staticmethod(_seen(name, owner.static_call)))
+    for name, operation in composed_activations().items():
+        _put(operation, "static_call", staticmethod(_seen(name, operation.static_call)))
 
 
 def _framework() -> list[tuple[Any, tuple[str, ...]]]:

@@ -169,7 +169,7 @@ def token_mask(outputs: Tensor, inputs: Any) -> Any:
     """The mask of a sequence's tokens: Keras's own, else that of an enclosing layer which was given one; or `None`."""
     mask = mask_of(inputs)
     mask = _mask.get() if mask is None else mask
-    shape = getattr(outputs, "shape", ())
+    shape: Any = getattr(outputs, "shape", ())
     fits = mask is not None and len(shape) == 3 and len(mask.shape) == 2 and mask.shape[1] == shape[1]
     return mask if fits else None
 
