@@ -79,6 +79,13 @@ class Exported:
         """Spatial mean of every unit: a dict, layer name -> `(n, units)` float32."""
         return self._by_layer("unit_means", x)
 
+    def inlined_unit_means(self, x: Tensor) -> dict[str, Tensor]:
+        """The same for a tensor of the graph that is being built, as part of that graph where it can be.
+
+        `tf.gradients` of a layer's then stop at that layer; those of a call go through the whole network, whatever the layer.
+        """
+        return self._by_layer("inlined_unit_means", x)
+
     def activations(self, x: Tensor) -> dict[str, Tensor]:
         """Full activations: a dict, layer name -> `(n, ..., units)`."""
         return self._by_layer("activations", x)

@@ -1,4 +1,4 @@
-"""Every private name of Keras that this package uses, and why; `tests/test_keras_private.py` says which has moved."""
+"""Every private name of Keras and TensorFlow that this package uses, and why; `tests/test_keras_private.py` says which has moved."""
 
 import importlib
 from collections.abc import Callable
@@ -78,6 +78,16 @@ def first_batch(iterator: Iterable[Any]) -> Any:
     """
     batches = next(item[-1] for item in iterator)
     return batches[0] if isinstance(batches, (list, tuple)) else next(batches)
+
+
+def frozen(function: Any) -> Any:
+    """A concrete function of TensorFlow's without calls in it, and with constants for its variables.
+
+    Gradients of a call go through all that is called. What there is in public only writes files of this.
+    """
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    return convert_variables_to_constants_v2(function, lower_control_flow=False)
 
 
 class ChoosesExample(keras.Model):

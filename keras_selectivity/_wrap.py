@@ -90,10 +90,9 @@ def in_memory(
     import tensorflow as tf
 
     fast, record["batch_norms"] = folded(network)
-    functions = {
-        name: tf.function(f, reduce_retracing=True)
-        for name, f in endpoints(network, fast, record, pixel_range, hooks).items()
-    }
+    plain = endpoints(network, fast, record, pixel_range, hooks)
+    functions = {name: tf.function(f, reduce_retracing=True) for name, f in plain.items()}
+    functions["inlined_unit_means"] = plain["unit_means"]
     return Exported(
         functions,
         record["layers"],

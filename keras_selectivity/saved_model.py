@@ -5,6 +5,7 @@ float32 pixels in [0, 1], and `ablated_logits`, which also takes what to keep of
 put in its place; `serving_default` is `logits`. TensorFlow only.
 """
 
+import functools
 import hashlib
 import json
 import os
@@ -25,6 +26,7 @@ from keras_selectivity._files import digests
 from keras_selectivity._files import whole_directory
 from keras_selectivity._fold import folded
 from keras_selectivity._foreign import read_foreign
+from keras_selectivity._inlined import inlined
 from keras_selectivity._json_file import mismatch
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
@@ -240,6 +242,7 @@ def _load_own(path: Path, pixel_range: tuple[float, float] | None) -> Exported:
     require_finite(path, loaded.variables)
     names = ("logits", "unit_means", "activations", "ablated_logits")
     functions = {name: getattr(loaded, name) for name in names if hasattr(loaded, name)}
+    functions["inlined_unit_means"] = functools.partial(inlined, loaded.unit_means)
     exported = Exported(
         functions,
         run["layers"],

@@ -1,4 +1,4 @@
-"""The private names of Keras that `_keras_private.py` uses: each has a test, whose failure names what moved."""
+"""The private names of Keras and TensorFlow that `_keras_private.py` uses: each has a test, whose failure names what moved."""
 
 import os
 import subprocess
@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
+from tensorflow.python.framework import convert_to_constants
 
 from keras_selectivity import _keras_private as private
 from keras_selectivity._keras_private import ChoosesExample
@@ -21,6 +22,7 @@ NAMES = [
     (keras.Model, "_symbolic_build"),
     (keras.Model, "_maybe_symbolic_build"),
     (keras.Model(), "_distribute_strategy"),
+    (convert_to_constants, "convert_variables_to_constants_v2"),
 ]
 
 
@@ -160,6 +162,18 @@ def test_iterator_items_on_both_kinds_of_batches():
     """The items of the epoch iterator: `(step, batches)` or `(begin, end, batches)`, a list or an iterator."""
     for item in ((0, ["a", "b"]), (0, 1, ["a", "b"]), (0, 1, iter("ab"))):
         assert private.first_batch(iter([item])) == "a"
+
+
+def test_what_is_frozen_has_no_calls_and_no_variables():
+    """`convert_variables_to_constants_v2`."""
+    variable = tf.Variable([2.0, 3.0])
+    inner = tf.function(lambda x: {"b": x * variable, "a": x + 1})
+    outer = tf.function(lambda x: inner(x))
+    frozen = private.frozen(outer.get_concrete_function(tf.TensorSpec([2])))
+    kinds = {operation.type for operation in frozen.graph.get_operations()}
+    assert kinds.isdisjoint({"PartitionedCall", "StatefulPartitionedCall", "ReadVariableOp"})
+    a, b = frozen(tf.constant([1.0, 1.0]))  # in the order of the names
+    assert a.numpy().tolist() == [2, 2] and b.numpy().tolist() == [2, 3]
 
 
 def test_no_other_file_uses_them():

@@ -83,6 +83,13 @@ def _squared_norms(exported: Exported) -> Any:
         autograph=False,
     )
     def norms(images: Tensor, vectors: Tensor) -> Tensor:
-        return squared_norms(exported.logits, images, lambda i: vectors[i], tf.range(tf.shape(vectors)[0]))
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
+            tape.watch(images)
+            logits = exported.logits(images)
+
+        def pulled_back(index: Tensor) -> Tensor | None:
+            return tape.gradient(logits, images, output_gradients=vectors[index])
+
+        return squared_norms(pulled_back, tf.range(tf.shape(vectors)[0]))
 
     return norms

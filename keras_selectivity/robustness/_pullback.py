@@ -1,7 +1,6 @@
 """Gradients of several outputs of a network in its pixels, from one forward pass."""
 
 from collections.abc import Callable
-from typing import Any
 
 import tensorflow as tf
 
@@ -10,32 +9,25 @@ from keras_selectivity._types import Tensor
 from keras_selectivity.robustness._attack import no_gradient
 
 
-def squared_norms(
-    function: Callable[..., Any], images: Tensor, cotangent: Callable[[Tensor], Tensor], indices: Tensor
-) -> Tensor:
-    """Squared lengths of pulled-back cotangents; for use in a `tf.function`.
+def squared_norms(pulled_back: Callable[[Tensor], Tensor | None], indices: Tensor) -> Tensor:
+    """Squared lengths of gradients, one after the other; for use in a `tf.function`.
 
-    One forward pass, then one backward pass for each cotangent. On CPUs this loop beats the
+    One forward pass, then one backward pass for each gradient. On CPUs this loop beats the
     vectorised backward pass of `batch_jacobian`, and it needs the memory of a few passes only.
 
     Args:
-        function: From images to `(n, m)`.
-        images: `(n, height, width, channels)` float32 tensor.
-        cotangent: Function of an index that returns `(n, m)`.
+        pulled_back: Function of an index that returns a gradient in the pixels, `(n, height, width, channels)`, or `None`.
         indices: `(k,)` int32.
 
     Returns:
-        `(n, k)`: for each sample and cotangent v the squared norm of `(d function / d images)^T v`.
+        `(n, k)`, for each sample and gradient.
 
     Raises:
-        InputError: The function does not depend on the images differentiably.
+        InputError: There is no gradient.
     """
-    with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
-        tape.watch(images)
-        outputs = tf.cast(function(images), tf.float32)
 
     def squared_norm(index: Tensor) -> Tensor:
-        gradient = tape.gradient(outputs, images, output_gradients=cotangent(index))
+        gradient = pulled_back(index)
         if gradient is None:
             raise no_gradient()
         return tf.reduce_sum(finite(gradient, "gradients in the pixels") ** 2, axis=[1, 2, 3])

@@ -100,10 +100,9 @@ def input_unit_gradients(
         whole_number("units_per_layer", units_per_layer, 1)
     whole_number("seed", seed, 0)
     chosen = {name: _drawn(exported, name, units_per_layer, seed) for name in layers}
-    starts = dict(zip(exported.layer_names, np.cumsum([0, *exported.units.values()]), strict=False))
-    units = np.concatenate([starts[name] + chosen[name] for name in layers]).astype(np.int32)
-    function = exported.compiled(_norms)
-    total, squares = np.zeros(len(units)), np.zeros(len(units))
+    units = [chosen[name].astype(np.int32) for name in layers]
+    function = exported.compiled(_norms, *layers)
+    total, squares = np.zeros((2, sum(map(len, units))))
     for part in batches(len(images), batch_size, verbose):
         found = np.asarray(function(images[part], units), np.float64)
         total, squares = total + np.sqrt(found).sum(axis=0), squares + found.sum(axis=0)
@@ -125,18 +124,24 @@ def _drawn(exported: Exported, name: str, most: int | None, seed: int) -> Array:
     return np.sort(rng.choice(width, most, replace=False))
 
 
-def _norms(exported: Exported) -> Any:
-    shape = [None, *(exported.input_shape or (None, None, None))]
-    width = sum(exported.units.values())
+def _norms(exported: Exported, *layers: str) -> Any:
+    """Squared norms of gradients of units: `(n, units of all layers)`."""
+    pixels = tf.TensorSpec([None, *(exported.input_shape or ())], tf.float32)
+    units = [tf.TensorSpec([None], tf.int32)] * len(layers)
 
-    @tf.function(input_signature=[tf.TensorSpec(shape), tf.TensorSpec([None], tf.int32)], autograph=False)
-    def norms(images: Tensor, units: Tensor) -> Tensor:
-        def all_units(x: Tensor) -> Tensor:
-            return tf.concat([tf.cast(m, tf.float32) for m in exported.unit_means(x).values()], axis=1)
-
-        def one(unit: Tensor) -> Tensor:
-            return tf.one_hot(tf.fill([tf.shape(images)[0]], unit), width)
-
-        return squared_norms(all_units, images, one, units)
+    @tf.function(input_signature=[pixels, units], autograph=False)
+    def norms(images: Tensor, units: list[Tensor]) -> Tensor:
+        means = exported.inlined_unit_means(images)
+        found = [_of_layer(means[name], images, chosen) for name, chosen in zip(layers, units, strict=True)]
+        return tf.concat(found, axis=1)
 
     return norms
+
+
+def _of_layer(means: Tensor, images: Tensor, units: Tensor) -> Tensor:
+    def pulled_back(unit: Tensor) -> Tensor | None:
+        chosen = tf.one_hot(tf.fill([tf.shape(images)[0]], unit), means.shape[1], dtype=means.dtype)
+        # Unlike a tape, this can begin within the network
+        return tf.gradients(means, images, chosen)[0]
+
+    return squared_norms(pulled_back, units)

@@ -6,6 +6,7 @@ import pytest
 from conftest import tiny_network
 
 import keras_selectivity as ks
+from keras_selectivity.robustness._unit_gradients import _norms
 
 SHAPE = (8, 8, 3)
 
@@ -89,6 +90,48 @@ def test_unit_gradients_against_finite_differences(smooth, images):
         means = norms.mean(axis=0)
         assert layer.variation_over_units == pytest.approx(means.std() / means.mean(), rel=5e-3)
         assert layer.samples == 7 and layer.units.tolist() == list(range(layer.width))
+
+
+@pytest.mark.parametrize("where", ["in memory", "on disk"])
+def test_a_network_with_a_loop(where, tmp_path, images):
+    inputs = keras.Input(SHAPE)
+    conv = keras.layers.Conv2D(3, 3, padding="same", activation="tanh", name="conv")
+    rows = keras.layers.Reshape((8, 24))(conv(inputs))
+    x = keras.layers.LSTM(4, return_sequences=True, name="rows")(rows)
+    x = keras.layers.Conv1D(4, 3, activation="tanh", name="last")(x)
+    network = keras.Model(inputs, keras.layers.Dense(5)(keras.layers.Flatten()(x)))
+    network = ks.regularize(network, 0.0, layers=["conv", "last"])
+    exported = ks.wrap(network) if where == "in memory" else loaded(network, tmp_path)
+    for layer in ks.input_unit_gradients(exported, images[:2], verbose=0):
+        norms = [
+            np.linalg.norm(finite_differences(lambda x, n=layer.name: exported.unit_means(x)[n], i), axis=1)
+            for i in images[:2]
+        ]
+        np.testing.assert_allclose(layer.mean, np.mean(norms, axis=0), rtol=5e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("where", ["in memory", "on disk"])
+def test_a_units_gradient_stops_at_its_layer(where, tmp_path, images):
+    exported = ks.wrap(tiny_network()) if where == "in memory" else loaded(tiny_network(), tmp_path)
+    images = np.resize(images, (2, *exported.input_shape))
+
+    def passes(layer):
+        ks.input_unit_gradients(exported, images, layers=[layer], verbose=0)
+        graph = exported.compiled(_norms, layer).get_concrete_function().graph
+        return str(graph.as_graph_def()).count('op: "Conv2DBackpropInput"')
+
+    assert [passes(layer) for layer in exported.layer_names] == [1, 2, 3]
+
+
+def test_units_that_do_not_depend_on_the_pixels_smoothly_are_refused():
+    inputs = keras.Input(SHAPE)
+    x = keras.layers.Conv2D(3, 3, activation="relu", name="first")(inputs)
+    x = keras.layers.Conv2D(3, 3, activation="relu", name="second")(keras.ops.round(x))
+    exported = ks.wrap(keras.Model(inputs, keras.layers.Dense(5)(keras.layers.Flatten()(x))))
+    images = np.full((2, *SHAPE), 0.5, "float32")
+    assert (ks.input_unit_gradients(exported, images, layers=["first"], verbose=0)[0].mean > 0).any()
+    with pytest.raises(ks.InputError, match="no gradient with respect to its input"):
+        ks.input_unit_gradients(exported, images, verbose=0)
 
 
 def test_dead_units_are_kept_apart(tmp_path, images):
