@@ -59,6 +59,8 @@ class AutoAttack(Measurement):
     def pieces(self, context: Context) -> Iterator[Piece]:
         """One piece: an image that a ball holds an adversarial one of is not attacked in larger balls again."""
         name = "autoattack" if self.version == "standard" else self.version
+        if self.norm == "l2":  # its radii are no strengths of the other norm's
+            name = f"{name} in l2"
         yield Piece(
             functools.partial(self._measure, context), context.samples, self._protocol(), perturbation=name
         )
@@ -72,6 +74,7 @@ class AutoAttack(Measurement):
 
         settings = {key: value for key, value in self.to_dict().items() if key != "epsilons"}
         images, labels = context.samples.images, context.samples.labels
+        # An image's random numbers are those of its place, whichever have left in smaller balls
         left, correct = np.arange(len(labels)), None
         rows: list[Row] = []
         for epsilon in sorted(self.epsilons):
@@ -85,6 +88,7 @@ class AutoAttack(Measurement):
                     labels[left],
                     epsilon=epsilon,
                     seed=context.evaluation.seed,
+                    positions=left,
                     **settings,
                     **context.options,
                 )

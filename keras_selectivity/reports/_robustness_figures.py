@@ -21,7 +21,7 @@ from keras_selectivity.results import by_label
 from keras_selectivity.results import pick
 
 APART = " by cross-entropy"  # what the papers' gradient is told from the exact one by
-WORST = {"autoattack": "AutoAttack", "apgd": "APGD"}
+WORST = {"autoattack": "AutoAttack", "apgd": "APGD", "autoattack in l2": "AutoAttack", "apgd in l2": "APGD"}
 
 
 def attacks(figure: Figure, table: Levels) -> None:
@@ -49,8 +49,12 @@ def worst_cases(figure: Figure, table: Levels) -> None:
     found = [name for name in WORST if name in perturbations(table)]
     axes = panels(figure, len(found), lettered=True, sharey=True)
     for panel, name in zip(axes, found, strict=True):
-        _by_strength(panel, table, name)
-        panel.set_xlabel(f"{WORST[name]}: ε · 255 (linear to 0.25, then logarithmic)")
+        if name.endswith("in l2"):
+            curves(panel, pick(table.rows, "accuracy", x="epsilon", perturbation=name), "epsilon", 100)
+            panel.set(xlabel=f"{WORST[name]}: radius in L2, pixels of [0, 1]", xlim=(0, None))
+        else:
+            _by_strength(panel, table, name)
+            panel.set_xlabel(f"{WORST[name]}: ε · 255 (linear to 0.25, then logarithmic)")
     axes[0].set(ylabel="test accuracy (%)", ylim=(0, 100))
 
 

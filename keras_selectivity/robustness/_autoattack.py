@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
 
+from keras_selectivity._checks import any_array
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
@@ -26,11 +27,12 @@ from keras_selectivity.robustness._fab import fab
 from keras_selectivity.robustness._square import bump
 from keras_selectivity.robustness._square import first_images
 from keras_selectivity.robustness._square import side
+from keras_selectivity.robustness._square import signs
 from keras_selectivity.robustness._square import spans
 from keras_selectivity.robustness._square import square
 
 ATTACKS = ("apgd-ce", "apgd-t", "fab-t", "square")
-VERSIONS = {"standard": ATTACKS, "apgd": ATTACKS[:2], "apgd-ce": ATTACKS[:1]}
+VERSIONS = {"standard": ATTACKS, "apgd": ATTACKS[:2], **{name: (name,) for name in ATTACKS}}
 _LEAST_CLASSES = 4  # of the difference-of-logits ratio
 
 
@@ -72,6 +74,7 @@ def autoattack(
     iterations: int = 100,
     targets: int = 9,
     queries: int = 5000,
+    positions: ArrayLike | None = None,
     batch_size: int = BATCH_SIZE,
     verbose: int = 1,
 ) -> Array:
@@ -79,8 +82,8 @@ def autoattack(
 
     APGD on the cross-entropy (by its exact gradient), APGD on the targeted difference-of-logits ratio, FAB and Square
     Attack, in this order; an image that one fools is done with. (Croce and Hein 2020, "Reliable evaluation of
-    adversarial robustness with an ensemble of diverse parameter-free attacks".) An image's random numbers depend on the seed
-    and on its place among the images, and for Square Attack on the batch size.
+    adversarial robustness with an ensemble of diverse parameter-free attacks".) An image's random numbers depend
+    on the seed and on its position: parts of a data set, attacked one by one, give the same images as the whole.
 
     Args:
         exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
@@ -90,11 +93,13 @@ def autoattack(
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
         seed: Seed of all attacks. Defaults to 0.
         version: `"standard"` for all four; `"apgd"` for the first two, which find nearly as much for a fraction of the
-            time; or `"apgd-ce"` for the first. Defaults to `"standard"`.
+            time; or one alone: `"apgd-ce"`, `"apgd-t"`, `"fab-t"`, `"square"`. Defaults to `"standard"`.
         iterations: Of APGD and FAB, per target. Defaults to 100.
         targets: Classes that APGD and FAB aim at, the likeliest first; at most as many as there are others. With fewer than
             four classes there is no targeted APGD. Defaults to 9.
         queries: Of Square Attack. Defaults to 5,000.
+        positions: `(n,)` whole numbers: where the images stand in the whole of which they are a part. Defaults to 0 to
+            n - 1.
         batch_size: Images at a time. Defaults to 250.
         verbose: 0 shows no progress bar.
 
@@ -106,7 +111,7 @@ def autoattack(
         InputError: An argument is out of its range, the network has no gradient in its input, or logits are not finite.
     """
     settings = _Settings(version, norm, epsilon, seed, iterations, targets, queries)
-    return _attacked(exported, images, labels, settings, batch_size, verbose)[0]
+    return _attacked(exported, images, labels, settings, positions, batch_size, verbose)[0]
 
 
 @measures
@@ -122,6 +127,7 @@ def autoattack_accuracy(
     iterations: int = 100,
     targets: int = 9,
     queries: int = 5000,
+    positions: ArrayLike | None = None,
     batch_size: int = BATCH_SIZE,
     verbose: int = 1,
 ) -> AutoAttackAccuracy:
@@ -136,7 +142,7 @@ def autoattack_accuracy(
         InputError: As `autoattack`, or there are no images.
     """
     settings = _Settings(version, norm, epsilon, seed, iterations, targets, queries)
-    _, clean, fooled_by = _attacked(exported, images, labels, settings, batch_size, verbose)
+    _, clean, fooled_by = _attacked(exported, images, labels, settings, positions, batch_size, verbose)
     if not len(clean):
         raise InputError("There are no images to attack.")
     after = {
@@ -181,12 +187,14 @@ def _attacked(
     images: ArrayLike,
     labels: ArrayLike,
     settings: _Settings,
+    positions: ArrayLike | None,
     batch_size: int,
     verbose: int,
 ) -> tuple[Array, Array, Array]:
     """Adversarial images; which were classified correctly at first; and the number of the attack that fooled each, or -1."""
     images, labels = exported.samples(images, labels)
     images = exported.pixels(images)
+    positions = np.arange(len(images)) if positions is None else _positions(positions, len(images))
     whole_number("batch_size", batch_size, 1)
     names = VERSIONS[settings.version]
     if exported.classes < _LEAST_CLASSES and "apgd-t" in names:
@@ -204,7 +212,9 @@ def _attacked(
         left = np.flatnonzero(right) + first
         for number, name in enumerate(names):
             if len(left):
-                adversarial = _ATTACKS[name](exported, images, labels, order[left - first], left, settings)
+                adversarial = _ATTACKS[name](
+                    exported, images[left], labels[left], order[left - first], positions[left], settings
+                )
                 # What an attack says it has found is looked at once more
                 wrong = ~np.asarray(predict(adversarial, labels[left])[0])
                 gone = left[wrong]
@@ -212,6 +222,16 @@ def _attacked(
                 left = left[~wrong]
             progress.add(1)
     return found, clean, fooled_by
+
+
+def _positions(positions: ArrayLike, samples: int) -> Array:
+    found = any_array("positions", positions)
+    if found.shape != (samples,) or (samples and (found.dtype.kind not in "iu" or found.min() < 0)):
+        raise InputError(
+            f"positions must be {samples} whole numbers of at least 0, one per image. Received: shape {found.shape}, "
+            f"dtype {found.dtype}."
+        )
+    return found
 
 
 def _prediction(exported: Exported) -> Any:
@@ -225,50 +245,46 @@ def _prediction(exported: Exported) -> Any:
     return predict
 
 
-def _starts(images: Array, left: Array, settings: _Settings, salt: int) -> Array:
+def _starts(images: Array, positions: Array, settings: _Settings, salt: int) -> Array:
     """Random points on the surfaces of the balls."""
     seed = [settings.seed, salt]
     points = [
-        random_points(images[at : at + 1], int(at), settings.epsilon, settings.norm, seed, surface=True)
-        for at in left
+        random_points(image[None], int(at), settings.epsilon, settings.norm, seed, surface=True)
+        for image, at in zip(images, positions, strict=True)
     ]
     return np.concatenate(points)
 
 
 def _apgd_ce(
-    exported: Exported, images: Array, labels: Array, order: Array, left: Array, settings: _Settings
+    exported: Exported, images: Array, labels: Array, order: Array, positions: Array, settings: _Settings
 ) -> Array:
     attack = exported.compiled(apgd, settings.norm, False)
-    start = _starts(images, left, settings, 0)
-    found, _ = attack(start, labels[left], labels[left], images[left], settings.iterations, settings.epsilon)
+    start = _starts(images, positions, settings, 0)
+    found, _ = attack(start, labels, labels, images, settings.iterations, settings.epsilon)
     return np.asarray(found)
 
 
 def _apgd_t(
-    exported: Exported, images: Array, labels: Array, order: Array, left: Array, settings: _Settings
+    exported: Exported, images: Array, labels: Array, order: Array, positions: Array, settings: _Settings
 ) -> Array:
     attack = exported.compiled(apgd, settings.norm, True)
 
     def aim(at: Array, targets: Array, number: int) -> Any:
-        start = _starts(images, left[at], settings, 1 + number)
-        return attack(
-            start, labels[left[at]], targets, images[left[at]], settings.iterations, settings.epsilon
-        )
+        start = _starts(images[at], positions[at], settings, 1 + number)
+        return attack(start, labels[at], targets, images[at], settings.iterations, settings.epsilon)
 
-    return (
-        _by_target(images[left], order, settings, aim) if exported.classes >= _LEAST_CLASSES else images[left]
-    )
+    return _by_target(images, order, settings, aim) if exported.classes >= _LEAST_CLASSES else images
 
 
 def _fab_t(
-    exported: Exported, images: Array, labels: Array, order: Array, left: Array, settings: _Settings
+    exported: Exported, images: Array, labels: Array, order: Array, positions: Array, settings: _Settings
 ) -> Array:
     attack = exported.compiled(fab, settings.norm)
 
     def aim(at: Array, targets: Array, number: int) -> Any:
-        return attack(images[left[at]], labels[left[at]], targets, settings.iterations, settings.epsilon)
+        return attack(images[at], labels[at], targets, settings.iterations, settings.epsilon)
 
-    return _by_target(images[left], order, settings, aim)
+    return _by_target(images, order, settings, aim)
 
 
 def _by_target(clean: Array, order: Array, settings: _Settings, aim: Any) -> Array:
@@ -285,18 +301,18 @@ def _by_target(clean: Array, order: Array, settings: _Settings, aim: Any) -> Arr
 
 
 def _square(
-    exported: Exported, images: Array, labels: Array, order: Array, left: Array, settings: _Settings
+    exported: Exported, images: Array, labels: Array, order: Array, positions: Array, settings: _Settings
 ) -> Array:
     search = exported.compiled(square, settings.norm)
-    clean, shape = images[left], images.shape[1:]
-    best = first_images(clean, settings.epsilon, settings.norm, [settings.seed, 2**20, int(left[0])])
-    margins = search.margin(best, labels[left])
+    seed, shape = [settings.seed, 2**20], images.shape[1:]
+    best = first_images(images, settings.epsilon, settings.norm, seed, positions)
+    margins = search.margin(best, labels)
     for first, end, share in spans(settings.queries):
         size = side(share, shape, settings.norm)
         pattern = bump(size) if size > 1 else np.ones((1, 1), np.float32)
-        seed = np.array([settings.seed, int(left[0])], np.int32)
+        drawn = signs([*seed, first], positions, (end - first, shape[-1]))
         best, margins = search(
-            best, margins, labels[left], clean, first, end, size, pattern, settings.epsilon, seed
+            best, margins, labels, images, drawn, first, size, pattern, settings.epsilon, settings.seed
         )
     return np.asarray(best)
 

@@ -60,21 +60,26 @@ def _rectangles(height: int, width: int) -> Array:
     return found / np.linalg.norm(found)
 
 
-def first_images(clean: Array, radius: float, norm: str, seed: list[int]) -> Array:
+def signs(seed: list[int], positions: Array, shape: tuple[int, ...]) -> Array:
+    """Random signs for every image, which depend on the seed and on its position only: `(n, *shape)` float32."""
+    drawn = [np.random.default_rng([*seed, int(at)]).integers(0, 2, shape, np.int8) for at in positions]
+    return np.array(drawn, np.float32).reshape(-1, *shape) * 2 - 1
+
+
+def first_images(clean: Array, radius: float, norm: str, seed: list[int], positions: Array) -> Array:
     """Where the search starts: vertical stripes (`"linf"`), or a grid of bumps (`"l2"`), on the surface of the balls."""
-    rng = np.random.default_rng(seed)
     _, height, width, channels = clean.shape
     if norm == "linf":
-        stripes = rng.choice([-radius, radius], (len(clean), 1, width, channels))
-        return np.clip(clean + stripes.astype(np.float32), 0, 1)
+        return np.clip(clean + radius * signs(seed, positions, (1, width, channels)), 0, 1)
     size = max(min(height, width) // 5, 1)
     found = np.zeros(clean.shape, np.float32)
     pattern = bump(size) if size > 1 else np.ones((1, 1), np.float32)
     start_row, start_column = (extent % size // 2 for extent in (height, width))
+    drawn = signs(seed, positions, (height // size, width // size, channels))
     for top in range(start_row, height - size + 1, size):
         for left in range(start_column, width - size + 1, size):
-            signs = rng.choice([-1.0, 1.0], (len(clean), 1, 1, channels)).astype(np.float32)
-            found[:, top : top + size, left : left + size] += pattern[..., None] * signs
+            sign = drawn[:, top // size, left // size][:, None, None]
+            found[:, top : top + size, left : left + size] += pattern[..., None] * sign
     lengths = np.sqrt((found**2).sum((1, 2, 3), keepdims=True))
     return np.clip(clean + found * radius / np.maximum(lengths, 1e-12), 0, 1)
 
@@ -83,14 +88,16 @@ def square(exported: Exported, norm: str) -> Any:
     """A compiled stretch of the search, of Andriushchenko et al. (2020), "Square Attack", with squares of one size.
 
     Returns:
-        A function of the best images so far and their margins, labels, clean images, the first query and the one after
-        the last, the side of the squares, the bump of that side, the radius and two whole numbers as seed. It returns
-        the best images and their margins; an image whose margin is no longer positive is done with.
+        A function of the best images so far and their margins, labels, clean images, signs for every image, query and
+        channel, the first query, the side of the squares, the bump of that side, the radius and a seed for their
+        places, which all images share. It returns the best images and their margins; an image whose margin is no longer
+        positive is done with.
     """
     images, labels = signature(exported)
     count, scalar = tf.TensorSpec([], tf.int32), tf.TensorSpec([], tf.float32)
-    pattern, pair = tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([2], tf.int32)
+    pattern = tf.TensorSpec([None, None], tf.float32)
     margins = tf.TensorSpec([None], tf.float32)
+    drawn = tf.TensorSpec([None, None, images.shape[-1]], tf.float32)
 
     def margin(x: Tensor, labels: Tensor) -> Tensor:
         logits = tf.cast(exported.logits(x), tf.float32)
@@ -98,19 +105,21 @@ def square(exported: Exported, norm: str) -> Any:
         return tf.gather(logits, labels, axis=-1, batch_dims=1) - tf.reduce_max(others, axis=-1)
 
     @tf.function(
-        input_signature=[images, margins, labels, images, count, count, count, pattern, scalar, pair],
+        input_signature=[images, margins, labels, images, drawn, count, count, pattern, scalar, count],
         autograph=False,
     )
     def search(
-        best: Tensor, best_margin: Tensor, labels: Tensor, clean: Tensor,
-        first: Tensor, end: Tensor, size: Tensor, bump: Tensor, radius: Tensor, seed: Tensor,
+        best: Tensor, best_margin: Tensor, labels: Tensor, clean: Tensor, signs: Tensor,
+        first: Tensor, size: Tensor, bump: Tensor, radius: Tensor, seed: Tensor,
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
         height, width = tf.shape(clean)[1], tf.shape(clean)[2]
 
+        def uniform(query: Tensor, draw: int, shape: list[int]) -> Tensor:
+            return tf.random.stateless_uniform(shape, tf.stack([seed, 3 * query + draw]))
+
         def window(query: Tensor, draw: int) -> tuple[Tensor, Tensor, Tensor]:
-            """A random place for a square: its mask, top and left; the same for all images, whichever have left."""
-            key = tf.stack([seed[0] + query, seed[1] + draw])
-            place = tf.random.stateless_uniform([2], key)
+            """A random place for a square: its mask, top and left."""
+            place = uniform(query, draw, [2])
             top, left = (
                 tf.cast(place[axis] * tf.cast(tf.maximum(extent - size, 1), tf.float32), tf.int32)
                 for axis, extent in ((0, height), (1, width))
@@ -121,18 +130,11 @@ def square(exported: Exported, norm: str) -> Any:
             )
             return tf.cast(inside, tf.float32)[None, :, :, None], top, left
 
-        def signs(query: Tensor, at: Tensor) -> Tensor:
-            """A random sign per image and channel, that depends on the image's place in the batch only."""
-            key = tf.stack([seed[0] + query, seed[1] + 2])
-            drawn = tf.random.stateless_uniform([tf.shape(clean)[0], 1, 1, clean.shape[-1]], key)
-            return tf.gather(tf.where(drawn < 0.5, -1.0, 1.0), at)
-
         def moved(query: Tensor, best: Tensor, clean: Tensor, at: Tensor) -> Tensor:
             mask, top, left = window(query, 0)
+            sign = tf.gather(signs[:, query - first], at)[:, None, None]
             if norm == "linf":
-                x = tf.clip_by_value(
-                    best + mask * 2 * radius * signs(query, at), clean - radius, clean + radius
-                )
+                x = tf.clip_by_value(best + mask * 2 * radius * sign, clean - radius, clean + radius)
                 return tf.clip_by_value(x, 0, 1)
             other, _, _ = window(query, 1)
             change = best - clean
@@ -141,10 +143,10 @@ def square(exported: Exported, norm: str) -> Any:
             free = tf.maximum(radius**2 - tf.reduce_sum(change**2, [1, 2, 3], keepdims=True), 0.0)
             channels = tf.cast(tf.shape(clean)[-1], tf.float32)
             budget = tf.sqrt((free + tf.reduce_sum(change**2 * both, [1, 2, 3], keepdims=True)) / channels)
-            turned = tf.random.stateless_uniform([], tf.stack([seed[0] + query, seed[1] + 3])) < 0.5
+            turned = uniform(query, 2, []) < 0.5
             laid = tf.where(turned, tf.transpose(bump), bump)
             laid = tf.pad(laid, [[top, height - top - size], [left, width - left - size]])[None, :, :, None]
-            fresh = laid * signs(query, at) + change * mask / (lengths + 1e-12)
+            fresh = laid * sign + change * mask / (lengths + 1e-12)
             fresh = fresh / (tf.sqrt(tf.reduce_sum(fresh**2 * mask, [1, 2], keepdims=True)) + 1e-12) * budget
             change = change * (1 - both) + fresh * mask
             return tf.clip_by_value(clean + change * radius / tf.maximum(length(change), 1e-12), 0, 1)
@@ -174,7 +176,7 @@ def square(exported: Exported, norm: str) -> Any:
         left = tf.where(best_margin > 0)[:, 0]
         at = tf.gather(tf.range(tf.shape(labels)[0]), left)
         *_, found, margins_found = tf.while_loop(
-            lambda query, at, *_: (query < end) & (tf.size(at) > 0),
+            lambda query, at, *_: (query < first + tf.shape(signs)[1]) & (tf.size(at) > 0),
             step,
             (first, at, tf.gather(best, at), tf.gather(best_margin, at), best, best_margin),
             shape_invariants=(

@@ -76,6 +76,11 @@ def test_ours_keep_the_contract(name):
     assert {r["measure"] for r in rows} <= {quantity.name for quantity in measurement.reports}
 
 
+def test_attacks_in_l2_have_a_name_of_their_own():
+    measurement = measurements.find("autoattack")(norm="l2", **OURS["autoattack"])
+    assert {r["perturbation"] for r in check_measurement(measurement)} == {"apgd in l2"}
+
+
 def test_one_of_another_package_is_measured_like_ours():
     rows = check_measurement(Brightness(share=0.3))
     assert len(rows) == 4 and {json.loads(r["protocol"])["share"] for r in rows} == {0.3}

@@ -2,6 +2,7 @@
 
 import made_up
 import numpy as np
+import polars as pl
 import pytest
 
 import keras_selectivity as ks
@@ -146,6 +147,17 @@ def test_the_papers_gradient_is_drawn_apart_from_the_exact_one():
         found[function] = [axes.lines[0].get_ydata()[0] for axes in figure.axes]
     assert found[robustness.attacks] == pytest.approx([69, 69])
     assert found[robustness.exact_attacks] == pytest.approx([70, 70])
+
+
+def test_radii_in_l2_are_no_multiples_of_a_pixels_step():
+    rows = frame(made_up.study((0.0,), seeds=1))
+    renamed = pl.col("perturbation").replace("apgd", "apgd in l2")
+    figure = _drawing.Figure()
+    robustness.worst_cases(figure, levels(rows.with_columns(renamed)))
+    first, second = figure.axes
+    assert "255" in first.get_xlabel() and first.lines[0].get_xdata()[1] == pytest.approx(1)
+    assert "L2" in second.get_xlabel() and "255" not in second.get_xlabel()
+    assert second.lines[0].get_xdata()[1] == pytest.approx(1 / 255)
 
 
 @pytest.mark.parametrize(

@@ -4,11 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import real_data
 from conftest import tiny_network
 from reference import cross_entropy
 
 import keras_selectivity as ks
 from keras_selectivity import robustness
+from keras_selectivity.robustness._attack import loss_gradient
 
 SHAPE = (8, 8, 3)
 
@@ -88,6 +90,43 @@ def test_the_cross_entropy_of_confident_images_loses_the_label(confident):
     assert np.mean(np.sign(found - images) == np.sign(gradient)) < 0.9
     with pytest.raises(ValueError, match="loss must be"):
         ks.fgsm(exported, images, labels, [0.1], loss="margin", verbose=0)
+
+
+@pytest.mark.data
+def test_signs_on_a_confident_real_network_are_those_of_float64(cifar10):
+    """The reference ResNet20 and its copy in float64, on test images with margins above 17."""
+    network = ks.networks.load_reference_weights(
+        ks.networks.resnet20(), real_data("reference/akamaster_resnet20.npz")
+    )
+    keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
+    try:
+        double = ks.networks.resnet20()
+    finally:
+        keras.config.set_floatx("float32")
+        keras.config.set_dtype_policy("float32")
+    double.set_weights(network.get_weights())
+    images, labels = cifar10.test.take(slice(0, 120))
+    images = images.astype("float32") / 255
+    logits = network.predict(images, verbose=0)
+    others = np.where(np.arange(10) == labels[:, None], -np.inf, logits)
+    sure = np.flatnonzero(logits[np.arange(120), labels] - others.max(axis=1) > 17)[:20]
+    assert len(sure) == 20
+    images, labels = tf.constant(images[sure]), tf.constant(labels[sure].astype("int64"))
+    x = tf.cast(images, tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        logits = double(x, training=False)
+        own = tf.one_hot(labels, 10, dtype=tf.bool, on_value=True, off_value=False)
+        odds = tf.reduce_logsumexp(tf.where(own, tf.constant(-np.inf, tf.float64), logits), axis=1)
+        odds -= tf.boolean_mask(logits, own)
+    expected = np.sign(tape.gradient(odds, x))
+    assert logits.dtype == tf.float64
+    share = {
+        loss: np.mean(np.sign(loss_gradient(ks.wrap(network), images, labels, loss)[2]) == expected)
+        for loss in ("log_odds", "cross_entropy")
+    }
+    assert share["log_odds"] >= 0.999 and share["cross_entropy"] < 0.8
 
 
 def test_two_class_linear_optimum_is_reached(tmp_path):

@@ -8,7 +8,6 @@ from scipy import optimize
 
 import keras_selectivity as ks
 from keras_selectivity import robustness
-from keras_selectivity.robustness import _autoattack
 from keras_selectivity.robustness._ball import random_points
 from keras_selectivity.robustness._fab import to_hyperplane
 from keras_selectivity.robustness._square import bump
@@ -69,27 +68,25 @@ def test_the_ensemble_finds_a_linear_networks_exact_robust_accuracy(exported, da
 
 @pytest.mark.parametrize("norm", RADIUS)
 @pytest.mark.parametrize("attack", ["apgd-ce", "apgd-t", "fab-t"])
-def test_every_attack_with_gradients_finds_it_alone(exported, data, norm, attack, monkeypatch):
+def test_every_attack_with_gradients_finds_it_alone(exported, data, norm, attack):
     images, labels = data
-    monkeypatch.setitem(_autoattack.VERSIONS, "alone", (attack,))
     found = robustness.autoattack_accuracy(
-        exported, images, labels, epsilon=RADIUS[norm], norm=norm, version="alone", **QUICK
+        exported, images, labels, epsilon=RADIUS[norm], norm=norm, version=attack, **QUICK
     )
     expected = exact(linear(), images, labels, norm, RADIUS[norm])
     assert (found.correct != expected).sum() <= 1 and not (expected & ~found.correct).any()
 
 
 @pytest.mark.parametrize("norm", RADIUS)
-def test_square_attack_fools_without_gradients(data, norm, monkeypatch):
+def test_square_attack_fools_without_gradients(data, norm):
     """Behind a staircase of 1/1000 no gradient is left; what the search finds is real all the same."""
     images, labels = data
     network = linear()
     inputs = keras.Input(SHAPE)
     steps = keras.ops.round(inputs * 1000) / 1000
     exported = ks.wrap(keras.Model(inputs, network(steps)))
-    monkeypatch.setitem(_autoattack.VERSIONS, "alone", ("square",))
     radius = 4 * RADIUS[norm]  # weights that are noise give squares little to find
-    options = {"epsilon": radius, "norm": norm, "version": "alone", "queries": 600, "verbose": 0}
+    options = {"epsilon": radius, "norm": norm, "version": "square", "queries": 600, "verbose": 0}
     found = robustness.autoattack_accuracy(exported, images, labels, **options)
     expected = exact(network, images, labels, norm, radius + (0.001 if norm == "linf" else 0.02))
     assert not (expected & ~found.correct).any()
@@ -109,18 +106,22 @@ def test_images_stay_in_the_ball_and_in_range(norm):
     np.testing.assert_array_equal(found[~fooled], images[~fooled])
 
 
-def test_the_seed_decides_and_other_images_do_not(exported, data, monkeypatch):
+@pytest.mark.parametrize("norm", RADIUS)
+@pytest.mark.parametrize(("version", "times"), [("apgd", 1), ("square", 4)])
+def test_the_seed_and_the_position_decide_and_other_images_do_not(exported, data, norm, version, times):
     images, labels = data
-    whole = ks.autoattack(exported, images, labels, epsilon=0.02, version="apgd", **QUICK)
-    again = ks.autoattack(exported, images, labels, epsilon=0.02, version="apgd", batch_size=7, **QUICK)
-    np.testing.assert_allclose(again, whole, atol=1e-6)
-    monkeypatch.setitem(_autoattack.VERSIONS, "alone", ("square",))
-    one, same, other = (
-        ks.autoattack(exported, images, labels, epsilon=0.06, version="alone", seed=seed, **QUICK)
-        for seed in (0, 0, 1)
-    )
-    np.testing.assert_array_equal(one, same)
-    assert np.abs(other - one).max() > 1e-3
+    options = {"epsilon": times * RADIUS[norm], "norm": norm, "version": version, **QUICK}
+    whole = ks.autoattack(exported, images, labels, **options)
+    changed = robustness.distances(whole, images, norm) > 0
+    assert 3 < changed.sum() < 37
+    batches = ks.autoattack(exported, images, labels, batch_size=7, **options)
+    np.testing.assert_allclose(batches, whole, atol=1e-6)
+    part = np.flatnonzero(changed)[1::2]
+    alone = ks.autoattack(exported, images[part], labels[part], positions=part, **options)
+    np.testing.assert_allclose(alone, whole[part], atol=1e-6)
+    if version == "square":  # on a linear network, the others find the same points from anywhere
+        other = ks.autoattack(exported, images, labels, seed=1, **options)
+        assert np.abs(other - whole).max() > 1e-3
 
 
 def test_fewer_than_four_classes_have_no_targeted_apgd(data):
@@ -143,6 +144,9 @@ def test_fewer_than_four_classes_have_no_targeted_apgd(data):
         ({"epsilon": 0.1, "targets": 0}, "targets"),
         ({"epsilon": 0.1, "queries": 1.5}, "queries"),
         ({"epsilon": 0.1, "seed": -1}, "seed"),
+        ({"epsilon": 0.1, "positions": [1, 2]}, "positions must be 40 whole numbers"),
+        ({"epsilon": 0.1, "positions": range(-1, 39)}, "positions must be"),
+        ({"epsilon": 0.1, "positions": np.zeros(40)}, "positions must be"),
     ],
     ids=str,
 )
