@@ -58,9 +58,9 @@ class AutoAttack(Measurement):
 
     def pieces(self, context: Context) -> Iterator[Piece]:
         """One piece: an image that a ball holds an adversarial one of is not attacked in larger balls again."""
-        name = "autoattack" if self.version == "standard" else self.version
-        if self.norm == "l2":  # its radii are no strengths of the other norm's
-            name = f"{name} in l2"
+        attack = "autoattack" if self.version == "standard" else self.version
+        # Radii of one norm are no strengths in the other
+        name = attack if self.norm == "linf" else f"{attack} in l2"
         yield Piece(
             functools.partial(self._measure, context), context.samples, self._protocol(), perturbation=name
         )
