@@ -1,4 +1,4 @@
-"""Time of PGD, an FGSM sweep, APGD, AutoAttack and the exact Jacobian: ours against the toolboxes.
+"""Time of PGD, an FGSM sweep, AutoAttack and each of its attacks, and the exact Jacobian: ours against the toolboxes.
 
 The same reference ResNet20, the same CIFAR-10 test images and the same settings for all (FGSM and PGD along the
 cross-entropy's gradient, as theirs); contestants take turns, each in a process of its own, and report how many images
@@ -19,7 +19,6 @@ from _interleaved import run
 
 EPSILONS = [n / 255 for n in (0.25, 0.5, 1, 2, 3, 4, 8, 16)]
 STEPS, SIZE = 25, 1e-4
-RADIUS = 0.002  # leaves about half of the images correct
 CONTESTANTS = {
     "ours": "keras_selectivity",
     "foolbox-keras": "Foolbox, Keras model",
@@ -34,11 +33,17 @@ CONTESTANTS = {
 ATTACKS = (
     "ours", "foolbox-keras", "art-keras", "foolbox-saved", "art-saved", "foolbox-torch", "torchattacks",
 )  # fmt: skip
+BALLS = (
+    "apgd-ce",
+    "apgd-t",
+    "fab-t",
+    "square",
+    "standard",
+)  # attacks within one, as `ks.autoattack` calls them
 TASKS = {
     "pgd": ATTACKS,
     "fgsm": ATTACKS,
-    "apgd": ("ours", "torchattacks"),
-    "autoattack": ("ours", "torchattacks"),
+    **dict.fromkeys(BALLS, ("ours", "torchattacks")),
     "jacobian": ("ours", "loop-tf", "torch.func"),
 }
 NEEDS = {"foolbox": "foolbox", "art": "art", "torch": "torch", "torchattacks": "torchattacks",
@@ -70,7 +75,7 @@ def torch_network(weights):
     return model.eval()
 
 
-def ours(task, images, labels, weights):
+def ours(task, images, labels, weights, ball):
     import keras_selectivity as ks
 
     model = exported(weights)
@@ -83,13 +88,13 @@ def ours(task, images, labels, weights):
                 model, images, labels, steps=[STEPS], step_size=SIZE, **options
             ).accuracy
         )
-    if task in ("apgd", "autoattack"):
-        version = "apgd-ce" if task == "apgd" else "standard"
+    if task in BALLS:
         return lambda: percent(
             ks.robustness.autoattack_accuracy(
-                model, images, labels, epsilon=RADIUS, version=version, verbose=0
+                model, images, labels, epsilon=ball.radius, norm=ball.norm, version=task,
+                targets=ball.targets, queries=ball.queries, verbose=0,
             ).robust
-        )
+        )  # fmt: skip
     return lambda: percent(ks.robustness.fgsm_accuracy(model, images, labels, EPSILONS, **options).accuracy)
 
 
@@ -105,7 +110,7 @@ def without_training(logits):
     return lambda x, training=False: logits(x)
 
 
-def foolbox_torch(task, images, labels, weights):
+def foolbox_torch(task, images, labels, weights, _):
     import foolbox
     import torch
 
@@ -146,30 +151,42 @@ def art_tf(task, images, labels, network):
     return lambda: percent([accuracy(attack) for attack in attacks])
 
 
-def torchattacks_step(task, images, labels, weights):
+def torchattacks_step(task, images, labels, weights, ball):
     import torch
     import torchattacks
 
-    model = torch_network(weights)
+    model = torch_network(weights).requires_grad_(False)
     x, y = torch.tensor(images).permute(0, 3, 1, 2).contiguous(), torch.tensor(labels)
+    norm = {"linf": "Linf", "l2": "L2"}[ball.norm]
+    options = {"norm": norm, "eps": ball.radius, "seed": 0}
+    classes = {"n_classes": ball.targets + 1}
     if task == "pgd":
         attacks = [torchattacks.PGD(model, eps=1.0, alpha=SIZE, steps=STEPS, random_start=False)]
-    elif task == "apgd":
-        attacks = [torchattacks.APGD(model, eps=RADIUS, steps=100, seed=0)]
-    elif task == "autoattack":
-        attacks = [torchattacks.AutoAttack(model, eps=RADIUS, seed=0)]
+    elif task == "apgd-ce":
+        attacks = [torchattacks.APGD(model, steps=100, **options)]
+    elif task == "apgd-t":
+        attacks = [torchattacks.APGDT(model, steps=100, **classes, **options)]
+    elif task == "fab-t":
+        attacks = [torchattacks.FAB(model, steps=100, multi_targeted=True, **classes, **options)]
+    elif task == "square":
+        attacks = [torchattacks.Square(model, n_queries=ball.queries, **options)]
+    elif task == "standard":
+        attacks = [torchattacks.AutoAttack(model, **options)]
     else:
         attacks = [torchattacks.FGSM(model, eps=epsilon) for epsilon in EPSILONS]
 
     def accuracy(attack):
         adversarial = attack(x, y)
+        change = (adversarial - x).flatten(1)
+        length = change.norm(dim=1) if ball.norm == "l2" else change.abs().amax(dim=1)
+        outside = (length > ball.radius * (1 + 1e-4)) & (task in BALLS)
         with torch.no_grad():
-            return (model(adversarial).argmax(1) == y).float().mean().item()
+            return ((model(adversarial).argmax(1) == y) | outside).float().mean().item()
 
     return lambda: percent([accuracy(attack) for attack in attacks])
 
 
-def loop_tf(task, images, labels, weights):
+def loop_tf(task, images, labels, weights, _):
     import tensorflow as tf
 
     model, x = exported(weights), tf.constant(images)
@@ -186,7 +203,7 @@ def loop_tf(task, images, labels, weights):
     return step
 
 
-def torch_func(task, images, labels, weights):
+def torch_func(task, images, labels, weights, _):
     import torch
 
     model = torch_network(weights)
@@ -217,6 +234,12 @@ def main():
     parser.add_argument("task", choices=TASKS)
     parser.add_argument("--weights", required=True, help="akamaster_resnet20.npz")
     parser.add_argument("--data-dir", help="directory with prepared data sets")
+    parser.add_argument(
+        "--radius", type=float, default=0.002, help="the default leaves half of the images correct"
+    )
+    parser.add_argument("--norm", choices=("linf", "l2"), default="linf")
+    parser.add_argument("--targets", type=int, default=9, help="of the targeted attacks alone")
+    parser.add_argument("--queries", type=int, default=5000, help="of Square Attack alone")
     parser.add_argument("--samples", type=int, default=100)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--images", help=argparse.SUPPRESS)
@@ -225,7 +248,8 @@ def main():
     if options.work:
         with np.load(options.images) as file:
             images, labels = file["images"], file["labels"]
-        return answer(STEP[options.work](options.task, images, labels, options.weights), warm_up=2)
+        step = STEP[options.work](options.task, images, labels, options.weights, options)
+        return answer(step, warm_up=1 if options.task in BALLS else 2)
     # Read here, so that the PyTorch contestants need not load TensorFlow.
     from keras_selectivity import datasets
 
@@ -239,6 +263,8 @@ def main():
         if all(importlib.util.find_spec(NEEDS[part]) for part in (name, *name.split("-")) if part in NEEDS)
     ]
     arguments = [options.task, "--weights", options.weights, "--images", file]
+    for name in ("radius", "norm", "targets", "queries"):
+        arguments += [f"--{name}", str(getattr(options, name))]
     pairs = [("ours", name) for name in there[1:]]
     return run(__file__, {n: CONTESTANTS[n] for n in there}, pairs, options.rounds, arguments)
 

@@ -14,14 +14,18 @@ from keras_selectivity.robustness._attack import signature
 from keras_selectivity.robustness._ball import length
 
 _FIRST_SHARE = 0.8  # of the pixels that the first squares cover
-# Query from which on the share is halved once more
+# Query of 10,000 from which on the share is halved once more
 _HALVED = (11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
 
 
 def spans(queries: int) -> Iterator[tuple[int, int, float]]:
-    """Stretches of queries whose squares cover the same share: `(first, end, share)`."""
-    starts = (1, *_HALVED)
-    for number, (first, end) in enumerate(zip(starts, (*_HALVED, queries), strict=True)):
+    """Stretches of queries whose squares cover the same share: `(first, end, share)`.
+
+    Fewer queries shrink the squares sooner, as in the paper and in torchattacks; the code of AutoAttack's authors takes the
+    first 5,000 of 10,000.
+    """
+    halved = [-(-at * queries // 10_000) for at in _HALVED]
+    for number, (first, end) in enumerate(zip([1, *halved], [*halved, queries], strict=True)):
         if first < min(end, queries):
             yield first, min(end, queries), _FIRST_SHARE / 2**number
 

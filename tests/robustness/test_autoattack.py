@@ -209,10 +209,11 @@ def test_projection_is_the_smallest_change(norm):
 
 
 def test_squares_shrink_by_the_published_schedule():
-    found = list(spans(5000))
-    assert found[0] == (1, 11, 0.8) and found[-1] == (4001, 5000, 0.8 / 128)
+    found = list(spans(10_000))
+    assert found[0] == (1, 11, 0.8) and found[-1] == (8001, 10_000, 0.8 / 512)
+    assert list(spans(5000))[:2] == [(1, 6, 0.8), (6, 26, 0.4)] and next(spans(500)) == (1, 3, 0.4)
     assert [end for _, end, _ in found[:-1]] == [first for first, _, _ in found[1:]]
-    assert list(spans(5)) == [(1, 5, 0.8)] and list(spans(1)) == []
+    assert all(sum(end - first for first, end, _ in spans(n)) == n - 1 for n in (1, 2, 5, 60, 777))
     assert side(0.8, (32, 32, 3), "linf") == 29 and side(0.8 / 64, (32, 32, 3), "linf") == 4
     assert side(0.8 / 64, (32, 32, 3), "l2") == 5
 
