@@ -1,33 +1,41 @@
 """A Keras classifier as the functions that a SavedModel offers, and what `run.json` says of it."""
 
 from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from keras_selectivity._errors import InputError
-from keras_selectivity._samples import scaled
+from keras_selectivity._inputs import Input
+from keras_selectivity._inputs import Inputs
 from keras_selectivity._types import KerasObject
 from keras_selectivity._types import Tensor
 
 
-def instrumented(model: KerasObject) -> tuple[KerasObject, Any, dict[str, Any]]:
+def instrumented(
+    model: KerasObject, pixel_range: Any, output: Any = None
+) -> tuple[KerasObject, Any, Inputs, dict[str, Any]]:
     """The network of a model with its units tapped.
 
     Args:
         model: A `SelectivityModel`, or any built Keras classifier, which is then instrumented.
+        pixel_range: As `Inputs.ranged` takes it.
+        output: Which output holds the scores of the classes, of several.
 
     Returns:
-        `(network, hooks, record)`: hooks as `collecting` takes them; the record says where the network comes from, its `layers`, its number of
-        `classes`, how its logits are had (`outputs`) and the `input_shape` of one sample.
+        `(network, hooks, inputs, record)`: hooks as `collecting` takes them; the record says where the network comes
+        from, its `inputs`, its `layers`, its number of `classes` and how its logits are had (`outputs`).
 
     Raises:
-        InputError: It is no built Keras classifier with one input and one output, both floats.
+        InputError: It is no built Keras classifier, or the range is none.
     """
     from keras_selectivity.training import SelectivityModel
+    from keras_selectivity.training import classifier_of
     from keras_selectivity.training import instrument
     from keras_selectivity.training import kind_of_outputs
     from keras_selectivity.training import probe
+    from keras_selectivity.training import varied_inputs
 
     record: dict[str, Any] = {"alpha": None, "metric": None, "regularized": []}
     if isinstance(model, SelectivityModel):
@@ -36,33 +44,56 @@ def instrumented(model: KerasObject) -> tuple[KerasObject, Any, dict[str, Any]]:
         record = {"alpha": alpha, "metric": model.metric, "regularized": model.regularized}
         network, hooks = model.network, model.hooks
     else:
-        found = instrument(model)
+        found = instrument(classifier_of(model, output))
         network, hooks = found.network, found.hooks
-    shape = _input_shape(network)
+    inputs = inputs_of(network).ranged(pixel_range)
     taps, _, width = probe(network, hooks)
     record["classes"] = max(width, 2)
     record["layers"] = [{"name": t.name, "units": t.units, "shift": t.shift} for t in taps]
-    record["outputs"] = kind_of_outputs(lambda x: network(x, training=False), shape)
-    return network, hooks, {**record, "input_shape": list(shape)}
+    varied = [
+        varied_inputs(tuple(n or 32 for n in part.shape), part.dtype, seed)
+        for seed, part in enumerate(inputs.parts)
+    ]
+    record["outputs"] = kind_of_outputs(lambda x: network(x, training=False), inputs.pack(varied))
+    return network, hooks, inputs, {**record, "inputs": inputs.as_json()}
+
+
+def inputs_of(network: KerasObject) -> Inputs:
+    """What a built Keras network takes, without ranges.
+
+    Raises:
+        InputError: The shape of its input is not known, or its inputs are nested.
+    """
+    import keras
+
+    from keras_selectivity.training import input_specs
+
+    specs = input_specs(network)
+    if isinstance(specs, dict):
+        kind, parts = "dict", list(specs.items())
+    else:
+        kind = "list" if isinstance(specs, list | tuple) else "one"
+        parts = [(getattr(spec, "name", ""), spec) for spec in (specs if kind == "list" else [specs])]
+    if not all(isinstance(spec, keras.layers.InputSpec) for _, spec in parts):
+        raise InputError(
+            f"The inputs of {network.name!r} are nested. Make a keras.Model of them that takes one flat list or dict."
+        )
+    return Inputs(kind, tuple(Input(name, tuple(spec.shape[1:]), spec.dtype) for name, spec in parts))
 
 
 def endpoints(
-    network: KerasObject,
-    fast: KerasObject,
-    record: dict[str, Any],
-    pixel_range: tuple[float, float],
-    hooks: Any = None,
+    network: KerasObject, fast: KerasObject, record: dict[str, Any], inputs: Inputs, hooks: Any = None
 ) -> dict[str, Callable[..., Any]]:
     """Functions by name, to be traced: `logits`, `unit_means`, `activations` and `ablated_logits`.
 
-    Each takes float32 pixels in [0, 1]; the last one also what to keep of every unit, and what to put
-    in its place.
+    Each takes the inputs one after the other, as `Inputs.prepared` makes them; the last one also what to keep of every
+    unit, and what to put in its place.
 
     Args:
         network: An instrumented network.
         fast: The same for logits alone, as `folded` gives it.
         record: What `instrumented` says of it.
-        pixel_range: What the network expects for pixels 0 and 1.
+        inputs: What the network takes.
         hooks: What `instrumented` opens its taps by.
     """
     from keras_selectivity.training import as_logits
@@ -71,23 +102,25 @@ def endpoints(
 
     layers = record["layers"]
 
-    def outputs(x: Tensor, of: KerasObject = network) -> Tensor:
-        return of(scaled(x, pixel_range), training=False)
+    def outputs(x: Sequence[Tensor], of: KerasObject = network) -> Tensor:
+        native = [part.native(value) for part, value in zip(inputs.parts, x, strict=True)]
+        return of(inputs.pack(native), training=False)
 
-    def logits(x: Tensor) -> Tensor:
+    def logits(*x: Tensor) -> Tensor:
         return as_logits(outputs(x, fast), record["outputs"])
 
-    def unit_means(x: Tensor) -> dict[str, Tensor]:
+    def unit_means(*x: Tensor) -> dict[str, Tensor]:
         with collecting(hooks=hooks) as found:
             outputs(x)
         return found
 
-    def activations(x: Tensor) -> dict[str, Tensor]:
+    def activations(*x: Tensor) -> dict[str, Tensor]:
         with collecting(read=full_output, hooks=hooks) as found:
             outputs(x)
         return found
 
-    def ablated_logits(x: Tensor, keep: Tensor, fill: Tensor) -> Tensor:
+    def ablated_logits(*arguments: Tensor) -> Tensor:
+        *x, keep, fill = arguments
         parts = iter(zip(_split(keep, layers), _split(fill, layers), strict=True))
         with collecting(
             read=lambda outputs, reading, _: (_replaced(outputs, reading.data_format, *next(parts)), None),
@@ -97,20 +130,6 @@ def endpoints(
 
     functions = {"logits": logits, "unit_means": unit_means, "activations": activations}
     return {**functions, "ablated_logits": ablated_logits} if layers else functions
-
-
-def _input_shape(network: KerasObject) -> tuple[int, ...]:
-    """Shape of one sample of a network with a single input, which holds floats."""
-    import keras
-
-    from keras_selectivity.training import example_inputs
-
-    batch = example_inputs(network)
-    if not isinstance(batch, np.ndarray):
-        raise InputError(f"Only classifiers with one input can be measured; {network.name!r} has several.")
-    if not keras.backend.is_float_dtype(str(batch.dtype)):
-        raise InputError(f"Only classifiers of floats can be measured; {network.name!r} takes {batch.dtype}.")
-    return batch.shape[1:]
 
 
 def _split(units: Tensor, layers: list[dict[str, Any]]) -> list[Tensor]:

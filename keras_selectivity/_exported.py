@@ -5,16 +5,16 @@ from collections.abc import Callable
 from collections.abc import Hashable
 from collections.abc import Iterable
 from collections.abc import Iterator
-from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import array
 from keras_selectivity._errors import InputError
-from keras_selectivity._samples import checked_images
+from keras_selectivity._inputs import Inputs
+from keras_selectivity._inputs import count
 from keras_selectivity._samples import checked_labels
-from keras_selectivity._samples import pixels
 from keras_selectivity._types import Array
 from keras_selectivity._types import Tensor
 
@@ -33,9 +33,9 @@ class Exported:
         units: Units of each layer, name -> int.
         shifts: Whether a layer's output can be negative, name -> bool.
         classes: Number of classes.
-        input_shape: `(height, width, channels)`, or `None` if a foreign model does not tell.
-        pixel_range: What the network itself expects for pixels 0 and 1; these methods take pixels in
-            [0, 1] all the same.
+        inputs: Name, shape, type and range of every input, and whether they come alone, in a list or in a dict. An
+            input that has a range takes values in [0, 1] here, whatever the network itself expects; one without takes
+            them as they are.
         run: The content of `run.json`; empty for a foreign model.
         fingerprint: Twelve hexadecimal digits that tell this network's files from another's.
     """
@@ -45,10 +45,9 @@ class Exported:
         functions: dict[str, Callable[..., Any]],
         layers: list[dict[str, Any]],
         classes: int,
-        input_shape: Sequence[int] | None,
+        inputs: Inputs,
         run: dict[str, Any],
         fingerprint: str,
-        pixel_range: tuple[float, float] = (0.0, 1.0),
     ) -> None:
         self._functions = functions
         self._compiled: dict[Any, Any] = {}
@@ -57,22 +56,37 @@ class Exported:
         self.units = {layer["name"]: layer["units"] for layer in layers}
         self.shifts = {layer["name"]: layer["shift"] for layer in layers}
         self.classes = classes
-        self.input_shape = input_shape
+        self.inputs = inputs
         self.run = run
         self.fingerprint = fingerprint
-        self.pixel_range = pixel_range
+
+    @property
+    def input_shape(self) -> tuple[int | None, ...] | None:
+        """Shape of one sample of the only input, `(height, width, channels)` of an image; `None` stands for any size."""
+        return None if self.inputs.one is None else self.inputs.one.shape
+
+    @property
+    def pixel_range(self) -> tuple[float, float] | None:
+        """What the network itself expects for pixels 0 and 1; `None` if values go in as they are."""
+        return None if self.inputs.one is None else self.inputs.one.range
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between what values of the only input lie here: 0 and 1, or infinities."""
+        return (0.0, 1.0) if self.pixel_range else (-np.inf, np.inf)
 
     def __repr__(self) -> str:
-        shape = " x ".join(str(n) for n in self.input_shape) if self.input_shape else "any size"
         units = f"{len(self.layer_names)} layers with {sum(self.units.values())} units"
-        low, high = self.pixel_range
+        expects = (
+            ", network takes pixels from {:g} to {:g}".format(*self.pixel_range) if self.pixel_range else ""
+        )
         return (
-            f"<Exported {self.fingerprint}: images of {shape}, {self.classes} classes, "
-            f"{units if self.layer_names else 'no units'}, network takes pixels from {low:g} to {high:g}>"
+            f"<Exported {self.fingerprint}: {self.inputs}, {self.classes} classes, "
+            f"{units if self.layer_names else 'no units'}{expects}>"
         )
 
     def logits(self, x: Tensor) -> Tensor:
-        """`(n, height, width, channels)` pixels in [0, 1] to `(n, classes)` float32 logits."""
+        """`(n, ...)` inputs, of images pixels in [0, 1], to `(n, classes)` float32 logits."""
         return self._logits("logits", x)
 
     def unit_means(self, x: Tensor) -> dict[str, Tensor]:
@@ -94,7 +108,7 @@ class Exported:
         """Logits with units replaced by constants, in every position of their maps.
 
         Args:
-            x: `(n, height, width, channels)` pixels in [0, 1].
+            x: `(n, ...)` inputs, of images pixels in [0, 1].
             keep: `(units,)` floats, all layers in order: 1 leaves a unit alone, 0 replaces it.
             fill: `(units,)` floats: what a unit is replaced by.
         """
@@ -112,33 +126,47 @@ class Exported:
             )
         return self._logits("ablated_logits", x, keep, fill)
 
-    def samples(self, images: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
-        """Images and labels that fit each other and the network.
+    def samples(self, x: Any, labels: ArrayLike) -> tuple[Any, Array]:
+        """Inputs and labels that fit each other and the network.
 
         Args:
-            images: `(n, height, width, channels)`; uint8, or floats in [0, 1].
+            x: As for `prepared`.
             labels: `(n,)` or `(n, 1)` integers.
 
         Returns:
-            `(images, labels)`: an array for `pixels`, whole or in parts, and `(n,)` int64.
+            `(x, labels)`: an array, or a structure of arrays, for `prepared`, whole or in parts; and `(n,)` int64.
 
         Raises:
             InputError: Type, shape or number do not fit, or a label is none of the network's classes.
         """
-        images = checked_images(images, self.input_shape)
-        return images, self.labels(labels, len(images))
+        x = self.inputs.checked(x)
+        return x, self.labels(labels, count(x))
 
-    def pixels(self, images: ArrayLike) -> Array:
-        """Images as float32 pixels in [0, 1], for the methods of this class.
+    def prepared(self, x: Any) -> Any:
+        """Inputs for the methods of this class.
 
         Args:
-            images: `(n, height, width, channels)`; uint8, or floats in [0, 1]. A rounding error of
-                up to 1e-5 beyond the range is clipped.
+            x: `(n, ...)`, in a list or dict if the network takes that. With a range: uint8, or floats in [0, 1], of
+                which a rounding error of up to 1e-5 beyond is clipped. Else numbers, integers or text, whatever the
+                network takes.
+
+        Returns:
+            The same structure of arrays: float32 for floats and pixels.
 
         Raises:
             InputError: Type, shape or range do not fit; what was found, and what to do.
         """
-        return pixels(checked_images(images, self.input_shape))
+        return self.inputs.prepared(self.inputs.checked(x))
+
+    def differentiable(self, x: ArrayLike) -> Array:
+        """As `prepared`, for what takes gradients: a single input of floats.
+
+        Raises:
+            InputError: Also if the network takes anything else.
+        """
+        self.inputs.require_gradient()
+        found: Array = self.prepared(x)
+        return found
 
     def labels(self, labels: ArrayLike, samples: int) -> Array:
         """Labels as an int64 array of length `samples`.
@@ -187,20 +215,25 @@ class Exported:
         with finite_or_error():
             return finite(self._call(name, x, *others), "logits")
 
-    def _call(self, name: str, x: Tensor, *others: Tensor) -> Any:
+    def _call(self, name: str, x: Any, *others: Tensor) -> Any:
         import tensorflow as tf
 
-        try:
-            # Keras SavedModels refuse float64 and uint8 instead of casting them.
-            x = tf.cast(x, tf.float32)
-        except (TypeError, ValueError, tf.errors.OpError) as error:
-            raise InputError(f"Pixels must be an array of floats ({error}).") from error
-        if self.input_shape and not x.shape.is_compatible_with([None, *self.input_shape]):
-            wanted = ", ".join(map(str, self.input_shape))
-            raise InputError(f"The network takes pixels of shape (n, {wanted}). Received: {x.shape}.")
-        if tf.executing_eagerly():  # rectifiers may swallow what is not finite
-            finite(x, "the pixels")
-        return self._functions[name](x, *(tf.cast(other, tf.float32) for other in others))
+        flat = []
+        for value, spec in zip(self.inputs.flatten(x), self.inputs.specs(), strict=True):
+            what = "pixels" if self.pixel_range else "inputs"
+            try:
+                # Keras SavedModels refuse other types instead of casting them.
+                value = tf.convert_to_tensor(value)
+                value = value if value.dtype == spec.dtype else tf.cast(value, spec.dtype)
+            except (TypeError, ValueError, tf.errors.OpError) as error:
+                raise InputError(f"The network takes {what} of {spec.dtype.name} ({error}).") from error
+            if not value.shape.is_compatible_with(spec.shape):
+                wanted = ", ".join(str(n or "any") for n in spec.shape[1:])
+                raise InputError(f"The network takes {what} of shape (n, {wanted}). Received: {value.shape}.")
+            if tf.executing_eagerly() and spec.dtype.is_floating:  # rectifiers may swallow what is not finite
+                finite(value, f"the {what}")
+            flat.append(value)
+        return self._functions[name](*flat, *(tf.cast(other, tf.float32) for other in others))
 
 
 @contextlib.contextmanager

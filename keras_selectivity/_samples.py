@@ -1,6 +1,5 @@
-"""The boundary for images and labels: what comes in as anything leaves as pixels in [0, 1] and int64."""
+"""Values of samples: pixels in [0, 1], the range that a network expects of them, and labels."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,53 +18,34 @@ _RANGE = (
 )
 
 
-def checked_images(images: ArrayLike, shape: Sequence[int | None] | None = None) -> Array:
-    """Images as an array of a type and shape that `pixels` takes; values are not looked at.
-
-    Args:
-        images: `(n, height, width, channels)`; uint8, or floats.
-        shape: `(height, width, channels)`, where `None` stands for any size; or `None`.
-
-    Raises:
-        InputError: They are of another type or shape.
-    """
-    images = any_array("Images", images)
-    wanted = tuple(shape or (None, None, None))
-    if len(wanted) != 3:
-        raise InputError(
-            f"Only classifiers of images, (height, width, channels), can be measured. "
-            f"The network takes inputs of shape (n, {', '.join(map(str, wanted))})."
-        )
-    if images.ndim != 4 or any(w not in (None, n) for w, n in zip(wanted, images.shape[1:], strict=True)):
-        axes = zip(wanted, ("height", "width", "channels"), strict=True)
-        text = ", ".join(str(w or axis) for w, axis in axes)
-        raise InputError(f"The network takes images of shape (n, {text}). Received: {images.shape}.")
-    if images.dtype != np.uint8 and not is_float(images):
-        raise InputError(
-            f"Images must be uint8, or floats in [0, 1]. Received: dtype {images.dtype}. "
-            "Convert 8-bit images with .astype('uint8')."
-        )
-    return images
+def is_pixels(values: Array) -> bool:
+    """Whether an array has a type that `pixels` takes."""
+    return values.dtype == np.uint8 or is_float(values)
 
 
-def pixels(images: Array) -> Array:
-    """Float32 pixels in [0, 1] of what `checked_images` returned; up to 1e-5 beyond the range is clipped.
+def not_pixels(name: str) -> str:
+    """What to say of arrays of another type."""
+    return f"{name} must be uint8, or floats in [0, 1]; convert 8-bit values with .astype('uint8')."
+
+
+def pixels(values: Array, name: str) -> Array:
+    """Float32 in [0, 1] of uint8 or floats; up to 1e-5 beyond the range is clipped.
 
     Raises:
-        InputError: Values lie outside the range, or are not finite.
+        InputError: Values lie outside the range, or are not finite; `name` says which.
     """
-    if images.dtype == np.uint8:
-        return images.astype(np.float32) / 255
-    images = images.astype(np.float32)
-    if not images.size:
-        return images
-    low, high = images.min(), images.max()
+    if values.dtype == np.uint8:
+        return values.astype(np.float32) / 255
+    values = values.astype(np.float32)
+    if not values.size:
+        return values
+    low, high = values.min(), values.max()
     if not (low >= -1e-5 and high <= 1 + 1e-5):
         raise InputError(
-            f"Images must be pixels in [0, 1]. Received: values from {low:g} to {high:g}. "
-            "Divide 8-bit images by 255, and leave out any normalisation: it is part of the network."
+            f"{name} must be pixels in [0, 1]. Received: values from {low:g} to {high:g}. "
+            f"Divide 8-bit {name.lower()} by 255, and leave out any normalisation: it is part of the network."
         )
-    return images.clip(0, 1)
+    return values.clip(0, 1)
 
 
 def checked_labels(labels: ArrayLike, samples: int | None = None, classes: int | None = None) -> Array:
@@ -83,7 +63,7 @@ def checked_labels(labels: ArrayLike, samples: int | None = None, classes: int |
     expected = len(labels) if samples is None and labels.ndim else samples
     if labels.shape not in ((expected,), (expected, 1)) or (labels.size and labels.dtype.kind not in "iu"):
         raise InputError(
-            f"Expected {'' if samples is None else f'{samples} '}integer labels, one per image. Received: shape "
+            f"Expected {'' if samples is None else f'{samples} '}integer labels, one per sample. Received: shape "
             f"{labels.shape}, dtype {labels.dtype}."
         )
     # Beyond int64, unsigned labels would wrap around.

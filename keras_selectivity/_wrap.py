@@ -17,27 +17,37 @@ from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
 from keras_selectivity._exported import finite_or_error
 from keras_selectivity._fold import folded
-from keras_selectivity._samples import checked_range
+from keras_selectivity._inputs import AUTO
+from keras_selectivity._inputs import Inputs
 from keras_selectivity._types import KerasObject
 
 _Options = ParamSpec("_Options")
 _Result = TypeVar("_Result")
 
 
-def wrap(model: KerasObject, pixel_range: tuple[float, float] = (0.0, 1.0)) -> Exported:
+def wrap(
+    model: KerasObject,
+    pixel_range: tuple[float, float] | str | None = AUTO,
+    *,
+    output: str | int | None = None,
+) -> Exported:
     """A trained classifier in memory as `load` would give it after `export`: nothing is written.
 
     Args:
         model: A `SelectivityModel`, or any built Keras classifier, which is then instrumented. Measure it
             as it is now: what is trained afterwards may or may not show, so wrap it again.
-        pixel_range: What the network expects for pixels 0 and 1. Defaults to `(0, 1)`.
+        pixel_range: What the network expects for pixels 0 and 1, for example `(0, 255)`. Evaluators then take pixels in
+            [0, 1], and attacks stay in that range. `None` for inputs that have no range, which go in as they are.
+            Defaults to `"auto"`: `(0, 1)` for one input of floats of shape (height, width, channels), `(0, 255)` for one
+            of uint8, and `None` for anything else: features, sequences, tokens, text, several inputs.
+        output: Which output holds the scores of the classes, by name or position, of a model that has several.
 
     Returns:
         An `Exported`. Its fingerprint is that of the weights.
 
     Raises:
-        InputError: The model is no classifier with one input and one output, its weights are not finite,
-            the pixel range is none, or the backend is not TensorFlow.
+        InputError: The model is no classifier, its weights are not finite, the pixel range is none, or the backend is
+            not TensorFlow.
     """
     import keras
 
@@ -47,13 +57,12 @@ def wrap(model: KerasObject, pixel_range: tuple[float, float] = (0.0, 1.0)) -> E
             "Expected a Keras model, or what keras_selectivity.load or wrap returns. Received: "
             f"{type(model).__name__}."
         )
-    pixel_range = checked_range(pixel_range)
-    network, hooks, record = instrumented(model)
+    network, hooks, inputs, record = instrumented(model, pixel_range, output)
     require_finite(model.name, network.weights)
     digest = hashlib.sha256()
     for weight in network.get_weights():
         digest.update(f"{weight.shape} {weight.dtype}".encode() + np.ascontiguousarray(weight).tobytes())
-    return in_memory(network, hooks, record, pixel_range, digest)
+    return in_memory(network, hooks, inputs, record, digest)
 
 
 def measures(
@@ -75,7 +84,7 @@ def measures(
 
 
 def as_exported(model: KerasObject) -> Exported:
-    """An `Exported` itself; any other classifier wrapped, for pixels in [0, 1].
+    """An `Exported` itself; any other classifier wrapped.
 
     Raises:
         InputError: As `wrap`.
@@ -84,24 +93,16 @@ def as_exported(model: KerasObject) -> Exported:
 
 
 def in_memory(
-    network: KerasObject, hooks: Any, record: dict[str, Any], pixel_range: tuple[float, float], digest: Any
+    network: KerasObject, hooks: Any, inputs: Inputs, record: dict[str, Any], digest: Any
 ) -> Exported:
     """An `Exported` of what `instrumented` returns; `digest` is a hash of what tells it from another."""
     import tensorflow as tf
 
     fast, record["batch_norms"] = folded(network)
-    plain = endpoints(network, fast, record, pixel_range, hooks)
+    plain = endpoints(network, fast, record, inputs, hooks)
     functions = {name: tf.function(f, reduce_retracing=True) for name, f in plain.items()}
     functions["inlined_unit_means"] = plain["unit_means"]
-    return Exported(
-        functions,
-        record["layers"],
-        record["classes"],
-        record["input_shape"],
-        record,
-        digest.hexdigest()[:12],
-        pixel_range,
-    )
+    return Exported(functions, record["layers"], record["classes"], inputs, record, digest.hexdigest()[:12])
 
 
 def require_finite(what: object, weights: Iterable[Any]) -> None:

@@ -1,8 +1,8 @@
 """The contract between training and evaluation: a SavedModel with named endpoints, and `run.json`.
 
-Endpoints: `logits`, `unit_means` (a dict by layer) and `activations` (a dict by layer), all of
-float32 pixels in [0, 1], and `ablated_logits`, which also takes what to keep of every unit and what to
-put in its place; `serving_default` is `logits`. TensorFlow only.
+Endpoints: `logits`, `unit_means` (a dict by layer) and `activations` (a dict by layer), all of the network's inputs
+one after the other, float32 pixels in [0, 1] where they have a range, and `ablated_logits`, which also takes what to
+keep of every unit and what to put in its place; `serving_default` is `logits`. TensorFlow only.
 """
 
 import functools
@@ -27,6 +27,10 @@ from keras_selectivity._files import whole_directory
 from keras_selectivity._fold import folded
 from keras_selectivity._foreign import read_foreign
 from keras_selectivity._inlined import inlined
+from keras_selectivity._inputs import AUTO
+from keras_selectivity._inputs import JSON as inputs_json
+from keras_selectivity._inputs import Input
+from keras_selectivity._inputs import Inputs
 from keras_selectivity._json_file import mismatch
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
@@ -46,8 +50,7 @@ from keras_selectivity._wrap import require_tensorflow
 
 _RUN = "run.json"
 _FORMAT = "keras_selectivity SavedModel"
-_FORMAT_VERSION = 1
-_UNIT = (0.0, 1.0)
+_FORMAT_VERSION = 2  # 1 knew images only: input_shape and pixel_range
 # An entry that some version has not written ends in "?".
 _SHAPE = {
     "format": str,
@@ -57,7 +60,8 @@ _SHAPE = {
     "regularized": [str],
     "classes": int,
     "layers": [{"name": str, "units": int, "shift": bool}],
-    "input_shape": [int],
+    "inputs?": inputs_json,
+    "input_shape?": [int],
     "pixel_range?": [float],
     "outputs?": (str, None),
     "batch_norms?": {"folded": int, "kept": [str]},
@@ -71,7 +75,8 @@ def export(
     model: KerasObject,
     path: StrPath,
     *,
-    pixel_range: tuple[float, float] = _UNIT,
+    pixel_range: tuple[float, float] | str | None = AUTO,
+    output: str | int | None = None,
     seed: int | None = None,
     history: Mapping[str, Sequence[Any]] | None = None,
     protocol: dict[str, Any] | None = None,
@@ -80,28 +85,28 @@ def export(
     """Writes a classifier as a SavedModel that every evaluator of this package reads.
 
     The directory appears whole or not at all. `run.json` in it records layer names and units per
-    layer, alpha, seed, class count, pixel range, versions, protocol, training history and the SHA-256 of
+    layer, alpha, seed, class count, inputs, versions, protocol, training history and the SHA-256 of
     every file.
 
     Args:
         model: A `SelectivityModel`, or any built Keras classifier, which is then instrumented.
         path: Directory to write.
-        pixel_range: What the network expects for pixels 0 and 1, for example `(0, 255)`. The SavedModel
-            takes pixels in [0, 1] all the same. Defaults to `(0, 1)`.
+        pixel_range: What the network expects for pixels 0 and 1, for example `(0, 255)`; the SavedModel takes pixels
+            in [0, 1] all the same. `None` if values go in as they are. Defaults to `"auto"`, as for `wrap`.
+        output: Which output holds the scores of the classes, by name or position, of a model that has several.
         seed: Seed of the training, for the record.
         history: Dict of lists, log -> value by epoch. Defaults to that of the last `fit`.
         protocol: Dict of JSON values: how the model was trained.
         overwrite: Replace an existing directory. Defaults to False.
 
     Raises:
-        InputError: The path exists, the model is no classifier with one input and one output, the pixel
-            range is none, seed, history or protocol are not of their kind, or the backend is not TensorFlow.
+        InputError: The path exists, the model is no classifier, the pixel range is none, seed, history or protocol are
+            not of their kind, or the backend is not TensorFlow.
     """
     import keras
 
     require_tensorflow(keras)
-    low, high = checked_range(pixel_range)
-    network, hooks, record = instrumented(model)
+    network, hooks, inputs, record = instrumented(model, pixel_range, output)
     if history is None:
         fitted = getattr(model, "history", None)
         history = getattr(fitted, "history", None)
@@ -111,17 +116,15 @@ def export(
         archive.track(network)
         fast, record["batch_norms"] = folded(network)
         archive.track(fast)
-        pixels = keras.InputSpec(shape=(None, *record["input_shape"]), dtype="float32")
         units = keras.InputSpec(shape=(sum(t["units"] for t in record["layers"]),), dtype="float32")
-        for name, function in endpoints(network, fast, record, (low, high), hooks).items():
-            signature = [pixels, units, units] if name == "ablated_logits" else [pixels]
+        for name, function in endpoints(network, fast, record, inputs, hooks).items():
+            signature = inputs.specs() + ([units, units] if name == "ablated_logits" else [])
             archive.add_endpoint(name, function, input_signature=signature)
         archive.write_out(folder, verbose=False)
         run = {
             "format": _FORMAT,
             "format_version": _FORMAT_VERSION,
             **record,
-            "pixel_range": [low, high],
             **training,
             "versions": versions(),
             "files": digests(folder),
@@ -136,14 +139,18 @@ def is_export(folder: StrPath) -> bool:
 
 
 def export_run(
-    path: StrPath, folder: StrPath, *, pixel_range: tuple[float, float] = (0, 1), overwrite: bool = False
+    path: StrPath,
+    folder: StrPath,
+    *,
+    pixel_range: tuple[float, float] | str | None = AUTO,
+    overwrite: bool = False,
 ) -> Path:
     """Exports the network of a `.keras` file with the record of its training, see `save_run`.
 
     Args:
         path: A `.keras` file of any backend.
         folder: Directory to write.
-        pixel_range: What the network expects for pixels 0 and 1.
+        pixel_range: As for `export`.
         overwrite: Replace an existing directory.
 
     Returns:
@@ -159,7 +166,11 @@ def export_run(
 
 
 def load(
-    path: StrPath, *, pixel_range: tuple[float, float] | None = None, outputs: str | None = None
+    path: StrPath,
+    *,
+    pixel_range: tuple[float, float] | str | None = AUTO,
+    output: str | int | None = None,
+    outputs: str | None = None,
 ) -> Exported:
     """Opens a trained classifier for evaluation.
 
@@ -169,7 +180,10 @@ def load(
         path: A directory written by `export`; a SavedModel of someone else's classifier, which
             offers logits only; or a `.keras` file, which is instrumented here.
         pixel_range: What a foreign network or that of a `.keras` file expects for pixels 0 and 1, for
-            example `(0, 255)`. Defaults to `(0, 1)`. What `export` wrote knows its own.
+            example `(0, 255)`; `None` if values go in as they are. Defaults to `"auto"`, as for `wrap`. What `export`
+            wrote knows its own.
+        output: Which output of a foreign network or that of a `.keras` file holds the scores of the classes, by name
+            or, for a `.keras` file, position, of several.
         outputs: What a foreign SavedModel returns: `"logits"`, or `"probabilities"`, whose logarithm is
             then taken. Defaults to what it turns out to return for varied inputs. Only for these.
 
@@ -183,7 +197,8 @@ def load(
     path = path_of(path)
     if outputs not in (None, "logits", "probabilities"):
         raise InputError(f"outputs must be 'logits' or 'probabilities'. Received: {outputs!r}.")
-    pixel_range = None if pixel_range is None else checked_range(pixel_range)
+    if pixel_range not in (None, AUTO):
+        pixel_range = checked_range(pixel_range)
     if not path.exists():
         raise InputError(f"{path} does not exist. Name a SavedModel directory or a .keras file.")
     if outputs is not None and (path.is_file() or (path / _RUN).exists()):
@@ -191,17 +206,14 @@ def load(
             f"outputs= is for SavedModels of others. Leave it out for {path}: it tells by itself."
         )
     if path.is_file():
-        return _load_keras(path, pixel_range or _UNIT)
+        return _load_keras(path, pixel_range, output)
     if not (path / "saved_model.pb").exists():
         hint = "it is half-written; export it again" if (path / _RUN).exists() else "it holds no SavedModel"
         raise DamagedError(f"{path} has no saved_model.pb: {hint}.")
     if (path / _RUN).exists():
         return _load_own(path, pixel_range)
-    logits, classes, shape, loaded = read_foreign(path, pixel_range or _UNIT, outputs)
-    exported = Exported(
-        {"logits": logits}, [], classes, shape, {}, _fingerprint(digests(path)), pixel_range or _UNIT
-    )
-    require_finite(path, loaded.signatures["serving_default"].variables)
+    logits, classes, inputs, loaded = read_foreign(path, pixel_range, output, outputs)
+    exported = Exported({"logits": logits}, [], classes, inputs, {}, _fingerprint(digests(path)))
     exported.owner = loaded
     return exported
 
@@ -219,7 +231,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def _load_own(path: Path, pixel_range: tuple[float, float] | None) -> Exported:
+def _load_own(path: Path, pixel_range: Any) -> Exported:
     import tensorflow as tf
 
     run = read_json(path / _RUN, {"format": str, "format_version": int, str: object})
@@ -232,8 +244,13 @@ def _load_own(path: Path, pixel_range: tuple[float, float] | None) -> Exported:
     damaged = [name for name, digest in run["files"].items() if found.get(name) != digest]
     if damaged:
         raise DamagedError(f"{path} is damaged: {', '.join(damaged)} is missing or changed. Export it again.")
-    recorded = checked_range(run.get("pixel_range", _UNIT))
-    if pixel_range not in (None, recorded):
+    if "inputs" in run:
+        inputs = Inputs.from_json(run["inputs"])
+    else:
+        shape = tuple(run["input_shape"])
+        inputs = Inputs("one", (Input("pixels", shape, "float32"),)).ranged(run.get("pixel_range", (0, 1)))
+    recorded = None if inputs.one is None else inputs.one.range
+    if pixel_range not in (AUTO, recorded):
         raise InputError(
             f"{path} was exported for pixel_range={recorded}, which it sees to itself. Received: {pixel_range}. "
             "Leave pixel_range out, or export the network again with the right one."
@@ -243,15 +260,7 @@ def _load_own(path: Path, pixel_range: tuple[float, float] | None) -> Exported:
     names = ("logits", "unit_means", "activations", "ablated_logits")
     functions = {name: getattr(loaded, name) for name in names if hasattr(loaded, name)}
     functions["inlined_unit_means"] = functools.partial(inlined, loaded.unit_means)
-    exported = Exported(
-        functions,
-        run["layers"],
-        run["classes"],
-        run["input_shape"],
-        run,
-        _fingerprint(run["files"]),
-        recorded,
-    )
+    exported = Exported(functions, run["layers"], run["classes"], inputs, run, _fingerprint(run["files"]))
     exported.owner = loaded
     return exported
 
@@ -262,7 +271,7 @@ def _fingerprint(found: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(network, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _load_keras(path: Path, pixel_range: tuple[float, float]) -> Exported:
+def _load_keras(path: Path, pixel_range: Any, output: Any) -> Exported:
     import keras
 
     from keras_selectivity.training import SelectivityModel
@@ -272,8 +281,8 @@ def _load_keras(path: Path, pixel_range: tuple[float, float]) -> Exported:
         raise InputError(f"{path} is no .keras file. Load it with Keras and save it as one, or export it.")
     check_seal(path)
     model = load_model(path)
-    network, hooks, record = instrumented(model)
+    network, hooks, inputs, record = instrumented(model, pixel_range, output)
     require_finite(path, network.weights)
     record |= read_record(path)
     record["trained_with"] = type(model).__name__ if isinstance(model, SelectivityModel) else None
-    return in_memory(network, hooks, record, pixel_range, hashlib.sha256(path.read_bytes()))
+    return in_memory(network, hooks, inputs, record, hashlib.sha256(path.read_bytes()))

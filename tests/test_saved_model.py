@@ -58,7 +58,8 @@ def test_run_json_tells_how_the_network_came_about(exported_path):
     assert loaded.units == {"relu_a": 4, "relu_b": 4, "conv_c": 6}
     assert len(run["history"]["selectivity"]) == 2
     assert run["versions"]["keras"] == keras.__version__
-    assert run["input_shape"] == [8, 8, 3]
+    (taken,) = run["inputs"]["parts"]
+    assert (taken["shape"], taken["dtype"], taken["range"]) == ([8, 8, 3], "float32", [0, 1])
 
 
 def test_serving_default_is_logits(exported_path, tiny_data):
@@ -139,7 +140,9 @@ def test_the_pixel_range_is_recorded_and_seen_to(pixel_range, tiny_data, tmp_pat
     ks.export(network, tmp_path / "m", pixel_range=pixel_range)
     expected = network(images * (high - low) + low)
     for found in (ks.load(tmp_path / "m"), ks.load(tmp_path / "m", pixel_range=pixel_range)):
-        assert found.pixel_range == pixel_range and found.run["pixel_range"] == list(pixel_range)
+        assert found.pixel_range == pixel_range and found.run["inputs"]["parts"][0]["range"] == list(
+            pixel_range
+        )
         np.testing.assert_allclose(found.logits(images), expected, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(ks.wrap(network, pixel_range).logits(images), expected, rtol=1e-4, atol=1e-5)
     with pytest.raises(ks.InputError, match=r"exported for pixel_range=.*Received: \(0.0, 2.0\)"):
@@ -148,7 +151,7 @@ def test_the_pixel_range_is_recorded_and_seen_to(pixel_range, tiny_data, tmp_pat
 
 def test_an_export_from_before_ranges_were_recorded_takes_0_to_1(exported_path):
     shipped = Path(__file__).parents[1] / "saved_models" / "resnet20_cifar10_15epochs_alpha0_seed0"
-    assert "pixel_range" not in ks.load(shipped).run
+    assert not {"pixel_range", "inputs"} & set(ks.load(shipped).run)
     assert ks.load(shipped, pixel_range=(0, 1)).pixel_range == (0, 1)
     with pytest.raises(ks.InputError, match=r"exported for pixel_range=\(0.0, 1.0\)"):
         ks.load(shipped, pixel_range=(0, 255))

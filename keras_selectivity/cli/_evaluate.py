@@ -39,7 +39,10 @@ def add_options(parser: Parser) -> None:
     )
     add_settings(parser, Evaluation, names=[name for name in Evaluation.model_fields if name != "measure"])
     parser.set_defaults(dataset="cifar10")
-    add_pixel_range(parser, "what networks of others expect for black and white (default: 0,1)")
+    add_pixel_range(
+        parser,
+        "what networks of others expect for black and white (default: 0,1; 0,255 where they take uint8)",
+    )
     parser.add_argument(
         "--csv",
         type=file,
@@ -76,7 +79,7 @@ def run(options: Options) -> None:
         evaluation,
         options.csv,
         overwrite=options.overwrite,
-        pixel_range=options.pixel_range,
+        pixel_range=options.pixel_range or "auto",
         data_dir=options.data_dir,
         verbose=int(not options.json),
     )

@@ -20,7 +20,9 @@ def add_options(parser: Parser) -> None:
         help="directory to write (default: the file's name without .keras)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing directory")
-    add_pixel_range(parser, "what the network expects for black and white (default: 0,1)")
+    add_pixel_range(
+        parser, "what the network expects for black and white (default: 0,1; 0,255 where it takes uint8)"
+    )
 
 
 def run(options: Options) -> None:
@@ -28,6 +30,6 @@ def run(options: Options) -> None:
     from keras_selectivity.saved_model import export_run
 
     output = options.output or os.path.splitext(options.file)[0]
-    pixel_range = options.pixel_range or (0, 1)
+    pixel_range = options.pixel_range or "auto"
     found = export_run(options.file, output, pixel_range=pixel_range, overwrite=options.overwrite)
     print(f"Exported to {found}")

@@ -112,7 +112,7 @@ def evaluate_files(
     table: Any = None,
     *,
     overwrite: bool = False,
-    pixel_range: Any = None,
+    pixel_range: Any = "auto",
     data_dir: Any = None,
     verbose: int = 1,
 ) -> pl.DataFrame:

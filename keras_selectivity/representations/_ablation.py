@@ -12,6 +12,7 @@ from keras_selectivity._checks import each
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
+from keras_selectivity._inputs import part_of
 from keras_selectivity._progress import bar
 from keras_selectivity._types import Array
 from keras_selectivity._wrap import measures
@@ -45,7 +46,7 @@ class Ablation:
 @measures
 def ablate(
     exported: Exported,
-    images: ArrayLike,
+    images: Any,
     labels: ArrayLike,
     layer: str,
     *,
@@ -63,8 +64,8 @@ def ablate(
     considered harmful", section 2.)
 
     Args:
-        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
-        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
+        images: `(n, ...)` inputs; of images uint8, or floats in [0, 1].
         labels: `(n,)` integers.
         layer: Name of the layer.
         order: `(units,)` numbers by which to sort the units, the largest first, such as their
@@ -85,9 +86,9 @@ def ablate(
     """
     (layer,) = exported.layers([layer])
     images, labels = exported.samples(images, labels)
-    images = exported.pixels(images)
+    images = exported.prepared(images)
     whole_number("batch_size", batch_size, 1)
-    if not len(images):
+    if not len(labels):
         raise InputError("There are no images.")
     if fill not in FILLS:
         raise InputError(f"fill must be 'zero' or 'mean'. Received: {fill!r}.")
@@ -107,7 +108,7 @@ def ablate(
         sets = [units[:count] for count in counts]
     else:
         counts, sets = np.ones(width, int), [units[i : i + 1] for i in range(width)]
-    starts = range(0, len(images), batch_size)
+    starts = range(0, len(labels), batch_size)
     progress = bar(len(starts) * (len(sets) + 1), "batch", verbose)
     names = exported.layer_names
     first = sum(exported.units[name] for name in names[: names.index(layer)])
@@ -115,12 +116,12 @@ def ablate(
     values = np.zeros(total, np.float32)
     if fill == "mean":
         sums = sum(
-            np.asarray(exported.unit_means(images[start : start + batch_size])[layer]).sum(
+            np.asarray(exported.unit_means(part_of(images, slice(start, start + batch_size)))[layer]).sum(
                 axis=0, dtype=np.float64
             )
             for start in starts
         )
-        values[first : first + width] = sums / len(images)
+        values[first : first + width] = sums / len(labels)
 
     def accuracies(replaced: Sequence[int] | Array) -> tuple[Any, Array]:
         keep = np.ones(total, np.float32)
@@ -128,7 +129,7 @@ def ablate(
         right = np.empty(len(labels), bool)
         for start in starts:
             part = slice(start, start + batch_size)
-            logits = np.asarray(exported.ablated_logits(images[part], keep, values))
+            logits = np.asarray(exported.ablated_logits(part_of(images, part), keep, values))
             right[part] = logits.argmax(axis=1) == labels[part]
             progress.add(1)
         samples = np.bincount(labels, minlength=exported.classes)

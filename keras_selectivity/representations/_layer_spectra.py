@@ -5,11 +5,12 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
+from keras_selectivity._inputs import count
+from keras_selectivity._inputs import part_of
 from keras_selectivity._progress import bar
 from keras_selectivity._types import Array
 from keras_selectivity._wrap import measures
@@ -21,8 +22,8 @@ from keras_selectivity.representations._dimensionality import spectrum
 @measures
 def layer_spectra(
     exported: Exported,
-    images: ArrayLike,
-    perturbed: ArrayLike | None = None,
+    images: Any,
+    perturbed: Any = None,
     *,
     layers: Iterable[str] | None = None,
     full_maps: bool = False,
@@ -37,8 +38,8 @@ def layer_spectra(
     robustness", section 2 and appendix A.1.5.)
 
     Args:
-        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
-        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
+        images: `(n, ...)` inputs; of images uint8, or floats in [0, 1].
         perturbed: The same images in the same order, perturbed. Defaults to None.
         layers: Names of layers. Defaults to all.
         full_maps: Use every position of the maps, not their spatial means. Defaults to False.
@@ -52,24 +53,25 @@ def layer_spectra(
         InputError: Fewer than two images, as many perturbed ones as there are not clean ones, an
             unknown layer, or activations that are not finite (naming the layer).
     """
-    images = exported.pixels(images)
+    images = exported.prepared(images)
+    samples = count(images)
     if perturbed is not None:
-        perturbed = exported.pixels(perturbed)
-        if len(perturbed) != len(images):
-            raise InputError(f"{len(images)} clean images come with {len(perturbed)} perturbed ones.")
-    if len(images) < 2:
-        raise InputError(f"Dimensionality needs at least two images. Received: {len(images)}.")
+        perturbed = exported.prepared(perturbed)
+        if count(perturbed) != samples:
+            raise InputError(f"{samples} clean images come with {count(perturbed)} perturbed ones.")
+    if samples < 2:
+        raise InputError(f"Dimensionality needs at least two images. Received: {samples}.")
     names = exported.layers(layers)
     whole_number("batch_size", batch_size, 1)
-    starts = range(0, len(images), batch_size)
+    starts = range(0, samples, batch_size)
     progress = bar(len(starts) * (len(names) if full_maps else 1), "batch", verbose)
 
     def read(start: int, function: Callable[..., Any]) -> dict[str, Array]:
         part = slice(start, start + batch_size)
-        found = function(images[part])
+        found = function(part_of(images, part))
         if perturbed is None:
             return {name: np.asarray(found[name], np.float32) for name in names}
-        other = function(perturbed[part])
+        other = function(part_of(perturbed, part))
         return {name: np.asarray(found[name], np.float64) - np.asarray(other[name]) for name in names}
 
     if not full_maps:
@@ -86,7 +88,7 @@ def layer_spectra(
             values = read(start, exported.activations)[name]
             values = values.reshape(len(values), -1)
             if collected is None:
-                collected = np.empty([len(images), values.shape[1]], np.float32)
+                collected = np.empty([samples, values.shape[1]], np.float32)
             collected[start : start + len(values)] = values
             progress.add(1)
         spectra[name] = _named(name, spectrum, collected)

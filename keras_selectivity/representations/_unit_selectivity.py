@@ -11,6 +11,7 @@ import numpy as np
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
+from keras_selectivity._inputs import part_of
 from keras_selectivity._predictions import Predictions
 from keras_selectivity._progress import bar
 from keras_selectivity._progress import batches
@@ -139,9 +140,10 @@ def measure_selectivity(
     chance although the predictions are confident.
 
     Args:
-        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
         dataset: `(images, labels)` arrays, or an iterable of such pairs (a `tf.data.Dataset`).
-            Images are pixels: uint8, or floats in [0, 1]. Labels are integers, `(n,)` or `(n, 1)`.
+            Images are uint8, or floats in [0, 1]; other inputs as the network takes them, several of
+            them in a list or dict. Labels are integers, `(n,)` or `(n, 1)`.
         batch_size: Batch size for arrays. Defaults to 500.
         verbose: 0 shows no progress bar.
 
@@ -199,12 +201,12 @@ def selectivity_of(statistics: ClassStatistics, shifted: Array, names: Sequence[
     return statistics.selectivity(shifted)
 
 
-def _parts(exported: Exported, dataset: Any, batch_size: int, verbose: int) -> Iterator[tuple[Array, Array]]:
-    """Pixels in [0, 1] and labels, a batch at a time."""
+def _parts(exported: Exported, dataset: Any, batch_size: int, verbose: int) -> Iterator[tuple[Any, Array]]:
+    """Inputs and labels, a batch at a time."""
     if isinstance(dataset, tuple | list) and len(dataset) == 2:
         images, labels = exported.samples(*dataset)
-        for part in batches(len(images), batch_size, verbose):
-            yield exported.pixels(images[part]), labels[part]
+        for part in batches(len(labels), batch_size, verbose):
+            yield exported.prepared(part_of(images, part)), labels[part]
         return
     if not isinstance(dataset, Iterable) or isinstance(dataset, np.ndarray):
         raise InputError(
@@ -219,7 +221,7 @@ def _parts(exported: Exported, dataset: Any, batch_size: int, verbose: int) -> I
                 f"A batch of the data set must be (images, labels). Received: {type(batch).__name__}."
             )
         images, labels = exported.samples(*batch)
-        yield exported.pixels(images), labels
+        yield exported.prepared(images), labels
         progress.add(1)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +12,7 @@ from keras_selectivity._checks import LARGEST_INT32
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
+from keras_selectivity._inputs import part_of
 from keras_selectivity._progress import batches
 from keras_selectivity._types import Array
 from keras_selectivity._wrap import measures
@@ -54,7 +56,7 @@ class LayerUnits:
 @measures
 def measure_units(
     exported: Exported,
-    images: ArrayLike,
+    images: Any,
     labels: ArrayLike,
     *,
     layers: Iterable[str] | None = None,
@@ -71,8 +73,8 @@ def measure_units(
     are held in memory as float32.
 
     Args:
-        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
-        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
+        images: `(n, ...)` inputs; of images uint8, or floats in [0, 1].
         labels: `(n,)` integers of at least two classes.
         layers: Names of layers. Defaults to all.
         top: Samples that count for the precision. Defaults to the mean number per class.
@@ -125,7 +127,7 @@ def measure_units(
 @measures
 def collect_units(
     exported: Exported,
-    images: ArrayLike,
+    images: Any,
     labels: ArrayLike,
     layers: Iterable[str] | None = None,
     *,
@@ -147,7 +149,7 @@ def collect_units(
         raise InputError("Measures of units need samples of at least two classes.")
     found = {name: np.empty([len(labels), exported.units[name]], np.float32) for name in names}
     for part in batches(len(labels), batch_size, verbose):
-        means = exported.unit_means(exported.pixels(images[part]))
+        means = exported.unit_means(exported.prepared(part_of(images, part)))
         for name in names:
             found[name][part] = means[name]
     return found, labels

@@ -1,8 +1,11 @@
 """Accuracy on given images."""
 
+from typing import Any
+
 from numpy.typing import ArrayLike
 
 from keras_selectivity._exported import Exported
+from keras_selectivity._inputs import part_of
 from keras_selectivity._predictions import Predictions
 from keras_selectivity._progress import batches
 from keras_selectivity._wrap import measures
@@ -12,7 +15,7 @@ from keras_selectivity.robustness._attack import BATCH_SIZE
 @measures
 def accuracy(
     exported: Exported,
-    images: ArrayLike,
+    images: Any,
     labels: ArrayLike,
     *,
     perturbed: bool = False,
@@ -24,8 +27,8 @@ def accuracy(
     Warns if that is no more than by chance although the predictions are confident, unless `perturbed`.
 
     Args:
-        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
-        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
+        images: `(n, ...)` inputs; of images uint8, or floats in [0, 1].
         labels: `(n,)` integers.
         perturbed: Whether the images were made to mislead the network. Defaults to False.
         batch_size: Images at a time. Defaults to 250.
@@ -37,5 +40,5 @@ def accuracy(
     images, labels = exported.samples(images, labels)
     predictions = Predictions()
     for part in batches(len(labels), batch_size, verbose):
-        predictions.add(exported.logits(exported.pixels(images[part])), labels[part])
+        predictions.add(exported.logits(exported.prepared(part_of(images, part))), labels[part])
     return predictions.accuracy(warn=not perturbed)

@@ -12,6 +12,7 @@ from keras_selectivity.robustness._attack import is_correct
 from keras_selectivity.robustness._attack import no_gradient
 from keras_selectivity.robustness._attack import signature
 from keras_selectivity.robustness._ball import direction
+from keras_selectivity.robustness._ball import per_image
 from keras_selectivity.robustness._ball import within
 
 # Share of the iterations: first interval between two looks at the progress, by how much it shrinks, and the last one
@@ -104,7 +105,7 @@ def apgd(exported: Exported, norm: str, targeted: bool) -> Any:
             """Halves the steps of images that rose too rarely, or not at all since the last look, and takes these back."""
             stuck = ~state["reduced"] & (state["best_loss_before"] >= state["best_loss"])
             reduce = (state["rises"] <= tf.cast(interval, tf.float32) * _RISING) | stuck
-            back = reduce[:, None, None, None]
+            back = per_image(reduce, state["x"])
             return {
                 **state,
                 "size": tf.where(reduce, state["size"] / 2, state["size"]),
@@ -118,13 +119,17 @@ def apgd(exported: Exported, norm: str, targeted: bool) -> Any:
         def step(
             number: Tensor, since: Tensor, interval: Tensor, found: Tensor, fooled: Tensor, state: Any
         ) -> Any:
-            x, clean, size = state["x"], state["clean"], state["size"][:, None, None, None]
+            x, clean = state["x"], state["clean"]
+            size = per_image(state["size"], x)
             weight = tf.where(number > 0, _MOMENTUM, 1.0)
-            ahead = within(x + size * direction(state["gradient"], norm), clean, radius, norm)
-            moved = within(x + (ahead - x) * weight + (x - state["old"]) * (1 - weight), clean, radius, norm)
+            ahead = within(
+                x + size * direction(state["gradient"], norm), clean, radius, norm, exported.bounds
+            )
+            moved = x + (ahead - x) * weight + (x - state["old"]) * (1 - weight)
+            moved = within(moved, clean, radius, norm, exported.bounds)
             losses, correct, gradient = evaluated(moved, state["labels"], state["targets"])
             better = losses > state["best_loss"]
-            wide = better[:, None, None, None]
+            wide = per_image(better, x)
             state = {
                 **state,
                 **{"old": x, "x": moved, "gradient": gradient, "loss": losses},

@@ -3,12 +3,14 @@
 from typing import Any
 
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from keras_selectivity._checks import number
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
 from keras_selectivity._exported import finite
 from keras_selectivity._log_odds import log_odds
+from keras_selectivity._types import Array
 from keras_selectivity._types import Tensor
 
 BATCH_SIZE = 250
@@ -27,8 +29,8 @@ def loss_gradient(
     """Cross-entropy of every image, and the gradient of a loss in the pixels; for use in a `tf.function`.
 
     Args:
-        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
-        images: `(n, height, width, channels)` float32 tensor.
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
+        images: `(n, ...)` float32 tensor.
         labels: `(n,)` integer tensor.
         loss: One of `LOSSES`.
 
@@ -56,6 +58,16 @@ def loss_gradient(
     return losses, logits, finite(gradient, "the gradient of the loss in the pixels")
 
 
+def checked_samples(exported: Exported, images: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
+    """Images, and labels that fit them, of a network that can be attacked.
+
+    Raises:
+        InputError: They do not fit the network, or it takes anything but a single input of floats.
+    """
+    images = exported.differentiable(images)
+    return images, exported.labels(labels, len(images))
+
+
 def checked_loss(loss: str) -> str:
     """A name of `LOSSES`.
 
@@ -71,8 +83,8 @@ def no_gradient() -> InputError:
     """The error to raise when the pixels have no gradient."""
     return InputError(
         "The network has no gradient with respect to its input, so it cannot be attacked or analysed by "
-        "gradients. Is there a step in it that cannot be differentiated, such as rounding or a cast to "
-        "integers?"
+        "gradients. Is there a step in it that cannot be differentiated, such as rounding, an embedding or another "
+        "cast to integers? Export the part of the network that follows, and attack that."
     )
 
 
@@ -94,7 +106,7 @@ def other_logits(logits: Tensor, labels: Tensor) -> Tensor:
 
 def signature(exported: Exported, *others: Tensor) -> list[Any]:
     """Input signature for a batch of any size: images, labels, then the others."""
-    images = tf.TensorSpec([None, *(exported.input_shape or (None, None, None))], tf.float32)
+    images = tf.TensorSpec([None, *(exported.input_shape or ())], tf.float32)
     return [images, tf.TensorSpec([None], tf.int64), *others]
 
 
@@ -104,4 +116,4 @@ def strength(name: str, value: Any) -> float:
     Raises:
         InputError: It is negative, larger than a million, or no number.
     """
-    return number(name, value, 0, _MOST, unit=", in units of pixels in [0, 1]")
+    return number(name, value, 0, _MOST, unit=", in units of the input, of images pixels in [0, 1]")

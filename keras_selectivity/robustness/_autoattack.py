@@ -17,6 +17,7 @@ from keras_selectivity._types import Array
 from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._apgd import apgd
 from keras_selectivity.robustness._attack import BATCH_SIZE
+from keras_selectivity.robustness._attack import checked_samples
 from keras_selectivity.robustness._attack import is_correct
 from keras_selectivity.robustness._attack import other_logits
 from keras_selectivity.robustness._attack import signature
@@ -81,15 +82,16 @@ def autoattack(
     """Adversarial images of AutoAttack, the standard ensemble of attacks without parameters to choose.
 
     APGD on the cross-entropy (by its exact gradient), APGD on the targeted difference-of-logits ratio, FAB and Square
-    Attack, in this order; an image that one fools is done with. (Croce and Hein 2020, "Reliable evaluation of
+    Attack, in this order; an image that one fools is done with. Square Attack is left out, with a warning, where
+    inputs are no images. (Croce and Hein 2020, "Reliable evaluation of
     adversarial robustness with an ensemble of diverse parameter-free attacks".) An image's random numbers depend
     on the seed and on its position: parts of a data set, attacked one by one, give the same images as the whole.
 
     Args:
-        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
-        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
+        images: `(n, ...)` floats; of images uint8, or floats in [0, 1].
         labels: `(n,)` true labels, integers.
-        epsilon: Radius of the ball, above 0, in pixels of [0, 1].
+        epsilon: Radius of the ball, above 0, in units of the input: pixels of [0, 1].
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
         seed: Seed of all attacks. Defaults to 0.
         version: `"standard"` for all four; `"apgd"` for the first two, which find nearly as much for a fraction of the
@@ -104,7 +106,7 @@ def autoattack(
         verbose: 0 shows no progress bar.
 
     Returns:
-        `(n, height, width, channels)` float32 in [0, 1]: within the ball; the clean image where no attack succeeds, or
+        `(n, ...)` float32, of images in [0, 1]: within the ball; the clean image where no attack succeeds, or
         where it was misclassified at first.
 
     Raises:
@@ -192,11 +194,16 @@ def _attacked(
     verbose: int,
 ) -> tuple[Array, Array, Array]:
     """Adversarial images; which were classified correctly at first; and the number of the attack that fooled each, or -1."""
-    images, labels = exported.samples(images, labels)
-    images = exported.pixels(images)
+    images, labels = checked_samples(exported, images, labels)
     positions = np.arange(len(images)) if positions is None else _positions(positions, len(images))
     whole_number("batch_size", batch_size, 1)
     names = VERSIONS[settings.version]
+    if "square" in names and not (exported.input_shape and len(exported.input_shape) == 3):
+        warnings.warn(
+            "Square Attack, which needs images, is left out: what is left of AutoAttack follows gradients only.",
+            stacklevel=4,
+        )
+        names = tuple(name for name in names if name != "square")
     if exported.classes < _LEAST_CLASSES and "apgd-t" in names:
         warnings.warn(
             f"The network has {exported.classes} classes, and targeted APGD needs {_LEAST_CLASSES}: it is left out.",
@@ -245,11 +252,11 @@ def _prediction(exported: Exported) -> Any:
     return predict
 
 
-def _starts(images: Array, positions: Array, settings: _Settings, salt: int) -> Array:
+def _starts(exported: Exported, images: Array, positions: Array, settings: _Settings, salt: int) -> Array:
     """Random points on the surfaces of the balls."""
     seed = [settings.seed, salt]
     points = [
-        random_points(image[None], int(at), settings.epsilon, settings.norm, seed, surface=True)
+        random_points(image[None], int(at), settings.epsilon, settings.norm, seed, True, exported.bounds)
         for image, at in zip(images, positions, strict=True)
     ]
     return np.concatenate(points)
@@ -259,7 +266,7 @@ def _apgd_ce(
     exported: Exported, images: Array, labels: Array, order: Array, positions: Array, settings: _Settings
 ) -> Array:
     attack = exported.compiled(apgd, settings.norm, False)
-    start = _starts(images, positions, settings, 0)
+    start = _starts(exported, images, positions, settings, 0)
     found, _ = attack(start, labels, labels, images, settings.iterations, settings.epsilon)
     return np.asarray(found)
 
@@ -270,7 +277,7 @@ def _apgd_t(
     attack = exported.compiled(apgd, settings.norm, True)
 
     def aim(at: Array, targets: Array, number: int) -> Any:
-        start = _starts(images[at], positions[at], settings, 1 + number)
+        start = _starts(exported, images[at], positions[at], settings, 1 + number)
         return attack(start, labels[at], targets, images[at], settings.iterations, settings.epsilon)
 
     return _by_target(images, order, settings, aim) if exported.classes >= _LEAST_CLASSES else images
@@ -305,7 +312,7 @@ def _square(
 ) -> Array:
     search = exported.compiled(square, settings.norm)
     seed, shape = [settings.seed, 2**20], images.shape[1:]
-    best = first_images(images, settings.epsilon, settings.norm, seed, positions)
+    best = first_images(images, settings.epsilon, settings.norm, seed, positions, exported.bounds)
     margins = search.margin(best, labels)
     for first, end, share in spans(settings.queries):
         size = side(share, shape, settings.norm)

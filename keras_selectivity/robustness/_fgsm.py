@@ -16,6 +16,7 @@ from keras_selectivity._types import Tensor
 from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._attack import BATCH_SIZE
 from keras_selectivity.robustness._attack import checked_loss
+from keras_selectivity.robustness._attack import checked_samples
 from keras_selectivity.robustness._attack import is_correct
 from keras_selectivity.robustness._attack import is_zero
 from keras_selectivity.robustness._attack import loss_gradient
@@ -28,10 +29,10 @@ class FGSMAccuracy:
     """What `fgsm_accuracy` found.
 
     Attributes:
-        epsilons: Strengths, in pixels of [0, 1].
+        epsilons: Strengths, in units of the input: pixels of [0, 1].
         accuracy: `(epsilons,)` share of images classified correctly.
         loss: `(epsilons,)` mean cross-entropy of the true labels.
-        zero_gradients: Share of clean images whose gradient is zero in every pixel, so that the
+        zero_gradients: Share of clean images whose gradient is zero everywhere, so that the
             attack leaves them as they are.
         samples: Number of images.
     """
@@ -57,23 +58,23 @@ def fgsm(
 ) -> Array:
     """Adversarial images of the fast gradient sign method.
 
-    `clip(x + epsilon * sign(d loss / d x), 0, 1)`; the gradient at the clean image is computed once for all
+    `x + epsilon * sign(d loss / d x)`, clipped to [0, 1] where the input has that range; the gradient at the clean image is computed once for all
     strengths. Its sign is that of the cross-entropy's exact gradient; `loss="cross_entropy"` takes the gradient that
     float32 has of it, as the papers and other toolboxes do, which is wrong where a prediction is confident. (Goodfellow et al. 2014; "On the relationship between class
     selectivity, dimensionality, and robustness", appendix A.1.4.)
 
     Args:
-        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
-        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
+        images: `(n, ...)` floats; of images uint8, or floats in [0, 1].
         labels: `(n,)` true labels, integers.
-        epsilons: Strengths, each at least 0, in pixels of [0, 1].
+        epsilons: Strengths, each at least 0, in units of the input: pixels of [0, 1].
         targets: `(n,)` labels towards which to push the images instead. Defaults to None.
         loss: `"log_odds"` for the exact gradient, or `"cross_entropy"`. Defaults to `"log_odds"`.
         batch_size: Images at a time. Defaults to 250.
         verbose: 0 shows no progress bar.
 
     Returns:
-        `(len(epsilons), n, height, width, channels)` float32 in [0, 1].
+        `(len(epsilons), n, ...)` float32, of images in [0, 1].
 
     Raises:
         InputError: An argument is out of its range, or the network has no gradient in its input.
@@ -124,22 +125,22 @@ def fgsm_accuracy(
 def _checked(
     exported: Exported, images: ArrayLike, labels: ArrayLike, epsilons: Any
 ) -> tuple[Array, Array, Array]:
-    images, labels = exported.samples(images, labels)
+    images, labels = checked_samples(exported, images, labels)
     epsilons = [strength("epsilon", e) for e in each("epsilons", epsilons)]
     if not epsilons:
         raise InputError("Name at least one epsilon.")
-    return exported.pixels(images), labels, np.array(epsilons, np.float32)
+    return images, labels, np.array(epsilons, np.float32)
 
 
-def _moved(images: Tensor, gradient: Tensor, epsilon: Tensor) -> Tensor:
-    return tf.clip_by_value(images + epsilon * tf.sign(gradient), 0, 1)
+def _moved(exported: Exported, images: Tensor, gradient: Tensor, epsilon: Tensor) -> Tensor:
+    return tf.clip_by_value(images + epsilon * tf.sign(gradient), *exported.bounds)
 
 
 def _images(exported: Exported, loss: str) -> Any:
     @tf.function(input_signature=signature(exported, tf.TensorSpec([None], tf.float32)), autograph=False)
     def images_of(images: Tensor, labels: Tensor, epsilons: Any) -> Tensor:
         gradient = loss_gradient(exported, images, labels, loss)[2]
-        return _moved(images, gradient, tf.reshape(epsilons, [-1, 1, 1, 1, 1]))
+        return _moved(exported, images, gradient, tf.reshape(epsilons, [-1, *[1] * images.shape.rank]))
 
     return images_of
 
@@ -150,7 +151,7 @@ def _outcomes(exported: Exported, loss: str) -> Any:
         clean_losses, clean_logits, gradient = loss_gradient(exported, images, labels, loss)
 
         def attacked(epsilon: Tensor) -> tuple[Tensor, Tensor]:
-            logits = tf.cast(exported.logits(_moved(images, gradient, epsilon)), tf.float32)
+            logits = tf.cast(exported.logits(_moved(exported, images, gradient, epsilon)), tf.float32)
             return logits, tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
 
         def at(epsilon: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ def jacobian_norm(
     batch_size: int = 100,
     verbose: int = 1,
 ) -> Array:
-    """Frobenius norm of d logits / d pixels for every sample, at inference.
+    """Frobenius norm of d logits / d input for every sample, at inference.
 
     Exact, from as many backward passes as there are classes; or estimated from `projections` random
     directions v of the logits, drawn for every sample and orthonormal as far as there are classes:
@@ -36,20 +36,20 @@ def jacobian_norm(
     dimensionality, and robustness", section 3.2.)
 
     Args:
-        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
-        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
+        images: `(n, ...)` floats; of images uint8, or floats in [0, 1].
         projections: Number of random directions, at least 1, or `None` for the exact norm. 20 to 50 do for 200 classes. Defaults to `None`.
         seed: Seed of the directions; a sample's depend on it and on the sample's position.
         batch_size: Images at a time. Defaults to 100.
         verbose: 0 shows no progress bar.
 
     Returns:
-        `(n,)` float64, in logits per unit of pixels in [0, 1].
+        `(n,)` float64, in logits per unit of the input: of images, of pixels in [0, 1].
 
     Raises:
         InputError: An argument is out of its range, or the network has no gradient in its input.
     """
-    images = exported.pixels(images)
+    images = exported.differentiable(images)
     classes = exported.classes
     if projections is not None:
         whole_number("projections", projections, 1, LARGEST_INT32)
@@ -76,10 +76,8 @@ def _orthonormal(seed: list[int], size: int, count: int) -> Array:
 
 
 def _squared_norms(exported: Exported) -> Any:
-    shape = [None, *(exported.input_shape or (None, None, None))]
-
     @tf.function(
-        input_signature=[tf.TensorSpec(shape), tf.TensorSpec([None, None, exported.classes])],
+        input_signature=[*exported.inputs.specs(), tf.TensorSpec([None, None, exported.classes])],
         autograph=False,
     )
     def norms(images: Tensor, vectors: Tensor) -> Tensor:

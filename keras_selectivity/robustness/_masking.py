@@ -89,14 +89,14 @@ def gradient_masking(
     another network that do better than its own. (Athalye, Carlini and Wagner 2018, section 3.1.)
 
     Args:
-        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
-        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
+        images: `(n, ...)` floats; of images uint8, or floats in [0, 1].
         labels: `(n,)` true labels, integers.
         epsilon: Radius of the L-infinity ball of all controls. Defaults to 8/255.
         steps: Steps of the random-start attack. Defaults to 20.
         step_size: Length of its steps. Defaults to 2/255.
         seed: Seed of its start.
-        transferred: `(n, height, width, channels)` adversarial images for the same clean images
+        transferred: `(n, ...)` adversarial images for the same clean images
             from another network, as `transfer_images` makes them. Defaults to None.
         batch_size: Images at a time. Defaults to 250.
         verbose: 0 shows no progress bar.
@@ -116,12 +116,12 @@ def gradient_masking(
     )
     transfer = None
     if transferred is not None:
-        clean, transferred = exported.pixels(images), exported.pixels(transferred)
-        if clean.shape != transferred.shape or np.abs(clean - transferred).max() > epsilon + 1e-6:
+        clean, moved = exported.prepared(images), exported.prepared(transferred)
+        if clean.shape != moved.shape or np.abs(clean - moved).max() > epsilon + 1e-6:
             raise InputError(
                 f"The transferred images must be the {len(clean)} images, changed by at most {epsilon:g}."
             )
-        transfer = accuracy(exported, transferred, labels, perturbed=True, batch_size=batch_size, verbose=0)
+        transfer = accuracy(exported, moved, labels, perturbed=True, batch_size=batch_size, verbose=0)
     return GradientMasking(
         single.zero_gradients,
         float(single.accuracy[0]),
@@ -150,7 +150,7 @@ def transfer_images(
     PGD in the L-infinity ball, ten steps of a quarter of its radius.
 
     Returns:
-        `(n, height, width, channels)` float32 in [0, 1].
+        `(n, ...)` float32, of images in [0, 1].
     """
     epsilon = strength("epsilon", epsilon)
     return pgd(

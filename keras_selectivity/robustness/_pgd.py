@@ -20,6 +20,7 @@ from keras_selectivity._types import Tensor
 from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._attack import BATCH_SIZE
 from keras_selectivity.robustness._attack import checked_loss
+from keras_selectivity.robustness._attack import checked_samples
 from keras_selectivity.robustness._attack import is_correct
 from keras_selectivity.robustness._attack import loss_gradient
 from keras_selectivity.robustness._attack import signature
@@ -72,16 +73,16 @@ def pgd(
 
     Every step moves by `step_size` along the gradient's sign (`"linf"`) or its direction (`"l2"`),
     returns to the ball of radius `epsilon` around the clean image if there is one, and clips to
-    [0, 1]. The defaults are the papers': 25 steps of 0.0001, no ball, no random start. (Kurakin et
+    [0, 1] if the input has that range. The defaults are the papers': 25 steps of 0.0001, no ball, no random start. (Kurakin et
     al. 2016; Madry et al. 2018; "On the relationship between class selectivity, dimensionality, and
     robustness", appendix A.1.4.)
 
     Args:
-        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
-        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1].
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
+        images: `(n, ...)` floats; of images uint8, or floats in [0, 1].
         labels: `(n,)` true labels, integers.
         steps: Number of steps, at least 0.
-        step_size: Length of a step in the norm, in pixels of [0, 1].
+        step_size: Length of a step in the norm, in units of the input: pixels of [0, 1].
         epsilon: Radius of the ball in the norm, or `None`. Defaults to `None`.
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
         loss: `"log_odds"` for the exact gradient, or `"cross_entropy"` for that which float32 has, as the papers and other
@@ -94,18 +95,18 @@ def pgd(
         verbose: 0 shows no progress bar.
 
     Returns:
-        `(n, height, width, channels)` float32 in [0, 1].
+        `(n, ...)` float32, of images in [0, 1].
 
     Raises:
         InputError: An argument is out of its range, or the network has no gradient in its input.
     """
-    images, labels = _checked(exported, images, labels)
+    images, labels = checked_samples(exported, images, labels)
     settings = _settings(step_size, epsilon, norm, random_start, seed, loss)
     whole_number("steps", steps, 0, LARGEST_INT32)
     goals = labels if targets is None else exported.labels(targets, len(images))
     found = np.empty_like(images)
     for part in batches(len(images), batch_size, verbose):
-        start = _start(images, part, settings)
+        start = _start(exported, images, part, settings)
         found[part] = _run(
             exported, images[part], start, labels[part], goals[part], steps, settings, targets is not None
         )[0]
@@ -143,7 +144,7 @@ def pgd_accuracy(
     Raises:
         InputError: As `pgd`, or there are no images.
     """
-    images, labels = _checked(exported, images, labels)
+    images, labels = checked_samples(exported, images, labels)
     if not len(images):
         raise InputError("There are no images to attack.")
     settings = _settings(step_size, epsilon, norm, random_start, seed, loss)
@@ -153,7 +154,7 @@ def pgd_accuracy(
     correct: Array = np.zeros(wanted[-1] + 1, int)
     worst, total, change = correct, np.zeros(wanted[-1] + 1), 0.0
     for part in batches(len(images), batch_size, verbose):
-        start = _start(images, part, settings)
+        start = _start(exported, images, part, settings)
         outcome = _run(exported, images[part], start, labels[part], labels[part], wanted[-1], settings)
         found, right, losses = (np.asarray(value) for value in outcome)
         correct = correct + right.sum(axis=1)
@@ -191,13 +192,13 @@ def surviving(
     Raises:
         InputError: As `pgd`.
     """
-    images, labels = _checked(exported, images, labels)
+    images, labels = checked_samples(exported, images, labels)
     settings = _settings(step_size, epsilon, "linf", True, seed, "log_odds")
     whole_number("steps", steps, 1, LARGEST_INT32)
     left = np.zeros(len(images), bool)
     attack = exported.compiled(_survivors)
     for part in batches(len(images), batch_size, verbose):
-        start = _start(images, part, settings)
+        start = _start(exported, images, part, settings)
         left[part][attack(start, labels[part], images[part], steps, step_size, epsilon).numpy()] = True
     return left
 
@@ -209,17 +210,12 @@ def distances(images: Array, others: Array, norm: str) -> Array:
         InputError: The norm is unknown, or the images differ in shape or are no finite numbers.
     """
     check_norm(norm)
-    axes = ("n", "height", "width", "channels")
+    axes = ("n", *("any",) * (np.ndim(images) - 1))
     images, others = array("images", images, *axes), array("the other images", others, *axes)
     if images.shape != others.shape:
         raise InputError(f"There is no distance between images of shapes {images.shape} and {others.shape}.")
     change = (np.asarray(images, np.float64) - others).reshape(len(images), -1)
     return np.abs(change).max(axis=1) if norm == "linf" else np.sqrt((change**2).sum(axis=1))
-
-
-def _checked(exported: Exported, images: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
-    images, labels = exported.samples(images, labels)
-    return exported.pixels(images), labels
 
 
 def _settings(
@@ -237,12 +233,14 @@ def _settings(
     return {"step_size": size, "radius": radius, "norm": norm, "seed": drawn, "loss": checked_loss(loss)}
 
 
-def _start(images: Array, part: slice, settings: dict[str, Any]) -> Array:
+def _start(exported: Exported, images: Array, part: slice, settings: dict[str, Any]) -> Array:
     """Where the attack on these images starts: there, or at a random point of the ball."""
     clean = images[part]
     if settings["seed"] is None or not len(clean):
         return clean
-    return random_points(clean, part.start, settings["radius"], settings["norm"], settings["seed"])
+    return random_points(
+        clean, part.start, settings["radius"], settings["norm"], settings["seed"], bounds=exported.bounds
+    )
 
 
 def _run(
@@ -281,7 +279,7 @@ def _loop(exported: Exported, norm: str, loss: str) -> Any:
             # The prediction after a step comes with the gradient for the next one.
             found, logits, gradient = loss_gradient(exported, x, goals, loss)
             correct = correct.write(number, is_correct(logits, labels))
-            x = _step(x, clean, gradient, norm, step_size, radius)
+            x = within(x + step_size * direction(gradient, norm), clean, radius, norm, exported.bounds)
             return number + 1, x, correct, losses.write(number, found)
 
         correct = tf.TensorArray(tf.bool, steps + 1, element_shape=[None])
@@ -310,7 +308,8 @@ def _survivors(exported: Exported) -> Any:
             _, logits, gradient = loss_gradient(exported, images[0], images[1])
             left = tf.where(is_correct(logits, images[1]))[:, 0]
             x, labels, clean, kept, gradient = (tf.gather(v, left) for v in (*images, gradient))
-            return number + 1, _step(x, clean, gradient, "linf", step_size, radius), labels, clean, kept
+            x = within(x + step_size * direction(gradient, "linf"), clean, radius, "linf", exported.bounds)
+            return number + 1, x, labels, clean, kept
 
         kept = tf.range(tf.shape(x)[0])
         _, x, labels, _, kept = tf.while_loop(
@@ -333,7 +332,3 @@ def _survivors(exported: Exported) -> Any:
         )
 
     return survivors
-
-
-def _step(x: Tensor, clean: Tensor, gradient: Tensor, norm: str, step_size: Tensor, radius: Tensor) -> Tensor:
-    return within(x + step_size * direction(gradient, norm), clean, radius, norm)

@@ -1,4 +1,4 @@
-"""Gradients of several outputs of a network in its pixels, from one forward pass."""
+"""Gradients of several outputs of a network in its input, from one forward pass."""
 
 from collections.abc import Callable
 
@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras_selectivity._exported import finite
 from keras_selectivity._types import Tensor
 from keras_selectivity.robustness._attack import no_gradient
+from keras_selectivity.robustness._ball import axes
 
 
 def squared_norms(pulled_back: Callable[[Tensor], Tensor | None], indices: Tensor) -> Tensor:
@@ -16,7 +17,7 @@ def squared_norms(pulled_back: Callable[[Tensor], Tensor | None], indices: Tenso
     vectorised backward pass of `batch_jacobian`, and it needs the memory of a few passes only.
 
     Args:
-        pulled_back: Function of an index that returns a gradient in the pixels, `(n, height, width, channels)`, or `None`.
+        pulled_back: Function of an index that returns a gradient in the input, `(n, ...)`, or `None`.
         indices: `(k,)` int32.
 
     Returns:
@@ -30,6 +31,6 @@ def squared_norms(pulled_back: Callable[[Tensor], Tensor | None], indices: Tenso
         gradient = pulled_back(index)
         if gradient is None:
             raise no_gradient()
-        return tf.reduce_sum(finite(gradient, "gradients in the pixels") ** 2, axis=[1, 2, 3])
+        return tf.reduce_sum(finite(gradient, "gradients in the input") ** 2, axis=axes(gradient))
 
     return tf.transpose(tf.map_fn(squared_norm, indices, fn_output_signature=tf.float32))

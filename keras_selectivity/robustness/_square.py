@@ -70,11 +70,18 @@ def signs(seed: list[int], positions: Array, shape: tuple[int, ...]) -> Array:
     return np.array(drawn, np.float32).reshape(-1, *shape) * 2 - 1
 
 
-def first_images(clean: Array, radius: float, norm: str, seed: list[int], positions: Array) -> Array:
+def first_images(
+    clean: Array,
+    radius: float,
+    norm: str,
+    seed: list[int],
+    positions: Array,
+    bounds: tuple[float, float] = (0.0, 1.0),
+) -> Array:
     """Where the search starts: vertical stripes (`"linf"`), or a grid of bumps (`"l2"`), on the surface of the balls."""
     _, height, width, channels = clean.shape
     if norm == "linf":
-        return np.clip(clean + radius * signs(seed, positions, (1, width, channels)), 0, 1)
+        return np.clip(clean + radius * signs(seed, positions, (1, width, channels)), *bounds)
     size = max(min(height, width) // 5, 1)
     found = np.zeros(clean.shape, np.float32)
     pattern = bump(size) if size > 1 else np.ones((1, 1), np.float32)
@@ -85,7 +92,7 @@ def first_images(clean: Array, radius: float, norm: str, seed: list[int], positi
             sign = drawn[:, top // size, left // size][:, None, None]
             found[:, top : top + size, left : left + size] += pattern[..., None] * sign
     lengths = np.sqrt((found**2).sum((1, 2, 3), keepdims=True))
-    return np.clip(clean + found * radius / np.maximum(lengths, 1e-12), 0, 1)
+    return np.clip(clean + found * radius / np.maximum(lengths, 1e-12), *bounds)
 
 
 def square(exported: Exported, norm: str) -> Any:
@@ -139,7 +146,7 @@ def square(exported: Exported, norm: str) -> Any:
             sign = tf.gather(signs[:, query - first], at)[:, None, None]
             if norm == "linf":
                 x = tf.clip_by_value(best + mask * 2 * radius * sign, clean - radius, clean + radius)
-                return tf.clip_by_value(x, 0, 1)
+                return tf.clip_by_value(x, *exported.bounds)
             other, _, _ = window(query, 1)
             change = best - clean
             lengths = tf.sqrt(tf.reduce_sum(change**2 * mask, [1, 2], keepdims=True))
@@ -153,7 +160,9 @@ def square(exported: Exported, norm: str) -> Any:
             fresh = laid * sign + change * mask / (lengths + 1e-12)
             fresh = fresh / (tf.sqrt(tf.reduce_sum(fresh**2 * mask, [1, 2], keepdims=True)) + 1e-12) * budget
             change = change * (1 - both) + fresh * mask
-            return tf.clip_by_value(clean + change * radius / tf.maximum(length(change), 1e-12), 0, 1)
+            return tf.clip_by_value(
+                clean + change * radius / tf.maximum(length(change), 1e-12), *exported.bounds
+            )
 
         def step(
             query: Tensor, at: Tensor, best: Tensor, best_margin: Tensor, found: Tensor, fooled: Tensor

@@ -1,4 +1,4 @@
-"""How much the units' responses depend on the pixels, and how evenly."""
+"""How much the units' responses depend on the input, and how evenly."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -66,7 +66,7 @@ def input_unit_gradients(
     batch_size: int = 50,
     verbose: int = 1,
 ) -> list[LayerUnitGradients]:
-    """L2 norm of d unit / d pixels for every unit and sample, summarised over samples.
+    """L2 norm of d unit / d input for every unit and sample, summarised over samples.
 
     A unit is the spatial mean of a channel after its non-linearity. The more these norms vary over
     samples and over units, the less evenly the network draws on its input. ("Linking average- and
@@ -75,8 +75,8 @@ def input_unit_gradients(
     units of the mean norms, with population standard deviations.)
 
     Args:
-        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model for pixels in [0, 1].
-        images: `(n, height, width, channels)` pixels: uint8, or floats in [0, 1]; a thousand or
+        exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
+        images: `(n, ...)` floats; of images uint8, or floats in [0, 1]; a thousand or
             more for results to report.
         layers: Names of layers. Defaults to all.
         units_per_layer: Most units to measure in a layer; in wider ones as many are drawn at
@@ -92,7 +92,7 @@ def input_unit_gradients(
         InputError: The model offers no units, a layer is unknown, there are no images, or an
             argument is out of its range.
     """
-    images = exported.pixels(images)
+    images = exported.differentiable(images)
     if not len(images):
         raise InputError("There are no images.")
     layers = exported.layers(layers)
@@ -126,10 +126,9 @@ def _drawn(exported: Exported, name: str, most: int | None, seed: int) -> Array:
 
 def _norms(exported: Exported, *layers: str) -> Any:
     """Squared norms of gradients of units: `(n, units of all layers)`."""
-    pixels = tf.TensorSpec([None, *(exported.input_shape or ())], tf.float32)
     units = [tf.TensorSpec([None], tf.int32)] * len(layers)
 
-    @tf.function(input_signature=[pixels, units], autograph=False)
+    @tf.function(input_signature=[*exported.inputs.specs(), units], autograph=False)
     def norms(images: Tensor, units: list[Tensor]) -> Tensor:
         means = exported.inlined_unit_means(images)
         found = [_of_layer(means[name], images, chosen) for name, chosen in zip(layers, units, strict=True)]

@@ -12,6 +12,7 @@ from ._layers import is_graph as is_graph
 from ._logits import LOGARITHM as LOGARITHM
 from ._logits import RETURNED as RETURNED
 from ._logits import are_probabilities as are_probabilities
+from ._logits import as_flags as as_flags
 from ._logits import as_logits as as_logits
 from ._logits import kind_of_outputs as kind_of_outputs
 from ._logits import varied_inputs as varied_inputs
@@ -24,8 +25,10 @@ from ._monitor import monitored as monitored
 from ._monitor import preferred_class_changes as preferred_class_changes
 from ._monitor import tensorboard_logs as tensorboard_logs
 from ._optimizer import CoupledSGD as CoupledSGD
+from ._outputs import classifier_of as classifier_of
 from ._progress import restore as restore
 from ._rebuild import example_inputs as example_inputs
+from ._rebuild import input_specs as input_specs
 from ._rebuild import random_inputs as random_inputs
 from ._recipe import Recipe as Recipe
 from ._regularize import regularize as regularize

@@ -6,6 +6,7 @@ import numpy as np
 from keras_selectivity._errors import InputError
 from keras_selectivity._types import KerasObject
 from keras_selectivity._types import Tensor
+from keras_selectivity.training._logits import squashing
 
 
 def check_built(model: KerasObject) -> None:
@@ -27,6 +28,12 @@ def check_classifier(model: KerasObject, outputs: Tensor) -> None:
         raise InputError(
             f"{model.name!r} is no classifier: it returns a {found}, not one output of shape (batch, classes). "
             "Make a keras.Model of its inputs and the class scores alone."
+        )
+    ends = squashing(outputs) if getattr(outputs, "op", None) is not None else None
+    if ends is not None and ends.type == "Sigmoid" and shape[-1] > 1:
+        raise InputError(
+            f"{model.name!r} ends in {shape[-1]} sigmoids, so a sample may have several labels at once, and class "
+            "selectivity needs one class per sample. Make a keras.Model that returns one of them, or end in a softmax."
         )
 
 

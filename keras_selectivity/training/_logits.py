@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -20,20 +21,31 @@ _SAME_VALUES = ("Identity", "Reshape", "Squeeze", "ExpandDims", "Cast")
 _SMALLEST = 1e-30
 
 
-def varied_inputs(shape: tuple[int, ...]) -> Array:
+def varied_inputs(shape: tuple[int, ...], dtype: str = "float32", seed: int = 0) -> Array:
     """Eight inputs by which probabilities are told from logits: noise of several scales, black and white.
 
     Args:
         shape: Shape of one input.
+        dtype: Type of the inputs; integers are 0 and 1, text is letters.
+        seed: Seed of the noise.
 
     Returns:
-        `(8, *shape)` float32.
+        `(8, *shape)`.
     """
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
+    if dtype == "string":
+        return rng.choice(list("abcdefgh"), (8, *shape)).astype(object)
+    if not dtype.startswith(("float", "bfloat")):
+        return rng.integers(0, 2, (8, *shape)).astype(dtype)
     noise = rng.random((6, *shape), np.float32)
     noise[2:4] *= 255
     noise[4:6] = rng.standard_normal((2, *shape), np.float32)
     return np.concatenate([noise, np.zeros((1, *shape), np.float32), np.ones((1, *shape), np.float32)])
+
+
+def as_flags(inputs: Array) -> Array:
+    """Varied inputs made such that what embeds them finds rows for them; those that are no floats as they are."""
+    return inputs.clip(0, 1) if inputs.dtype.kind == "f" else inputs
 
 
 def are_probabilities(values: Array) -> bool:
@@ -47,21 +59,22 @@ def are_probabilities(values: Array) -> bool:
         [0, 1] and they differ.
     """
     values = np.asarray(values, np.float64)
-    if values.min() < 0:
+    values = values[np.isfinite(values).all(axis=1)]  # where a mask leaves nothing, a mean is none
+    if not len(values) or values.min() < 0:
         return False
     if values.shape[1] == 1:
         return bool(values.max() <= 1 and np.ptp(values) > 0)
     return bool(np.abs(values.sum(axis=1) - 1).max() < 1e-2)  # as near as half precision comes
 
 
-def kind_of_outputs(function: Callable[..., Any], shape: tuple[int, ...]) -> str:
+def kind_of_outputs(function: Callable[..., Any], inputs: Any) -> str:
     """How a network's logits are to be had, from its graph and from its outputs for varied inputs.
 
     TensorFlow only.
 
     Args:
         function: From inputs to `(n, classes)` outputs.
-        shape: Shape of one input.
+        inputs: Several `varied_inputs`, in the structure that the function takes.
 
     Returns:
         `BEFORE` if the last thing the graph computes is a softmax or sigmoid, `LOGARITHM` if the outputs
@@ -74,12 +87,18 @@ def kind_of_outputs(function: Callable[..., Any], shape: tuple[int, ...]) -> str
     @tf.function(autograph=False)
     def traced(x: Tensor) -> Tensor:
         outputs = function(x)
-        found.append(_squashing(outputs))
+        found.append(squashing(outputs))
         return tf.cast(outputs, tf.float32)
 
-    values = traced(tf.constant(varied_inputs(shape)))
+    # TensorFlow warns of functions that are often traced, but not of concrete ones
+    concrete = traced.get_concrete_function(keras.tree.map_structure(tf.constant, inputs))
+    try:
+        values = concrete(keras.tree.map_structure(tf.constant, inputs))
+    except tf.errors.InvalidArgumentError:  # what takes floats may embed them, and has not as many rows
+        values = concrete(keras.tree.map_structure(lambda x: tf.constant(as_flags(x)), inputs))
     probabilities = are_probabilities(values)
-    if found[-1] is not None and (probabilities or found[-1].type == "Sigmoid"):
+    squashed = found[-1] and found[-1].type
+    if squashed == "Sigmoid" or (squashed and probabilities):
         return BEFORE
     if probabilities:
         warn_of_logarithm()
@@ -103,7 +122,7 @@ def as_logits(outputs: Tensor, kind: str) -> Tensor:
     beside it.
     """
     if kind == BEFORE:
-        outputs = ops.reshape(_squashing(outputs).inputs[0], ops.shape(outputs))
+        outputs = ops.reshape(squashing(outputs).inputs[0], ops.shape(outputs))
     outputs = ops.cast(outputs, "float32")
     if kind == LOGARITHM:
         outputs = _logarithm(outputs)
@@ -117,8 +136,8 @@ def _logarithm(probabilities: Tensor) -> Tensor:
     return logits - ops.log(ops.maximum(1 - probabilities, _SMALLEST))
 
 
-def _squashing(outputs: Tensor) -> Any:
-    """The softmax or sigmoid whose values, perhaps reshaped, are these of a graph; or `None`."""
+def squashing(outputs: Tensor) -> Any:
+    """The softmax or sigmoid whose values, perhaps reshaped, are these of a TensorFlow graph; or `None`."""
     operation = outputs.op
     while operation.type in _SAME_VALUES:
         operation = operation.inputs[0].op

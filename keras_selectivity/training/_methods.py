@@ -4,14 +4,20 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_selectivity._checks import number
+from keras_selectivity._checks import real_array
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._log_odds import log_odds
+from keras_selectivity._samples import checked_range
 from keras_selectivity._types import KerasObject
 from keras_selectivity._types import Tensor
+
+OUTSIDE = "Inputs for adversarial training lie outside their range"
+SAY_RANGE = "Say which they have, Adversarial(..., pixel_range=(0, 255)), or None for any."
 
 
 def checked_method(method: Any) -> "_Method | None":
@@ -40,6 +46,9 @@ class _Method:
         """The method with these arguments."""
         return cls(**config)
 
+    def check(self, x: Tensor) -> None:
+        """Refuses inputs, an array, that the method cannot work on."""
+
     def prepare(self, model: KerasObject, x: Tensor, y: Tensor) -> Tensor:
         """The images that the step trains on."""
         return x
@@ -64,24 +73,65 @@ class Adversarial(_Method):
     they are its exact ones, which float32 loses on confident predictions; else those of the compiled loss. One step of 1.25 epsilon is the fast variant
     FGSM-RS (Wong et al. 2020).
 
+    Training stops with an `InputError` where images lie outside their range. Where nothing can be raised, in data sets on
+    JAX and with `jit_compile=True`, no value moves farther from the clean one than the ball reaches all the same.
+
     Args:
-        epsilon: Radius of the ball, in pixels of [0, 1].
-        step_size: Length of a step. Defaults to a quarter of `epsilon`, or 1.25 of it if there is one step.
+        epsilon: Radius of the ball, as a share of the range: in pixels of [0, 1].
+        step_size: Length of a step, likewise. Defaults to a quarter of `epsilon`, or 1.25 of it if there is one step.
         steps: Number of steps. Defaults to 7.
+        pixel_range: Between what the training images lie, for example `(0, 255)`; adversarial images stay there. `None`
+            for floats without a range, such as features: then epsilon and step size are in their own units. Defaults to
+            `(0, 1)`.
 
     Raises:
-        InputError: `epsilon` or `step_size` lies outside [0, 1], or there is no step.
+        InputError: `epsilon` or `step_size` lies outside [0, 1], or is negative where there is no range; there is no
+            step; or the range is none.
     """
 
-    def __init__(self, epsilon: float, step_size: float | None = None, steps: int = 7) -> None:
-        self.epsilon = number("epsilon", epsilon, 0, 1)
+    def __init__(
+        self,
+        epsilon: float,
+        step_size: float | None = None,
+        steps: int = 7,
+        pixel_range: tuple[float, float] | None = (0, 1),
+    ) -> None:
+        self.pixel_range = None if pixel_range is None else checked_range(pixel_range)
+        most = np.inf if pixel_range is None else 1
+        self.epsilon = number("epsilon", epsilon, 0, most)
         self.steps = whole_number("steps", steps, 1)
         default = self.epsilon * (1.25 if steps == 1 else 0.25)
-        self.step_size = default if step_size is None else number("step_size", step_size, 0, 1)
+        self.step_size = default if step_size is None else number("step_size", step_size, 0, most)
+
+    def check(self, x: Tensor) -> None:
+        """Refuses what is no array of numbers within the range."""
+        x = real_array("Inputs for adversarial training", x)
+        if self.pixel_range and x.size and not self._inside(x.min(), x.max()):
+            raise InputError(f"{OUTSIDE}. Received: values from {x.min():g} to {x.max():g}. {SAY_RANGE}")
+
+    def _inside(self, least: Any, most: Any) -> Any:
+        """Whether values lie in the range, but for rounding."""
+        low, high = self.pixel_range or (-np.inf, np.inf)
+        slack = 1e-5 * (high - low)
+        return (least >= low - slack) & (most <= high + slack)
 
     def prepare(self, model: KerasObject, x: Tensor, y: Tensor) -> Tensor:
         """Adversarial images of the batch."""
+        if not hasattr(x, "shape"):
+            raise InputError(
+                "Adversarial training needs a network with a single input of floats. Received: a batch of "
+                f"{type(x).__name__}."
+            )
         x = ops.cast(x, "float32")
+        low, high = self.pixel_range or (-np.inf, np.inf)
+        scale = high - low if self.pixel_range else 1.0
+        radius, length = self.epsilon * scale, self.step_size * scale
+        if self.pixel_range and keras.backend.backend() == "tensorflow" and not model.jit_compile:
+            import tensorflow as tf
+
+            inside = self._inside(ops.min(x), ops.max(x))
+            with tf.control_dependencies([tf.debugging.assert_equal(inside, True, OUTSIDE)]):
+                x = tf.identity(x)
 
         exact = _from_logits(model.loss)
         labels = ops.argmax(y, axis=-1) if exact and len(y.shape) == 2 and y.shape[-1] != 1 else y
@@ -93,13 +143,13 @@ class Adversarial(_Method):
             return ops.sum(log_odds(ops.cast(outputs, "float32"), ops.reshape(labels, (-1,))))
 
         def within(images: Tensor) -> Tensor:
-            nearby = ops.minimum(ops.maximum(images, x - self.epsilon), x + self.epsilon)
-            return ops.clip(nearby, 0.0, 1.0)
+            nearby = ops.minimum(ops.maximum(images, x - radius), x + radius)
+            return ops.minimum(ops.maximum(nearby, ops.minimum(x, low)), ops.maximum(x, high))
 
         def step(_: Any, images: Tensor) -> Tensor:
-            return within(images + self.step_size * ops.sign(gradient(loss, images)))
+            return within(images + length * ops.sign(gradient(loss, images)))
 
-        noise = keras.random.uniform(ops.shape(x), -self.epsilon, self.epsilon, seed=model.noise)
+        noise = keras.random.uniform(ops.shape(x), -radius, radius, seed=model.noise)
         return ops.stop_gradient(ops.fori_loop(0, self.steps, step, within(x + noise)))
 
 
@@ -121,7 +171,13 @@ def gradient(function: Callable[..., Any], x: Tensor) -> Tensor:
     with tf.GradientTape() as tape:
         tape.watch(x)
         value = function(x)
-    return tape.gradient(value, x)
+    found = tape.gradient(value, x)
+    if found is None:
+        raise InputError(
+            "The network has no gradient in its input, so there are no adversarial inputs to train on: it takes "
+            "integers, or rounds. Train the part of the network that follows, such as what comes after the embedding."
+        )
+    return found
 
 
 @keras.saving.register_keras_serializable(package="keras_selectivity")

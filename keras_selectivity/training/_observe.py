@@ -171,13 +171,11 @@ def _pixels(tensor: Any) -> int:
 
 
 def _squashes(layer: KerasObject) -> bool:
-    """Whether all that a layer does is to make probabilities of scores."""
-    function = getattr(layer, "activation", None) if isinstance(layer, keras.layers.Activation) else None
-    return isinstance(layer, keras.layers.Softmax) or function in (
-        keras.activations.softmax,
-        keras.activations.sigmoid,
-        keras.activations.linear,
-    )
+    """Whether all that a layer or operation does is to make probabilities of scores, or to lay them out otherwise."""
+    if isinstance(layer, keras.layers.Activation):
+        squashing = (keras.activations.softmax, keras.activations.sigmoid, keras.activations.linear)
+        return layer.activation in squashing
+    return type(layer).__name__ in ("Softmax", "LogSoftmax", "Sigmoid", "Identity", "Flatten", "Reshape")
 
 
 def _reachable(value: Tensor) -> bool:

@@ -49,6 +49,41 @@ def rebuild(model: KerasObject, swap: Swap, state: bool = True) -> KerasObject:
     return copy
 
 
+def input_specs(network: KerasObject) -> Any:
+    """A `keras.InputSpec` of a batch of each input, in the structure of a built network's input.
+
+    Raises:
+        InputError: The shape of the input is not known.
+    """
+    if is_graph(network):
+        # A single input may stand in a list; Keras takes it without.
+        alone = len(network.inputs) == 1 and not isinstance(network.input, dict)
+        return tree.map_structure(
+            lambda t: keras.layers.InputSpec(dtype=t.dtype, shape=t.shape, name=t.name),
+            network.inputs[0] if alone else network.input,
+        )
+    shape = (network.get_build_config() or {}).get("input_shape")
+    nested = shape if isinstance(shape, dict) else None
+    shapes: Any = list(nested.values()) if nested else [shape]
+    if not all(_is_shape(each) for each in shapes):
+        raise InputError(
+            f"The input shape of {network.name!r} is not known. Call the model on one batch, "
+            "passed as its only argument, before regularising it."
+        )
+    specs = [
+        keras.layers.InputSpec(dtype="float32", shape=(None, *each[1:]), name="inputs") for each in shapes
+    ]
+    return dict(zip(nested, specs, strict=True)) if nested else specs[0]
+
+
+def _is_shape(shape: Any) -> bool:
+    return (
+        bool(shape)
+        and isinstance(shape, (tuple, list))
+        and all(n is None or isinstance(n, int) for n in shape)
+    )
+
+
 def example_inputs(
     network: KerasObject, fill: Callable[[Any, Any], Array] = lambda shape, dtype: np.zeros(shape, dtype)
 ) -> Any:
@@ -58,30 +93,16 @@ def example_inputs(
         InputError: The shape of the input is not known, or it holds text.
     """
 
-    def example(shape: Any, dtype: Any) -> Any:
-        if dtype == "string":
+    def example(spec: Any) -> Any:
+        if spec.dtype == "string":
             raise InputError(
                 f"{network.name!r} takes text. Regularise the part that follows the vectorisation, and give it "
                 "the vectorised texts."
             )
-        first, *others = shape
-        return fill([first or 1, *(n or 32 for n in others)], dtype)
+        first, *others = spec.shape
+        return fill([first or 1, *(n or 32 for n in others)], spec.dtype)
 
-    if is_graph(network):
-        # A single input may stand in a list; Keras takes it without.
-        spec = network.inputs[0] if len(network.inputs) == 1 else network.input
-        return tree.map_structure(lambda t: example(t.shape, t.dtype), spec)
-    shape = (network.get_build_config() or {}).get("input_shape")
-    if (
-        not shape
-        or not isinstance(shape, (tuple, list))
-        or not all(n is None or isinstance(n, int) for n in shape)
-    ):
-        raise InputError(
-            f"The input shape of {network.name!r} is not known. Call the model on one batch, "
-            "passed as its only argument, before regularising it."
-        )
-    return example((None, *shape[1:]), "float32")
+    return tree.map_structure(example, input_specs(network))
 
 
 def random_inputs(network: KerasObject) -> Any:

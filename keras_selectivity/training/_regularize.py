@@ -9,6 +9,7 @@ from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._types import KerasObject
 from keras_selectivity.training._instrument import instrument
+from keras_selectivity.training._outputs import classifier_of
 from keras_selectivity.training._schedules import AlphaSchedule
 from keras_selectivity.training._schedules import LinearWarmup
 from keras_selectivity.training._schedules import checked_alpha
@@ -23,6 +24,7 @@ def regularize(
     *,
     metric: str = "selectivity",
     layers: Any = None,
+    output: str | int | None = None,
     warmup_epochs: int = 0,
     method: Any = None,
     micro_batch: int | None = None,
@@ -48,6 +50,8 @@ def regularize(
             any layers but the output, and of whatever `nonlinearities` lists; a slice, or `"first 3"` /
             `"last 3"`, of the tapped ones in the order in which they are called; or a function from a
             layer's name to whether it is wanted.
+        output: Which output holds the scores of the classes, by name or position, of a model that has several. The
+            result returns this one alone.
         warmup_epochs: Let alpha grow linearly from 0 over the first epochs. Defaults to 0.
         method: `None` for plain training; `keras_selectivity.training.Adversarial` or `AugMixConsistency`
             to train for robustness besides. Loss and selectivity are then those of the adversarial, or of
@@ -94,6 +98,7 @@ def regularize(
         alpha = checked_alpha(alpha)
     layers = _checked_layers(layers)
     named = layers if isinstance(layers, list) else ()
+    model = classifier_of(model, output)
     instrumented = instrument(
         model,
         [name.partition("#")[0] for name in named],

@@ -287,6 +287,8 @@ class SelectivityModel(ChoosesExample):
         check_parts(self, x, y, batch_size)
         check_optimizer(self)
         check_data(self, x, y, kwargs.get("sample_weight"), kwargs.get("class_weight"))
+        if self.method is not None and hasattr(x, "__array__"):
+            self.method.check(x)
         if isinstance(kwargs.get("validation_data"), tuple):
             check_data(self, *kwargs["validation_data"][:3])
         if isinstance(self._alpha, AlphaSchedule):

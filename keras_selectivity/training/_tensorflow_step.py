@@ -11,6 +11,8 @@ from keras_selectivity._types import KerasObject
 from keras_selectivity._types import Tensor
 from keras_selectivity.selectivity import Reduction
 from keras_selectivity.selectivity import class_weights
+from keras_selectivity.training._methods import OUTSIDE
+from keras_selectivity.training._methods import SAY_RANGE
 from keras_selectivity.training._micro_batches import gradients
 from keras_selectivity.training._replicas import replica_reduction
 from keras_selectivity.training._replicas import several_workers
@@ -58,6 +60,8 @@ def with_label_errors(model: KerasObject, function: Callable[..., Any], *args: A
     try:
         return function(*args, **kwargs)
     except tf.errors.InvalidArgumentError as error:
+        if OUTSIDE in str(error):
+            raise InputError(f"{OUTSIDE}. {SAY_RANGE}") from None
         for message in (_ROW_ERROR, _WEIGHT_ERROR):
             if message in str(error):
                 raise InputError(f"{message}. The data hold others.") from None

@@ -86,7 +86,7 @@ def test_rows_hold_what_the_functions_return(models, table):
         clean = robustness.accuracy(exported, *test, verbose=0)
         assert row["value"] == clean
         (row,) = rows_of(table, name, "clean", "mean_logit_margin")
-        logits = exported.logits(exported.pixels(test.images)).numpy()
+        logits = exported.logits(exported.prepared(test.images)).numpy()
         margins = [z[k] - max(np.delete(z, k)) for z, k in zip(logits, test.labels, strict=True)]
         assert row["value"] == pytest.approx(np.mean(margins), rel=1e-6)
         for layer in ks.measure_units(exported, *test, verbose=0):

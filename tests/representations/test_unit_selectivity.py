@@ -109,4 +109,4 @@ def test_rounding_below_zero_is_tolerated(exported, tiny_data):
     images = tiny_data[0].copy()
     images[0, 0, 0, 0] = -3e-8
     ks.measure_selectivity(exported, (images, tiny_data[1]), verbose=0)
-    assert exported.pixels(images).min() == 0
+    assert exported.prepared(images).min() == 0

@@ -374,7 +374,7 @@ def test_survivors_are_those_never_fooled(exported, tiny_data):
         ({"images": np.ones((4, 6, 6, 3))}, r"images of shape \(n, 8, 8, 3\)"),
         ({"labels": np.array([0, 1, 2, 4])}, "classes 0 to 3. Received: labels from 0 to 4"),
         ({"labels": np.array([0, 1, 2])}, "Expected 4 integer labels"),
-        ({"labels": np.eye(4)}, "Expected 4 integer labels, one per image. Received: shape"),
+        ({"labels": np.eye(4)}, "Expected 4 integer labels, one per sample. Received: shape"),
         ({"targets": np.array([0, 1, 2, -1])}, "Received: labels from -1 to 2"),
     ],
 )
