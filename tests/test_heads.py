@@ -108,6 +108,7 @@ def heads(kind):
     )
 
 
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")  # of a subclassed network's other head
 @pytest.mark.parametrize("kind", ["dict", "list", "subclassed"])
 def test_one_of_several_heads_is_named(kind, tmp_path):
     model, scores = heads(kind)

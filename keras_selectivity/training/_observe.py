@@ -124,8 +124,9 @@ def observe(model: KerasObject, layers: Iterable[KerasObject], inputs: Any) -> O
         if masks_given(args, kwargs) is not None:
             seen.masked.add(id(layer))
         for tensor in tree.flatten(outputs):
-            makers = returned[id(tensor)].makers if id(tensor) in returned else []
-            returned[id(tensor)] = _Returned(tensor, latest, [*makers, layer], given)
+            # What a model returns is made of what the layer in it was given that made it
+            inner = returned.get(id(tensor), _Returned(tensor, latest, [], given))
+            returned[id(tensor)] = _Returned(tensor, latest, [*inner.makers, layer], inner.made_of)
         return outputs
 
     def call(inputs: Tensor) -> Any:

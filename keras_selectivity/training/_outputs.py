@@ -8,7 +8,6 @@ from keras import tree
 from keras_selectivity._errors import InputError
 from keras_selectivity._types import KerasObject
 from keras_selectivity.training._checks import check_built
-from keras_selectivity.training._layers import is_graph
 from keras_selectivity.training._rebuild import input_specs
 
 
@@ -26,15 +25,19 @@ def classifier_of(model: KerasObject, output: Any = None) -> KerasObject:
         InputError: It returns several and none is named, or none of that name.
     """
     check_built(model)
-    if is_graph(model):
+    if isinstance(model, keras.Sequential) and output is None:
+        return model
+    if hasattr(model, "operations"):
         returned = model.output
         names = list(returned) if isinstance(returned, dict) else list(model.output_names)
     else:
         specs = tree.map_structure(lambda spec: keras.KerasTensor(spec.shape, spec.dtype), input_specs(model))
         try:
             returned = model.compute_output_spec(specs)
-        except Exception:  # said where the model is looked at
-            returned = None
+        except Exception:  # the code of the model's author
+            if output is None:  # what is wrong is said where the model is looked at
+                return model
+            raise
         names = list(returned) if isinstance(returned, dict) else []
     flat = _each(returned)
     if hasattr(returned, "shape") and output is None:
@@ -50,7 +53,7 @@ def classifier_of(model: KerasObject, output: Any = None) -> KerasObject:
     place = 0 if output is None else names.index(output) if output in names else output
     if hasattr(returned, "shape"):
         return model
-    if not is_graph(model):
+    if not hasattr(model, "operations"):
         inputs = tree.map_structure(
             lambda spec: keras.Input(batch_shape=spec.shape, dtype=spec.dtype), input_specs(model)
         )

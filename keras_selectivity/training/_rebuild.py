@@ -57,7 +57,8 @@ def input_specs(network: KerasObject) -> Any:
     """
     if is_graph(network):
         # A single input may stand in a list; Keras takes it without.
-        alone = len(network.inputs) == 1 and not isinstance(network.input, dict)
+        sequential = isinstance(network, keras.Sequential)
+        alone = sequential or (len(network.inputs) == 1 and not isinstance(network.input, dict))
         return tree.map_structure(
             lambda t: keras.layers.InputSpec(dtype=t.dtype, shape=t.shape, name=t.name),
             network.inputs[0] if alone else network.input,
