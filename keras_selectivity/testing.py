@@ -4,10 +4,14 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_selectivity._errors import InputError
+from keras_selectivity._inputs import Inputs
+from keras_selectivity._inputs import count
 from keras_selectivity._types import Array
 from keras_selectivity._types import KerasObject
 from keras_selectivity.measurements import check_measurement as check_measurement
@@ -31,37 +35,59 @@ class Check:
         return f"{self.outcome:8} {self.name}: {self.detail}"
 
 
+class Checks(list[Check]):
+    """What `check_model` found, which prints as a table to paste into an issue.
+
+    Attributes:
+        report: The `Report` of what was tapped in the model and what was skipped, or `None`.
+    """
+
+    report: Any = None
+
+    def __str__(self) -> str:
+        from keras_selectivity.saved_model import versions
+
+        rows = [f"| {each.name} | {each.outcome} | {_cell(each.detail)} |" for each in self]
+        found = ", ".join(f"{name} {version}" for name, version in versions().items())
+        table = "\n".join(["| check | outcome | detail |", "|---|---|---|", *rows])
+        tapped = "" if self.report is None else f"\n\n```\n{self.report}\n```"
+        return f"{table}\n\n{found}{tapped}"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
 def check_model(
     model: KerasObject,
-    images: ArrayLike | None = None,
+    images: Any = None,
     *,
     alpha: float = -1.0,
     samples: int = 16,
     seed: int = 0,
-) -> list[Check]:
-    """Regularises, trains, saves, loads, exports and measures a copy of a classifier.
+) -> Checks:
+    """Regularises, trains, saves, loads, exports, measures and attacks a copy of a classifier.
 
     The model itself is not changed. To have two replicas compared with one, give TensorFlow two logical
     devices before it starts.
 
     Args:
         model: A built Keras classifier, as `keras_selectivity.regularize` takes it.
-        images: `(n, ...)` float32 inputs, n at least twice the number of classes and even. Defaults to
-            random numbers in [0, 1].
+        images: `(n, ...)` inputs, or a list or dict of them, as the network takes them; n at least twice the number of
+            classes and even. Defaults to random ones: floats in [0, 1]; integers below 256 for uint8, else within the
+            smallest embedding, or 0 and 1; letters for text.
         alpha: Scale of the regulariser.
         samples: Number of random inputs, at least twice the number of classes.
         seed: Seed of inputs and labels.
 
     Returns:
-        A list of `Check`; all passed, or were skipped with a reason.
+        A list of `Check`; all passed, or were skipped with a reason. Printed, it is a table with the versions of
+        what took part.
 
     Raises:
         AssertionError: A check failed; the message lists all of them.
     """
-    from keras_selectivity.training import example_inputs
-
-    rng = np.random.default_rng(seed)
-    checks = []
+    checks = Checks()
 
     def check(name: str, function: Callable[[], str]) -> bool:
         try:
@@ -73,20 +99,19 @@ def check_model(
         checks.append(Check(name, *outcome))
         return outcome[0] == "passed"
 
-    shape = np.shape(example_inputs(model))[1:]
     work = _Work(model, alpha)
     if check("layers", work.layers):
-        count = max(samples, 2 * work.regularized.classes)
-        work.images = (
-            rng.random((count, *shape), np.float32) if images is None else np.asarray(images, np.float32)
-        )
-        work.labels = np.arange(len(work.images)) % work.regularized.classes
+        checks.report = work.regularized.report
+        number = max(samples, 2 * work.regularized.classes)
+        work.images = work.random(number, seed) if images is None else work.inputs.checked(images)
+        work.labels = np.arange(count(work.images)) % work.regularized.classes
         with tempfile.TemporaryDirectory() as folder:
             work.folder = Path(folder)
-            for name in ("training", "saving", "export", "replicas"):
+            for name in ("training", "saving", "export", "attack", "replicas"):
                 check(name, getattr(work, name))
     if any(c.outcome == "failed" for c in checks):
-        raise AssertionError(f"{model.name} does not conform:\n" + "\n".join(map(str, checks)))
+        lines = "\n".join(str(each) for each in checks)
+        raise AssertionError(f"{model.name} does not conform:\n{lines}\n\n{checks}")
     return checks
 
 
@@ -97,7 +122,8 @@ class _SkipError(Exception):
 class _Work:
     """The checks, each a method that returns what it found or raises."""
 
-    images: Array
+    inputs: Inputs  # without ranges: as the model itself takes them
+    images: Any
     labels: Array
     folder: Path
 
@@ -106,18 +132,41 @@ class _Work:
 
     def layers(self) -> str:
         from keras_selectivity import regularize
+        from keras_selectivity._endpoints import inputs_of
 
         self.regularized = regularize(self.model, self.alpha)
+        self.inputs = inputs_of(self.regularized.network)
         taps = self.regularized.taps
-        return (
-            f"{len(taps)} rectifiers, {sum(t.units for t in taps)} units, {self.regularized.classes} classes"
-        )
+        return f"{len(taps)} layers, {sum(t.units for t in taps)} units, {self.regularized.classes} classes"
+
+    def random(self, number: int, seed: int) -> Any:
+        """Random inputs in the structure that the network takes."""
+        import keras
+
+        from keras_selectivity._keras_private import flatten_layers
+
+        rng = np.random.default_rng(seed)
+        embeddings = [
+            e.input_dim for e in flatten_layers(self.model) if isinstance(e, keras.layers.Embedding)
+        ]
+        flat: list[Any] = []
+        for part in self.inputs.parts:
+            shape = (number, *(n or 32 for n in part.shape))
+            if part.dtype == "string":
+                flat.append(rng.choice(list("abcdefgh"), shape).astype(object))
+            elif not part.is_float or (embeddings and len(self.inputs.parts) == 1):
+                known = min(embeddings, default=2)
+                most = {"uint8": 256, "bool": 2}.get(part.dtype, known)
+                flat.append(rng.integers(0, most, shape).astype(part.dtype))
+            else:
+                flat.append(rng.random(shape, np.float32))
+        return self.inputs.pack(flat)
 
     def training(self) -> str:
         model = self._compiled(self.regularized)
         before = [np.array(w) for w in model.get_weights()]
         logs = model.fit(
-            self.images, self.labels, batch_size=len(self.images), epochs=1, shuffle=False, verbose=0
+            self.images, self.labels, batch_size=len(self.labels), epochs=1, shuffle=False, verbose=0
         ).history
         values = {name: logs[name][0] for name in ("loss", "cross_entropy", "selectivity")}
         if not all(np.isfinite(v) for v in values.values()):
@@ -144,19 +193,41 @@ class _Work:
         from keras_selectivity import load
         from keras_selectivity import measure_selectivity
 
-        if len(np.shape(self.images)) != 4:
-            raise _SkipError("only classifiers of images can be measured")
-        export(self.regularized, self.folder / "exported")
+        # Whatever its range, the network is given here what it was given in training
+        export(self.regularized, self.folder / "exported", pixel_range=None)
         exported = load(self.folder / "exported")
-        expected = np.asarray(self.regularized(self.images, training=False))
+        expected = np.asarray(self.regularized(self.images, training=False), np.float64)
+        if expected.shape[1] == 1:
+            middle = 0.5 if exported.run["outputs"] != "as returned" else 0.0
+            expected = np.concatenate([2 * middle - expected, expected], axis=1)
         found = np.asarray(exported.logits(self.images))
-        if expected.shape[1] > 1 and (found.argmax(1) != expected.argmax(1)).any():
+        sure = np.ptp(np.sort(expected, axis=1)[:, -2:], axis=1) > 1e-3  # the others may change by rounding
+        if (found.argmax(1) != expected.argmax(1))[sure].any():
             raise ValueError("the exported network predicts other classes")
         measured = measure_selectivity(exported, (self.images, self.labels), verbose=0)
         index = np.mean([layer.selectivity.mean() for layer in measured.layers])
         if not np.isfinite(index):
             raise ValueError("the selectivity of the exported network is not finite")
         return f"mean selectivity {index:.3f} of {len(exported.layer_names)} layers"
+
+    def attack(self) -> str:
+        from keras_selectivity import fgsm
+        from keras_selectivity import load
+
+        one = self.inputs.one
+        if one is None or not one.is_float:
+            raise _SkipError(f"the network takes {self.inputs}; attacks need a single input of floats")
+        exported = load(self.folder / "exported")
+        try:
+            (moved,) = fgsm(exported, self.images, self.labels, [1e-3], verbose=0)
+        except InputError as error:
+            if "no gradient" not in str(error):
+                raise
+            raise _SkipError(str(error)) from error
+        change = np.abs(moved - self.images).max()
+        if not change <= 1.1e-3 + 1e-6 * np.abs(self.images).max():
+            raise ValueError(f"a step of 0.001 changes the input by {change:.2g}")
+        return f"a step of FGSM changes inputs by {change:.1g}"
 
     def replicas(self) -> str:
         import keras
@@ -170,8 +241,8 @@ class _Work:
             raise _SkipError("needs two logical devices")
         if any(isinstance(layer, keras.layers.BatchNormalization) for layer in flatten_layers(self.model)):
             raise _SkipError("batch norm normalises each replica's part of a batch by itself")
-        if len(self.images) % 2:
-            raise _SkipError("needs an even number of images")
+        if len(self.labels) % 2:
+            raise _SkipError("needs an even number of samples")
         results = []
         for strategy in (None, tf.distribute.MirroredStrategy([d.name for d in devices[:2]])):
             scope = strategy.scope() if strategy else tf.distribute.get_strategy().scope()
@@ -179,7 +250,7 @@ class _Work:
                 copy = keras.models.clone_model(self.model)
                 copy.set_weights(self.model.get_weights())
                 model = self._compiled(regularize(copy, self.alpha))
-            model.fit(self.images, self.labels, batch_size=len(self.images), shuffle=False, verbose=0)
+            model.fit(self.images, self.labels, batch_size=len(self.labels), shuffle=False, verbose=0)
             results.append(model.get_weights())
         worst = max(float(np.abs(a - b).max()) for a, b in zip(*results, strict=True))
         if worst > 1e-4:
@@ -190,10 +261,17 @@ class _Work:
         import keras
 
         from keras_selectivity import CoupledSGD
+        from keras_selectivity.training import RETURNED
+        from keras_selectivity.training import are_probabilities
+        from keras_selectivity.training import kind_of_outputs
 
-        outputs = np.asarray(model(self.images, training=False))
-        probabilities = (outputs >= 0).all() and np.allclose(outputs.sum(axis=-1), 1, atol=1e-3)
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=not probabilities)
+        outputs = np.asarray(model(self.images, training=False), np.float64)
+        if keras.backend.backend() == "tensorflow":
+            probabilities = kind_of_outputs(lambda x: model(x, training=False), self.images) != RETURNED
+        else:
+            probabilities = are_probabilities(outputs)
+        kinds = keras.losses.BinaryCrossentropy, keras.losses.SparseCategoricalCrossentropy
+        loss = kinds[outputs.shape[-1] > 1](from_logits=not probabilities)
         model.compile(optimizer=CoupledSGD(0.01), loss=loss, jit_compile=False)
         return model
 

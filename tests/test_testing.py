@@ -16,7 +16,7 @@ def test_a_network_that_conforms():
     before = network.get_weights()
     checks = {check.name: check for check in check_model(network)}
     assert [checks[n].outcome for n in ("layers", "training", "saving", "export")] == ["passed"] * 4
-    assert "3 rectifiers, 14 units, 4 classes" in str(checks["layers"])
+    assert "3 layers, 14 units, 4 classes" in str(checks["layers"])
     assert all((a == b).all() for a, b in zip(before, network.get_weights(), strict=True))
 
 
@@ -25,6 +25,50 @@ def test_a_network_of_probabilities():
     x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, activation="relu")(inputs))
     network = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
     assert {check.outcome for check in check_model(network)} <= {"passed", "skipped"}
+
+
+def _with_head(x, inputs, classes=3, end=None):
+    scores = keras.layers.Dense(classes)(keras.layers.Dense(6, activation="relu")(x))
+    return keras.Model(inputs, end(scores) if end else scores)
+
+
+def _features(classes=3, end=None):
+    x = keras.Input((5,))
+    return _with_head(x, x, classes, end)
+
+
+def _tokens(mask=False):
+    x = keras.Input((6,), dtype="int32")
+    return _with_head(
+        keras.layers.GlobalAveragePooling1D()(keras.layers.Embedding(9, 4, mask_zero=mask)(x)), x
+    )
+
+
+def _two_inputs():
+    a, b = keras.Input((5,), name="a"), keras.Input((3,), name="b")
+    return _with_head(keras.layers.Concatenate()([a, b]), {"a": a, "b": b})
+
+
+@pytest.mark.parametrize(
+    ("build", "attacked"),
+    [
+        (_features, True),
+        (lambda: _features(1), True),
+        (lambda: _features(1, keras.layers.Activation("sigmoid")), True),
+        (_tokens, False),
+        (_two_inputs, False),
+    ],
+)
+def test_networks_of_other_inputs_and_heads(build, attacked):
+    found = check_model(build())
+    outcomes = {check.name: check.outcome for check in found}
+    assert [outcomes[name] for name in ("layers", "training", "saving", "export")] == ["passed"] * 4
+    assert outcomes["attack"] == ("passed" if attacked else "skipped")
+    table = str(found)
+    assert (
+        table.startswith("| check | outcome | detail |") and "| export | passed | mean selectivity" in table
+    )
+    assert f"keras {keras.__version__}" in table and str(found.report) in table
 
 
 def test_faults_are_named():

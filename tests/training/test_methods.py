@@ -85,3 +85,30 @@ def test_a_saved_model_keeps_its_method(method, tmp_path):
     loaded = load_checkpoint(tmp_path / "model.keras")
     assert type(loaded.method) is type(method) and vars(loaded.method) == vars(method)
     assert isinstance(loaded.noise, keras.random.SeedGenerator)
+
+
+def test_adversarial_images_have_the_range_of_the_data(tiny_data):
+    images, labels = tiny_data[0] * 255, tiny_data[1]
+    kept = Adversarial(0.02, pixel_range=(0, 255))
+    model = compiled(ks.regularize(tiny_network(), -1.0, method=kept))
+    adversarial = np.asarray(model.method.prepare(model, images, labels))
+    assert 0.9 * 0.02 * 255 < np.abs(adversarial - images).max() <= 0.02 * 255 + 1e-3
+    assert adversarial.min() >= 0 and adversarial.max() <= 255 and adversarial.max() > 100
+    assert Adversarial.from_config(kept.get_config()).pixel_range == (0, 255)
+    free = compiled(ks.regularize(tiny_network(), -1.0, method=Adversarial(2.0, pixel_range=None)))
+    centred = images - 100
+    moved = np.asarray(free.method.prepare(free, centred, labels)) - centred
+    assert 1.9 < np.abs(moved).max() <= 2.0 + 1e-4
+
+
+@pytest.mark.parametrize("as_data_set", [False, True])
+def test_data_outside_the_range_stop_adversarial_training(tiny_data, as_data_set):
+    import tensorflow as tf
+
+    images, labels = tiny_data[0] * 255, tiny_data[1]
+    data = (
+        (tf.data.Dataset.from_tensor_slices((images, labels)).batch(48),) if as_data_set else (images, labels)
+    )
+    model = compiled(ks.regularize(tiny_network(), -1.0, method=Adversarial(8 / 255)))
+    with pytest.raises(ks.InputError, match=r"outside their range.*pixel_range=\(0, 255\)"):
+        model.fit(*data, verbose=0)
