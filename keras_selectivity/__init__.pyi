@@ -37,6 +37,7 @@ from .training import LinearWarmup as LinearWarmup
 from .training import SelectivityModel as SelectivityModel
 from .training import SelectivityMonitor as SelectivityMonitor
 from .training import UnitMeans as UnitMeans
+from .training import nonlinearities as nonlinearities
 from .training import preferred_class_changes as preferred_class_changes
 from .training import regularize as regularize
 

@@ -6,6 +6,7 @@ from ._checkpoint import load_checkpoint as load_checkpoint
 from ._instrument import Report as Report
 from ._instrument import Tapped as Tapped
 from ._instrument import instrument as instrument
+from ._instrument import nonlinearities as nonlinearities
 from ._instrument import probe as probe
 from ._instrument import strip as strip
 from ._layers import is_graph as is_graph

@@ -103,7 +103,7 @@ def candidates(layers: Iterable[tuple[str, KerasObject]], seen: Observation) -> 
         kind = _own_kind(layer, sites)
         if kind is not None:
             final = id(layer) in seen.final and seen.calls[id(layer)] == 1
-            squeezed = any(site.squeezed for site in sites)
+            squeezed = any(site.squeezed and site.whole for site in sites)
             found.append(
                 Candidate(
                     path,

@@ -41,7 +41,7 @@ _MAXIMUM = {"Maximum", "max"}
 _SEEN = "intercepted_nonlinearity"
 
 
-def nonlinearities(network: KerasObject, inputs: Any) -> dict[str, collections.Counter[str]]:
+def uncovered(network: KerasObject, inputs: Any) -> dict[str, collections.Counter[str]]:
     """Counts the non-linearities in the graph of a network that are computed by none of the functions of `KNOWN`.
 
     Args:

@@ -15,10 +15,12 @@ from keras_selectivity.training._batch_normalization import BatchNormalization
 from keras_selectivity.training._checks import check_built
 from keras_selectivity.training._checks import check_classifier
 from keras_selectivity.training._checks import check_equal
+from keras_selectivity.training._choose import Candidate
 from keras_selectivity.training._choose import Choice
 from keras_selectivity.training._choose import Place
+from keras_selectivity.training._choose import candidates
 from keras_selectivity.training._choose import choose
-from keras_selectivity.training._coverage import nonlinearities as uncovered
+from keras_selectivity.training._coverage import uncovered
 from keras_selectivity.training._hooks import Hooks
 from keras_selectivity.training._layers import is_container
 from keras_selectivity.training._layers import is_graph
@@ -69,6 +71,47 @@ class Report:
             lines.append("skipped:")
             lines += [f"  {name}  {reason}" for name, reason in self.skipped.items()]
         return "\n".join([*lines, *self.notes])
+
+
+class Listing(tuple[Candidate, ...]):
+    """The non-linearities of a model, as a tuple of `Candidate` that prints as a table."""
+
+    def __str__(self) -> str:
+        width = max((len(c.key) for c in self), default=0)
+        kinds = max((len(c.kind or "") for c in self), default=0)
+        return "\n".join(
+            f"{c.key:{width}}  {c.kind or '':{kinds}}  {c.never or c.unless_named or _counts(c)}"
+            for c in self
+        )
+
+
+def _counts(candidate: Candidate) -> str:
+    return "rectifier" if candidate.known.rectifier else "with nonlinearities='all'"
+
+
+def nonlinearities(model: KerasObject) -> Listing:
+    """Lists the non-linearities of a classifier: what `regularize` taps, what can be named besides, and what cannot.
+
+    Args:
+        model: A built `keras.Model`.
+
+    Returns:
+        A tuple that prints as a table, of objects with `key` (what `regularize(layers=...)` takes), `kind` (the
+        non-linearity), `never` (why it cannot be tapped, or `None`) and `unless_named` (why it is tapped only if it is
+        named, or `None`). What is computed by no known function comes last, with its reason.
+
+    Raises:
+        InputError: This is no classifier.
+    """
+    check_built(model)
+    layers, inputs = list(walk(model, whole=True)), random_inputs(model)
+    seen = observe(model, [layer for _, layer in layers], inputs)
+    check_classifier(model, seen.outputs)
+    found = candidates(layers, seen)
+    hidden = _uncovered(model, layers, found, inputs)
+    return Listing(
+        [*found, *(Candidate(path, None, -1, None, None, reason) for path, reason in hidden.items())]
+    )
 
 
 @dataclass(frozen=True)
@@ -144,7 +187,7 @@ def instrument(
         except InputError as error:
             if copy or fused_batch_norm:
                 raise
-            notes.append(f"tapped in place, since no copy can be made: {error}")
+            notes.append(f"tapped in place, since no copy can be made: {_brief(error)}")
     else:
         notes.append("tapped in place")
     hooks = _hooks(network, choice.places, silent)
@@ -153,8 +196,7 @@ def instrument(
     if output is not None:  # one of several calls of its layer
         skipped[output] = "the network's output"
         taps = tuple(tap for tap in taps if tap.name != output)
-    known = {layers[c.layer][0] for c in choice.candidates if c.site is None}
-    skipped |= {path: reason for path, reason in _uncovered(model, inputs).items() if path not in known}
+    skipped |= _uncovered(model, layers, choice.candidates, inputs)
     report = Report(taps, skipped, tuple(notes))
     return Instrumented(network, hooks, report, _plan(choice, silent, copied, report))
 
@@ -271,13 +313,23 @@ def _called(
     return tuple(taps), output, outputs
 
 
-def _uncovered(model: KerasObject, inputs: Any) -> dict[str, str]:
+def _uncovered(
+    model: KerasObject, layers: list[tuple[str, KerasObject]], found: Iterable[Candidate], inputs: Any
+) -> dict[str, str]:
     """Why non-linearities are skipped that are computed by no function that is known by name."""
+    known = {layers[candidate.layer][0] for candidate in found if candidate.site is None}
     return {
         path or model.name: f"{', '.join(f'{n} {kind}' for kind, n in kinds.items())} inside its call; "
         "put a keras.layers.ReLU there, or ks.UnitMeans, to include it"
         for path, kinds in uncovered(model, inputs).items()
+        if path not in known
     }
+
+
+def _brief(error: InputError) -> str:
+    """What is wrong, without what to do about it."""
+    text = str(error).partition("\n")[0]
+    return text.partition(" (Error when")[0].partition(". ")[0]
 
 
 def _wrap(layer: KerasObject, reading: Reading) -> KerasObject:

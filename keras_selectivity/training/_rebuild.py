@@ -132,6 +132,7 @@ def _copy(
         copies[id(layer)] = keras.models.clone_model(
             layer, clone_function=lambda child: _copy(child, join(path, child.name), swap, copies, pairs)
         )
+        pairs.append((layer, copies[id(layer)]))
         return copies[id(layer)]
     return _replace(layer, _fresh(layer), path, swap, copies, pairs)
 

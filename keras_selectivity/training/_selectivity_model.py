@@ -37,6 +37,7 @@ from keras_selectivity.training._unit_means import collecting
 from keras_selectivity.training._unit_means import spatial_mean_in_training
 
 _WHOLE = Reduction()
+_SLACK = 1e-3  # for rounding
 
 
 @keras.saving.register_keras_serializable(package="keras_selectivity", name="SelectivityModel")
@@ -291,8 +292,8 @@ class SelectivityModel(ChoosesExample):
             self.method.check(x)
         if isinstance(kwargs.get("validation_data"), tuple):
             check_data(self, *kwargs["validation_data"][:3])
-        if isinstance(self._alpha, AlphaSchedule):
-            callbacks = [ApplySchedule(self._alpha), *keras.tree.flatten(callbacks or [])]
+        schedule = [ApplySchedule(self._alpha)] if isinstance(self._alpha, AlphaSchedule) else []
+        callbacks = [_CheckRange(), *schedule, *keras.tree.flatten(callbacks or [])]
         return self._with_label_errors(super().fit, x, y, batch_size, epochs, verbose, callbacks, **kwargs)
 
     def evaluate(self, x: Tensor = None, y: Tensor = None, *args: Any, **kwargs: Any) -> Any:
@@ -411,6 +412,18 @@ class SelectivityModel(ChoosesExample):
         values = (cross_entropy, selectivity, self.alpha_variable)
         for tracker, value in zip(self._logged, values, strict=True):
             tracker.update_state(value, sample_weight=size)
+
+
+class _CheckRange(keras.callbacks.Callback):
+    """Refuses a selectivity that no index is: of outputs that were taken for rectified and are not."""
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        value = (logs or {}).get("selectivity")
+        if value is not None and (value < -_SLACK or value > 1 + _SLACK):
+            raise InputError(
+                f"The selectivity {value:.4g} lies outside [0, 1], so some layer's outputs are negative although its "
+                "units are not shifted. Give the ks.UnitMeans around it shift=True."
+            )
 
 
 def _as_before(network: KerasObject, config: dict[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from keras_selectivity._keras_private import flatten_layers
 from keras_selectivity._types import KerasObject
 from keras_selectivity.training._layers import children
 from keras_selectivity.training._layers import is_container
+from keras_selectivity.training._layers import is_graph
 from keras_selectivity.training._unit_means import UnitMeans
 
 
@@ -24,7 +25,12 @@ def transfer(original: KerasObject, fresh: KerasObject, state: bool = True) -> N
     Raises:
         InputError: The copy has other variables, or does not take the original's state.
     """
-    original, fresh = (each.layer if isinstance(each, UnitMeans) else each for each in (original, fresh))
+    original = original.layer if isinstance(original, UnitMeans) else original
+    # On TensorFlow, setting what a layer has already is lost on its sublayers, so every wrapper must have it.
+    fresh.trainable = original.trainable
+    if is_graph(original):  # its layers have what else there is
+        return
+    fresh = fresh.layer if isinstance(fresh, UnitMeans) else fresh
     sources, targets = _own_variables(original), _own_variables(fresh)
     if [v.shape for v in sources] != [v.shape for v in targets]:
         raise InputError(
@@ -39,7 +45,7 @@ def transfer(original: KerasObject, fresh: KerasObject, state: bool = True) -> N
                 f"The state of {ours.name!r} cannot be copied: its class {type(ours).__name__!r} does not "
                 f"load what it saves ({error})."
             ) from error
-    fresh.trainable = original.trainable
+    fresh.trainable = original.trainable  # of what is wrapped
     # What a layer saves need not be all it holds: LoRA merges its update into the kernel.
     for source, target in zip(sources, targets, strict=True):
         if state:

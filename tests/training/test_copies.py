@@ -118,6 +118,40 @@ def test_alpha_zero_takes_the_plain_step(model):
         np.testing.assert_array_equal(ours, theirs)
 
 
+@pytest.mark.parametrize("kind", ["sequential", "functional"])
+@pytest.mark.parametrize("copy", [True, False], ids=["copied", "in_place"])
+def test_transfer_learning_is_that_of_plain_keras(kind, copy):
+    """Train the head on a frozen base, then unfreeze and train all, then freeze again."""
+
+    def transfer():
+        keras.utils.set_random_seed(0)
+        parts = [
+            layers.Dense(5, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Dense(6, activation="relu"),
+        ]
+        base = keras.Sequential([keras.Input((4,)), *parts], name="base")
+        if kind == "functional":
+            base = keras.Model(base.inputs[0], base.outputs[0], name="base")
+        base.trainable = False
+        inputs = keras.Input((4,))
+        return keras.Model(inputs, layers.Dense(3)(base(inputs)))
+
+    x = np.random.default_rng(0).random((len(Y), 4)).astype("float32")
+    plain, regularized = transfer(), ks.regularize(transfer(), 0.0, copy=copy)
+    for frozen in (True, False, True):
+        for each, base in (
+            (plain, plain.get_layer("base")),
+            (regularized, regularized.network.get_layer("base")),
+        ):
+            base.trainable = not frozen
+            compiled(each).fit(x, Y, batch_size=6, epochs=1, shuffle=False, verbose=0)
+        stripped = regularized.strip()
+        assert len(stripped.trainable_variables) == len(plain.trainable_variables) == (2 if frozen else 8)
+        for ours, theirs in zip(plain.get_weights(), stripped.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
 class Warm(layers.Layer):
     """Keeps a number where neither its weights nor its config have it."""
 
