@@ -1,7 +1,7 @@
-"""The papers' networks: plain Keras models from pixels in [0, 1] to logits."""
+"""The papers' networks and two of today's: plain Keras models from pixels in [0, 1] to logits."""
 
 import lazy_loader
 
-NETWORKS = ("resnet20", "resnet8", "resnet18", "resnet50", "vgg16")
+NETWORKS = ("resnet20", "resnet8", "resnet18", "resnet50", "vgg16", "vit", "convnext")
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from keras_selectivity._errors import InputError
 from keras_selectivity._types import KerasObject
 from keras_selectivity._types import Tensor
 from keras_selectivity.training import BatchNormalization
@@ -61,6 +62,17 @@ def conv_norm(
     )(x)
     norm = BatchNormalization(momentum=0.9, epsilon=1e-5, unbiased_variance=True, name=f"{name}_norm")
     return norm(x)
+
+
+def layer_norm(name: str) -> KerasObject:
+    """Layer normalization with the epsilon of transformers."""
+    return layers.LayerNormalization(epsilon=1e-6, name=name)
+
+
+def refuse_slope(network: str, negative_slope: float) -> None:
+    """Refuses a slope of leaky ReLUs for a network that has none."""
+    if negative_slope:
+        raise InputError(f"{network} has no ReLUs. Leave out negative_slope={negative_slope}.")
 
 
 def kaiming(fan: str) -> KerasObject:

@@ -9,7 +9,15 @@ from keras_selectivity.measurements import Evaluation
 from keras_selectivity.studies._config import RunConfig
 
 # Units of the widest layer
-WIDEST = {"resnet8": 32, "resnet20": 64, "resnet18": 512, "resnet50": 2048, "vgg16": 512}
+WIDEST = {
+    "resnet8": 32,
+    "resnet20": 64,
+    "resnet18": 512,
+    "resnet50": 2048,
+    "vgg16": 512,
+    "vit": 192,
+    "convnext": 512,
+}
 
 
 @functools.cache
