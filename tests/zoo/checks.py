@@ -1,0 +1,57 @@
+"""What is checked of every family."""
+
+import keras
+import numpy as np
+
+import keras_selectivity as ks
+from keras_selectivity.training import random_inputs
+
+
+def samples(model, count=6):
+    """Inputs for a network and labels."""
+    rng = np.random.default_rng(1)
+
+    def several(value):
+        shape = (count, *value.shape[1:])
+        whole = value.dtype.kind in "iub"
+        return (rng.integers(0, 2, shape) if whole else rng.random(shape)).astype(value.dtype)
+
+    return keras.tree.map_structure(several, random_inputs(model)), np.arange(count) % 3
+
+
+def fitted(model, inputs, labels):
+    keras.utils.set_random_seed(0)
+    model.compile(keras.optimizers.SGD(0.01), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    return model.fit(inputs, labels, batch_size=len(labels), shuffle=False, verbose=0).history
+
+
+def _built(build):
+    keras.utils.set_random_seed(0)
+    return build()
+
+
+def check(build, folder):
+    """Regularises a network, trains a step with and without a term, saves and loads it.
+
+    Returns:
+        The `SelectivityModel`.
+    """
+    plain, zero, model = (_built(build) for _ in range(3))
+    inputs, labels = samples(plain)
+    before = np.asarray(plain(inputs, training=False))
+    fitted(plain, inputs, labels)
+    without = ks.regularize(zero, 0.0)
+    fitted(without, inputs, labels)
+    for ours, theirs in zip(plain.get_weights(), without.strip().get_weights(), strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-6, err_msg="alpha = 0 is another step than the plain one")
+    regularized = ks.regularize(model, -1.0)
+    np.testing.assert_allclose(regularized(inputs, training=False), before, atol=1e-5)
+    logs = fitted(regularized, inputs, labels)
+    assert 0 < logs["selectivity"][0] <= 1
+    assert np.isclose(logs["loss"][0], logs["cross_entropy"][0] + logs["selectivity"][0], rtol=1e-4)
+    if not regularized.in_place or type(regularized.network).__module__.startswith("keras"):
+        regularized.save(folder / "model.keras")
+        loaded = keras.saving.load_model(folder / "model.keras")
+        for name, means in regularized.unit_means(inputs).items():
+            np.testing.assert_allclose(loaded.unit_means(inputs)[name], means, atol=1e-5)
+    return regularized
