@@ -43,7 +43,9 @@ def check(build, folder):
     without = ks.regularize(zero, 0.0)
     fitted(without, inputs, labels)
     for ours, theirs in zip(plain.get_weights(), without.strip().get_weights(), strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-6, err_msg="alpha = 0 is another step than the plain one")
+        np.testing.assert_allclose(
+            ours, theirs, atol=1e-6, err_msg="alpha = 0 is another step than the plain one"
+        )
     regularized = ks.regularize(model, -1.0)
     np.testing.assert_allclose(regularized(inputs, training=False), before, atol=1e-5)
     logs = fitted(regularized, inputs, labels)

@@ -27,7 +27,9 @@ def test_keras_hub(build, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("build", "left_out"), [(APPLICATIONS["MobileNetV3"], 18), (APPLICATIONS["ConvNeXt"], 0)])
+@pytest.mark.parametrize(
+    ("build", "left_out"), [(APPLICATIONS["MobileNetV3"], 18), (APPLICATIONS["ConvNeXt"], 0)]
+)
 def test_keras_applications(build, left_out):
     """Squeeze-and-excite blocks hold two non-linearities each; the copy computes what the network does."""
     report = ks.regularize(build(), -1.0).report
