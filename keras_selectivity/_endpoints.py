@@ -14,7 +14,7 @@ from keras_selectivity._types import Tensor
 
 
 def instrumented(
-    model: KerasObject, pixel_range: Any, output: Any = None
+    model: KerasObject, pixel_range: Any, output: Any = None, nonlinearities: str | None = None
 ) -> tuple[KerasObject, Any, Inputs, dict[str, Any]]:
     """The network of a model with its units tapped.
 
@@ -22,6 +22,7 @@ def instrumented(
         model: A `SelectivityModel`, or any built Keras classifier, which is then instrumented.
         pixel_range: As `Inputs.ranged` takes it.
         output: Which output holds the scores of the classes, of several.
+        nonlinearities: Which are tapped where nothing is yet, as for `regularize`.
 
     Returns:
         `(network, hooks, inputs, record)`: hooks as `collecting` takes them; the record says where the network comes
@@ -44,7 +45,7 @@ def instrumented(
         record = {"alpha": alpha, "metric": model.metric, "regularized": model.regularized}
         network, hooks = model.network, model.hooks
     else:
-        found = instrument(classifier_of(model, output))
+        found = instrument(classifier_of(model, output), nonlinearities=nonlinearities)
         network, hooks = found.network, found.hooks
     inputs = inputs_of(network).ranged(pixel_range)
     taps, _, width = probe(network, hooks)

@@ -30,6 +30,7 @@ def wrap(
     pixel_range: tuple[float, float] | str | None = AUTO,
     *,
     output: str | int | None = None,
+    nonlinearities: str | None = None,
 ) -> Exported:
     """A trained classifier in memory as `load` would give it after `export`: nothing is written.
 
@@ -41,6 +42,8 @@ def wrap(
             Defaults to `"auto"`: `(0, 1)` for one input of floats of shape (height, width, channels), `(0, 255)` for one
             of uint8, and `None` for anything else: features, sequences, tokens, text, several inputs.
         output: Which output holds the scores of the classes, by name or position, of a model that has several.
+        nonlinearities: Which hidden units a model that is none of ours has, as for `regularize`: `"rectifiers"`,
+            `"all"`, or `None` for rectifiers if there are any and all if there are none.
 
     Returns:
         An `Exported`. Its fingerprint is that of the weights.
@@ -57,7 +60,7 @@ def wrap(
             "Expected a Keras model, or what keras_selectivity.load or wrap returns. Received: "
             f"{type(model).__name__}."
         )
-    network, hooks, inputs, record = instrumented(model, pixel_range, output)
+    network, hooks, inputs, record = instrumented(model, pixel_range, output, nonlinearities)
     require_finite(model.name, network.weights)
     digest = hashlib.sha256()
     for weight in network.get_weights():

@@ -77,6 +77,7 @@ def export(
     *,
     pixel_range: tuple[float, float] | str | None = AUTO,
     output: str | int | None = None,
+    nonlinearities: str | None = None,
     seed: int | None = None,
     history: Mapping[str, Sequence[Any]] | None = None,
     protocol: dict[str, Any] | None = None,
@@ -94,6 +95,8 @@ def export(
         pixel_range: What the network expects for pixels 0 and 1, for example `(0, 255)`; the SavedModel takes pixels
             in [0, 1] all the same. `None` if values go in as they are. Defaults to `"auto"`, as for `wrap`.
         output: Which output holds the scores of the classes, by name or position, of a model that has several.
+        nonlinearities: Which hidden units a model that is none of ours has, as for `regularize`: `"rectifiers"`,
+            `"all"`, or `None` for rectifiers if there are any and all if there are none.
         seed: Seed of the training, for the record.
         history: Dict of lists, log -> value by epoch. Defaults to that of the last `fit`.
         protocol: Dict of JSON values: how the model was trained.
@@ -106,7 +109,7 @@ def export(
     import keras
 
     require_tensorflow(keras)
-    network, hooks, inputs, record = instrumented(model, pixel_range, output)
+    network, hooks, inputs, record = instrumented(model, pixel_range, output, nonlinearities)
     if history is None:
         fitted = getattr(model, "history", None)
         history = getattr(fitted, "history", None)
@@ -170,6 +173,7 @@ def load(
     *,
     pixel_range: tuple[float, float] | str | None = AUTO,
     output: str | int | None = None,
+    nonlinearities: str | None = None,
     outputs: str | None = None,
 ) -> Exported:
     """Opens a trained classifier for evaluation.
@@ -184,6 +188,8 @@ def load(
             wrote knows its own.
         output: Which output of a foreign network or that of a `.keras` file holds the scores of the classes, by name
             or, for a `.keras` file, position, of several.
+        nonlinearities: Which hidden units a model that is none of ours has, as for `regularize`: `"rectifiers"`,
+            `"all"`, or `None` for rectifiers if there are any and all if there are none.
         outputs: What a foreign SavedModel returns: `"logits"`, or `"probabilities"`, whose logarithm is
             then taken. Defaults to what it turns out to return for varied inputs. Only for these.
 
@@ -206,7 +212,7 @@ def load(
             f"outputs= is for SavedModels of others. Leave it out for {path}: it tells by itself."
         )
     if path.is_file():
-        return _load_keras(path, pixel_range, output)
+        return _load_keras(path, pixel_range, output, nonlinearities)
     if not (path / "saved_model.pb").exists():
         hint = "it is half-written; export it again" if (path / _RUN).exists() else "it holds no SavedModel"
         raise DamagedError(f"{path} has no saved_model.pb: {hint}.")
@@ -271,7 +277,7 @@ def _fingerprint(found: dict[str, str]) -> str:
     return hashlib.sha256(json.dumps(network, sort_keys=True).encode()).hexdigest()[:12]
 
 
-def _load_keras(path: Path, pixel_range: Any, output: Any) -> Exported:
+def _load_keras(path: Path, pixel_range: Any, output: Any, nonlinearities: str | None) -> Exported:
     import keras
 
     from keras_selectivity.training import SelectivityModel
@@ -281,7 +287,7 @@ def _load_keras(path: Path, pixel_range: Any, output: Any) -> Exported:
         raise InputError(f"{path} is no .keras file. Load it with Keras and save it as one, or export it.")
     check_seal(path)
     model = load_model(path)
-    network, hooks, inputs, record = instrumented(model, pixel_range, output)
+    network, hooks, inputs, record = instrumented(model, pixel_range, output, nonlinearities)
     require_finite(path, network.weights)
     record |= read_record(path)
     record["trained_with"] = type(model).__name__ if isinstance(model, SelectivityModel) else None

@@ -102,7 +102,7 @@ def hand_over(outputs: Tensor, reading: Reading, mask: Any = None) -> Tensor:
         return outputs
     with handled(None):  # what is computed here is not of the network
         outputs, value = read(outputs, reading, mask)
-    found.setdefault(reading.key, []).append(value)
+    found.setdefault(reading.key, []).append((sum(map(len, found.values())), value))
     return outputs
 
 
@@ -185,12 +185,13 @@ def masked(mask: Any) -> Iterator[None]:
 
 
 def _number_repeats(found: dict[str, Any]) -> None:
-    for name in [name for name, values in found.items() if len(values) > 1]:
-        for number, value in enumerate(found[name]):
-            found[f"{name}#{number}"] = [value]
-        del found[name]
-    for name in found:
-        (found[name],) = found[name]
+    """Makes lists of numbered values by layer one dict in the order of the calls."""
+    calls = []
+    for name, values in found.items():
+        for repeat, (number, value) in enumerate(values):
+            calls.append((number, f"{name}#{repeat}" if len(values) > 1 else name, value))
+    found.clear()
+    found.update((name, value) for _, name, value in sorted(calls, key=lambda call: call[0]))
 
 
 @keras.saving.register_keras_serializable(package="keras_selectivity", name="UnitMeans")

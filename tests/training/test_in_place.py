@@ -173,6 +173,20 @@ def test_a_layer_that_is_called_twice():
     assert [tap.name for tap in regularized.taps] == ["block/relu#0", "block/relu#1"]
 
 
+def test_taps_come_in_the_order_of_the_calls():
+    """A layer is called before and after another: each call is ablated by itself."""
+    inputs, act = keras.Input((8, 8, 3)), layers.ReLU(name="act")
+    x = layers.Conv2D(5, 3, activation="relu", name="middle")(act(layers.Conv2D(4, 3)(inputs)))
+    x = act(layers.Conv2D(3, 3, name="third")(x))
+    model = keras.Model(inputs, layers.Dense(3, name="head")(layers.GlobalAveragePooling2D()(x)))
+    exported = ks.wrap(model)
+    assert exported.units == {"act#0": 4, "middle": 5, "act#1": 3}
+    ablated = ks.ablate(exported, X, Y, "middle", order=range(5), verbose=0)
+    third = np.maximum(np.asarray(model.get_layer("third").bias), 0)  # of nothing but zeros
+    logits = np.asarray(model.get_layer("head")(np.tile(third, (12, 1)).astype("float32")))
+    assert ablated.accuracy[-1] == np.mean(logits.argmax(1) == Y)
+
+
 class Computes(layers.Layer):
     def __init__(self, function, **kwargs):
         super().__init__(**kwargs)
