@@ -184,7 +184,7 @@ def instrument(
     if copy is not False:
         try:
             network, copied = _copied(model, choice.places, fused_batch_norm, state, inputs), True
-        except InputError as error:
+        except Exception as error:  # the code of the layers' authors
             if copy or fused_batch_norm:
                 raise
             notes.append(f"tapped in place, since no copy can be made: {_brief(error)}")
@@ -326,10 +326,10 @@ def _uncovered(
     }
 
 
-def _brief(error: InputError) -> str:
+def _brief(error: Exception) -> str:
     """What is wrong, without what to do about it."""
-    text = str(error).partition("\n")[0]
-    return text.partition(" (Error when")[0].partition(". ")[0]
+    text = str(error).partition("\n")[0].partition(" (Error when")[0].partition(". ")[0]
+    return text if isinstance(error, InputError) else f"{type(error).__name__}: {text}"
 
 
 def _wrap(layer: KerasObject, reading: Reading) -> KerasObject:

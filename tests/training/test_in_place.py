@@ -214,6 +214,28 @@ def test_an_activation_in_the_middle_is_not_the_layers_output():
     assert 0 <= logs["selectivity"][0] <= 1
 
 
+def test_whatever_a_copy_raises_is_the_reason():
+    class Odd(layers.Layer):
+        def __init__(self, made_once, **kwargs):
+            super().__init__(**kwargs)
+            self.made_once = made_once
+
+        def build(self, shape):
+            self.made_once.pop()  # the copy has the same list, which is empty then
+
+        def call(self, x):
+            return ops.relu(x)
+
+        def get_config(self):
+            return {**super().get_config(), "made_once": self.made_once}
+
+    model = keras.Sequential([keras.Input((4,)), Odd([1], name="odd"), layers.Dense(3)])
+    regularized = ks.regularize(model, 1.0)
+    assert regularized.in_place and "IndexError: " in str(regularized.report)
+    with pytest.raises(IndexError):
+        ks.regularize(model, 1.0, copy=True)
+
+
 def test_fused_batch_norm_needs_a_copy():
     with pytest.raises(ks.InputError, match="takes a copy"):
         ks.regularize(outer(), 1.0, fused_batch_norm=True, copy=False)

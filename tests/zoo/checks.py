@@ -9,14 +9,20 @@ from keras_selectivity.training import random_inputs
 
 def samples(model, count=6):
     """Inputs for a network and labels."""
-    rng = np.random.default_rng(1)
+    rng, example = np.random.default_rng(1), random_inputs(model)
 
-    def several(value):
+    def several(name, value):
         shape = (count, *value.shape[1:])
-        whole = value.dtype.kind in "iub"
-        return (rng.integers(0, 2, shape) if whole else rng.random(shape)).astype(value.dtype)
+        if value.dtype.kind == "f":
+            return rng.random(shape).astype(value.dtype)
+        binary = "segment" in name or "mask" in name
+        return rng.integers(0 if binary else 1, 2 if binary else 20, shape).astype(value.dtype)
 
-    return keras.tree.map_structure(several, random_inputs(model)), np.arange(count) % 3
+    if isinstance(example, dict):
+        inputs = {name: several(name, value) for name, value in example.items()}
+    else:
+        inputs = several("", example)
+    return inputs, np.arange(count) % 3
 
 
 def fitted(model, inputs, labels):

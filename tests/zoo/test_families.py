@@ -1,6 +1,7 @@
 """Every family of networks can be regularised: alpha = 0 is the plain step, a term changes it, a file keeps it."""
 
 import importlib.util
+from pathlib import Path
 
 import pytest
 from zoo.checks import check
@@ -35,3 +36,15 @@ def test_keras_applications(build, left_out):
     report = ks.regularize(build(), -1.0).report
     assert len(report.found) == (5 if left_out else 18)
     assert sum("squeeze-and-excite" in reason for reason in report.skipped.values()) == left_out
+
+
+def test_the_table_lists_them():
+    text = (Path(ks.__file__).parents[1] / "docs" / "networks.md").read_text()
+    rows = text.partition("<!-- table of networks -->")[2].partition("<!-- end")[0].splitlines()
+    listed = [row.split(" | ")[0].removeprefix("| ") for row in rows]
+    expected = [
+        *OWN,
+        *(f"Keras Hub: {name}" for name in HUB),
+        *(f"keras.applications: {name}" for name in APPLICATIONS),
+    ]
+    assert listed[3:] == expected, "run docs/make_networks.py"

@@ -1,0 +1,54 @@
+"""Checks every family of networks of `tests/zoo` and writes the table of networks.md, between its two marks.
+
+python docs/make_networks.py
+
+Needs what `pip install -e .[dev]` installs, and some minutes.
+"""
+
+import collections
+import sys
+import tempfile
+from pathlib import Path
+
+PAGE = Path(__file__).with_name("networks.md")
+START, END = "<!-- table of networks -->", "<!-- end of the table -->"
+sys.path.insert(0, str(PAGE.parents[1] / "tests"))
+
+
+def line(family, build):
+    """A row of the table: what was found, how it was tapped, and what was left out."""
+    from zoo.checks import check
+
+    with tempfile.TemporaryDirectory() as folder:
+        model = check(build, Path(folder))
+    report = model.report
+    units = f"{len(report.found)} ({sum(tap.units for tap in report.found)})"
+    counted = "all" if any("counted are all" in note for note in report.notes) else "rectifiers"
+    left_out = collections.Counter(reason.partition(";")[0] for reason in report.skipped.values())
+    text = "; ".join(f"{number}x {reason}" for reason, number in left_out.items())
+    return f"| {family} | {units} | {counted} | {'in place' if model.in_place else 'copied'} | {text} |"
+
+
+def page(text, rows):
+    """The page with these rows in its table."""
+    before, rest = text.split(START)
+    heads = ["| network | layers (units) | counted | tapped | left out |", "|---|---|---|---|---|"]
+    return "\n".join([before + START, *heads, *rows, END + rest.split(END)[1]])
+
+
+def main():
+    """Checks all families, showing each row as it is made, and writes the page."""
+    from zoo.families import APPLICATIONS
+    from zoo.families import HUB
+    from zoo.families import OWN
+
+    rows = []
+    for source, families in (("", OWN), ("Keras Hub: ", HUB), ("keras.applications: ", APPLICATIONS)):
+        for family, build in families.items():
+            rows.append(line(source + family, build))
+            print(rows[-1], flush=True)
+    PAGE.write_text(page(PAGE.read_text(), rows))
+
+
+if __name__ == "__main__":
+    main()
