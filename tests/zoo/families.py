@@ -13,15 +13,15 @@ def image(body, shape=(16, 16, 3)):
     return keras.Model(inputs, layers.Dense(CLASSES)(body(inputs)))
 
 
-def hub(name, task=None, **options):
+def hub(name, num_classes=CLASSES, **options):
     """A classifier task of Keras Hub around a backbone of this size, without a download."""
 
     def build():
         import keras_hub.models as models
 
         backbone = getattr(models, f"{name}Backbone")(**options)
-        kind = task or ("Image" if "image_shape" in options or "input_shape" in options else "Text")
-        return getattr(models, f"{name}{kind}Classifier")(backbone=backbone, num_classes=CLASSES)
+        kind = "Image" if "image_shape" in options else "Text"
+        return getattr(models, f"{name}{kind}Classifier")(backbone=backbone, num_classes=num_classes)
 
     return build
 

@@ -3,11 +3,16 @@
 import importlib.util
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 from zoo.checks import check
 from zoo.families import APPLICATIONS
+from zoo.families import HEADS
 from zoo.families import HUB
 from zoo.families import OWN
+from zoo.families import TEXT
+from zoo.families import hub
 
 import keras_selectivity as ks
 
@@ -48,3 +53,38 @@ def test_the_table_lists_them():
         *(f"keras.applications: {name}" for name in APPLICATIONS),
     ]
     assert listed[3:] == expected, "run docs/make_networks.py"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("keras_hub") is None, reason="needs keras-hub")
+def test_alpha_moves_the_selectivity_of_a_text_classifier():
+    """BERT reads the embedded images as 64 words of 15 grey levels; what alpha asks for is seen on other images."""
+    data = ks.datasets.load("shapes")
+
+    def words(split, count):
+        images = np.asarray(split.images[:count], np.float32).mean(axis=-1)
+        blocks = images.reshape(len(images), 8, images.shape[1] // 8, 8, images.shape[2] // 8).mean(
+            axis=(2, 4)
+        )
+        tokens = 1 + np.round(blocks / blocks.max() * 14).astype("int32").reshape(len(images), 64)
+        inputs = {
+            "token_ids": tokens,
+            "segment_ids": np.zeros_like(tokens),
+            "padding_mask": np.ones_like(tokens),
+        }
+        return inputs, np.asarray(split.labels[:count])
+
+    texts, labels = words(data.train, 512)
+    found = {}
+    for alpha in (-3.0, 0.0, 3.0):
+        keras.utils.set_random_seed(0)
+        model = hub("Bert", **{**TEXT, **HEADS, "max_sequence_length": 64}, num_classes=data.classes)()
+        regularized = ks.regularize(model, alpha, layers=lambda name: "feedforward" in name)
+        regularized.compile(
+            keras.optimizers.Adam(3e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        )
+        regularized.fit(texts, labels, batch_size=64, epochs=4, verbose=0)
+        exported = ks.wrap(regularized)
+        layers = ks.measure_selectivity(exported, words(data.test, 256), verbose=0).layers
+        found[alpha] = np.mean([layer.selectivity.mean() for layer in layers if "feedforward" in layer.name])
+    assert found[-3.0] < found[0.0] < found[3.0], found
