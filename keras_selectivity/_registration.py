@@ -7,16 +7,17 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-# Registered name -> module of `keras_selectivity.training` that defines the class.
+# Registered name -> module of `keras_selectivity` that defines the class.
 CLASSES = {
-    "SelectivityModel": "_selectivity_model",
-    "UnitMeans": "_unit_means",
-    "BatchNormalization": "_batch_normalization",
-    "CoupledSGD": "_optimizer",
-    "LinearWarmup": "_schedules",
-    "EpochWindow": "_schedules",
-    "Adversarial": "_methods",
-    "AugMixConsistency": "_methods",
+    "SelectivityModel": "training._selectivity_model",
+    "UnitMeans": "training._unit_means",
+    "BatchNormalization": "training._batch_normalization",
+    "CoupledSGD": "training._optimizer",
+    "LinearWarmup": "training._schedules",
+    "EpochWindow": "training._schedules",
+    "Adversarial": "training._methods",
+    "AugMixConsistency": "training._methods",
+    "Positions": "networks._vit",
 }
 
 
@@ -27,7 +28,7 @@ class _Unloaded:
         self._name, self._module = name, module
 
     def __getattr__(self, attribute: str) -> Any:
-        module = importlib.import_module(f"keras_selectivity.training.{self._module}")
+        module = importlib.import_module(f"keras_selectivity.{self._module}")
         return getattr(getattr(module, self._name), attribute)
 
 

@@ -219,11 +219,11 @@ def ending_in(outputs):
     ("build", "match"),
     [
         (text, "takes text"),
-        (lambda: ending_in(lambda x: {"a": layers.Dense(3)(x)}), "it returns a dict of 1"),
+        (lambda: ending_in(lambda x: {"a": layers.Dense(3)(x), "b": layers.Dense(2)(x)}), "output="),
         (lambda: ending_in(lambda x: layers.Reshape((2, 2))(x)), r"it returns a shape \(1, 2, 2\)"),
         (lambda: ending_in(lambda x: layers.Reshape(())(layers.Dense(1)(x))), r"it returns a shape \(1,\)"),
     ],
-    ids=["text", "dict of one", "sequence", "scalar"],
+    ids=["text", "dict of two", "sequence", "scalar"],
 )
 def test_outputs_and_inputs_of_other_kinds(build, match):
     with pytest.raises(ks.InputError, match=match):

@@ -226,6 +226,8 @@ def test_every_study_that_ships_is_valid():
         "resnet18_tiny_imagenet_10_classes_reduced": 3,
         "vgg16_cifar10_reduced": 3,
         "resnet8_cifar10_methods_reduced": 9,
+        "vit_cifar10_reduced": 3,
+        "convnext_cifar10_reduced": 3,
         "resnet20_cifar10_five_seeds": 14 * 5,
         "resnet20_cifar10_30_epochs": 5 * 4,
     }
