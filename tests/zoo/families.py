@@ -126,7 +126,7 @@ HUB = {
     "MiT": hub("MiT", image_shape=(32, 32, 3), layerwise_depths=[1, 1], num_layers=2, layerwise_num_heads=[1, 2],
                layerwise_sr_ratios=[2, 1], max_drop_path_rate=0.1, layerwise_patch_sizes=[7, 3],
                layerwise_strides=[4, 2], hidden_dims=[4, 8]),
-    "ResNet": hub("ResNet", image_shape=(32, 32, 3), input_conv_filters=[4], input_conv_kernel_sizes=[3],
+    "ResNet": hub("ResNet", image_shape=(32, 32, 3), input_conv_filters=[64], input_conv_kernel_sizes=[3],
                   stackwise_num_filters=[64, 8], stackwise_num_blocks=[1, 1], stackwise_num_strides=[1, 2],
                   block_type="basic_block"),
     "VGG": hub("VGG", image_shape=(32, 32, 3), stackwise_num_repeats=[1, 1], stackwise_num_filters=[4, 6]),
