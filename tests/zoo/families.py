@@ -29,7 +29,7 @@ def hub(name, num_classes=CLASSES, **options):
 def applications(name, **options):
     def build():
         make = getattr(keras.applications, name)
-        return make(weights=None, input_shape=(32, 32, 3), classes=CLASSES, **options)
+        return make(weights=None, input_shape=(64, 64, 3), classes=CLASSES, **options)
 
     return build
 
