@@ -4,26 +4,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from computes import Computes
 from keras import layers
 
 import keras_selectivity as ks
 
 X = np.random.default_rng(0).standard_normal((24, 5)).astype("float32")
 WEIGHTS = np.random.default_rng(1)
-
-
-class Lambda(layers.Layer):
-    """A layer that computes a function."""
-
-    def __init__(self, function, **kwargs):
-        super().__init__(**kwargs)
-        self.function = function
-
-    def call(self, x):
-        return self.function(x)
-
-    def get_config(self):
-        return {**super().get_config(), "function": self.function}
 
 
 def network(ends, classes=3, hidden="float32"):
@@ -41,8 +28,8 @@ HEADS = {
     "a softmax layer": (lambda s: layers.Softmax()(s), 3),
     "an activation": (lambda s: layers.Activation("softmax")(s), 3),
     "an operation": (lambda s: keras.ops.softmax(s), 3),
-    "in a layer's call": (lambda s: Lambda(keras.ops.softmax)(s), 3),
-    "of TensorFlow": (lambda s: Lambda(tf.nn.softmax)(s), 3),
+    "in a layer's call": (lambda s: Computes(keras.ops.softmax)(s), 3),
+    "of TensorFlow": (lambda s: Computes(tf.nn.softmax)(s), 3),
     "a log softmax": (lambda s: keras.ops.log_softmax(s), 3),
     "a dict": (lambda s: {"label": s}, 3),
     "a dict of probabilities": (lambda s: {"label": layers.Softmax()(s)}, 3),

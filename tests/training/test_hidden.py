@@ -9,26 +9,13 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from computes import Computes
 from keras import layers
 from keras import ops
 
 import keras_selectivity as ks
 
 X = np.random.default_rng(0).random((3, 8, 8, 3)).astype("float32")
-
-
-class Computes(layers.Layer):
-    """Computes a function inside its `call`."""
-
-    def __init__(self, function, **kwargs):
-        super().__init__(**kwargs)
-        self.function = function
-
-    def call(self, x):
-        return self.function(x)
-
-    def get_config(self):
-        return {**super().get_config(), "function": self.function}
 
 
 def network(*between):

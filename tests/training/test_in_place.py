@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from computes import Computes
 from keras import layers
 from keras import ops
 
@@ -185,15 +186,6 @@ def test_taps_come_in_the_order_of_the_calls():
     third = np.maximum(np.asarray(model.get_layer("third").bias), 0)  # of nothing but zeros
     logits = np.asarray(model.get_layer("head")(np.tile(third, (12, 1)).astype("float32")))
     assert ablated.accuracy[-1] == np.mean(logits.argmax(1) == Y)
-
-
-class Computes(layers.Layer):
-    def __init__(self, function, **kwargs):
-        super().__init__(**kwargs)
-        self.function = function
-
-    def call(self, x):
-        return self.function(x)
 
 
 def test_an_activation_in_the_middle_is_not_the_layers_output():

@@ -22,14 +22,14 @@ pytestmark = pytest.mark.filterwarnings("ignore:`compile:UserWarning", "ignore:`
 
 @pytest.mark.parametrize("build", OWN.values(), ids=OWN)
 def test_own(build, tmp_path):
-    check(build, tmp_path)
+    assert check(build, tmp_path).taps
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(importlib.util.find_spec("keras_hub") is None, reason="needs keras-hub")
 @pytest.mark.parametrize("build", HUB.values(), ids=HUB)
 def test_keras_hub(build, tmp_path):
-    check(build, tmp_path)
+    assert check(build, tmp_path).taps
 
 
 @pytest.mark.slow
