@@ -63,7 +63,8 @@ def test_operations_and_wrappers_are_taken():
     regularized = ks.regularize(model, 1.0)
     assert [tap.shift for tap in regularized.taps] == [False, True, False]
     assert regularized.taps[-1].name == "spectral"
-    assert list(regularized.report.skipped) == ["maximum"]
+    (skipped,) = regularized.report.skipped  # Keras numbers its operations over the whole process
+    assert skipped.startswith("maximum")
     np.testing.assert_allclose(regularized(X), model(X), atol=1e-6)
 
 
