@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # Two workers; the tests of a file stay together, since they share its fixtures.
 PYTEST := python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-slow test-all test-min test-pre lint format clean
+.PHONY: demo test test-slow test-all test-min test-pre lint format release clean
 
 demo: $(READY)
 	$(BIN)/keras-selectivity demo --output demo --resume
@@ -21,7 +21,7 @@ test-slow: $(DEV)
 
 test-all: test test-slow
 
-# The oldest versions that setup.cfg allows: wheels of all of them exist for Python 3.11.
+# The oldest versions that pyproject.toml allows: wheels of all of them exist for Python 3.11.
 test-min: .venv-min/.ready
 	.venv-min/bin/$(PYTEST) -W default
 
@@ -38,7 +38,17 @@ format: $(DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-$(READY): setup.cfg pyproject.toml constraints.txt
+# An sdist and a wheel in dist/, checked: what they hold, how they describe themselves, and the sdist by its own tests.
+release: .venv-release/.ready
+	rm -rf dist
+	.venv-release/bin/python -m build --outdir dist .
+	.venv-release/bin/python -m twine check --strict dist/*
+	@! .venv-release/bin/python -m zipfile --list dist/*.whl | grep -vE '^(File Name|keras_selectivity)' || { \
+	  echo "The wheel holds more than the package."; exit 1; }
+	rm -rf build/release && mkdir -p build/release && tar -xf dist/*.tar.gz -C build/release --strip-components 1
+	$(MAKE) -C build/release test
+
+$(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { \
 	  echo "No '$(PYTHON)' found. Install Python 3.11, 3.12 or 3.13, or name one: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { \
@@ -46,7 +56,7 @@ $(READY): setup.cfg pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "This Python cannot make virtual environments. On Debian or Ubuntu: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(INSTALL) -e . || { \
+	$(INSTALL) -e '.[tensorflow]' || { \
 	  echo "Installing failed; the reason stands above. Is there a way to the package index?"; exit 1; }
 	@touch $@
 
@@ -55,9 +65,14 @@ $(DEV): $(READY)
 	  echo "Installing failed; the reason stands above. Is there a way to the package index?"; exit 1; }
 	@touch $@
 
-.venv-min/.ready: setup.cfg pyproject.toml constraints-min.txt
+.venv-min/.ready: pyproject.toml constraints-min.txt
 	$(PYTHON) -m venv --clear .venv-min
 	.venv-min/bin/python -m pip install --quiet --disable-pip-version-check -c constraints-min.txt -e '.[test]'
+	@touch $@
+
+.venv-release/.ready: constraints.txt
+	$(PYTHON) -m venv --clear .venv-release
+	.venv-release/bin/python -m pip install --quiet --disable-pip-version-check build twine
 	@touch $@
 
 # Made anew each time: there is one every night.
@@ -71,4 +86,4 @@ $(DEV): $(READY)
 FORCE:
 
 clean:
-	rm -rf $(VENV) .venv-min .venv-pre demo build *.egg-info
+	rm -rf $(VENV) .venv-min .venv-pre .venv-release demo build dist *.egg-info

@@ -1,4 +1,4 @@
-"""What errors of the operating system mean for who started a command."""
+"""What errors of the machine mean for who started a command."""
 
 import errno
 import os
@@ -10,15 +10,17 @@ _MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, er
 
 
 def explain(error: BaseException) -> tuple[str, int] | None:
-    """Tells an error of the operating system in one line.
+    """Tells an error of the machine or its installation in one line.
 
     Args:
         error: An exception.
 
     Returns:
-        `(message, exit code)`: 2 if another path will do, 1 if the machine lacks space or memory; `None` for an
+        `(message, exit code)`: 2 if another path will do, 1 if the machine lacks space, memory or TensorFlow; `None` for an
         exception of another kind, which is a defect of ours.
     """
+    if isinstance(error, ModuleNotFoundError) and str(error.name).startswith("tensorflow"):
+        return "TensorFlow is not installed: pip install 'keras_selectivity[tensorflow]'.", 1
     if isinstance(error, MemoryError):
         return "The memory does not suffice. Take fewer samples, or smaller batches.", 1
     if isinstance(error, OSError):

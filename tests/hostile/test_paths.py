@@ -197,6 +197,11 @@ def test_errors_of_the_system_say_the_path_and_the_reason(number, code):
 def test_a_defect_of_ours_is_not_explained_away(monkeypatch):
     assert explain(ValueError("x")) is None and explain(KeyError("x")) is None
     assert explain(MemoryError())[1] == 1
+    message, code = explain(
+        ModuleNotFoundError("No module named 'tensorflow_datasets'", name="tensorflow_datasets")
+    )
+    assert code == 1 and "pip install 'keras_selectivity[tensorflow]'" in message
+    assert explain(ModuleNotFoundError("No module named 'x'", name="x")) is None
     monkeypatch.setattr("keras_selectivity.datasets.status", lambda data_dir: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["data", "list"])
