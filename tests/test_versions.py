@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 def requirements():
     """Floors by package, of the package and of its extras."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    lines = [line for group in project["optional-dependencies"].values() for line in group]
+    lines += project["dependencies"]
     return {r.name: s.version for r in map(Requirement, lines) for s in r.specifier if s.operator == ">="}
 
 
