@@ -2,10 +2,11 @@
 
 import importlib
 import sys
-from collections.abc import Sequence
-from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
+
+from keras_selectivity._importing import Execute
+from keras_selectivity._importing import around_import
 
 # Registered name -> module of `keras_selectivity` that defines the class.
 CLASSES = {
@@ -32,27 +33,6 @@ class _Unloaded:
         return getattr(getattr(module, self._name), attribute)
 
 
-class _AfterKeras:
-    """An entry of `sys.meta_path` that waits for the import of Keras, which is too slow to be made by us."""
-
-    def find_spec(
-        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        if name != "keras":
-            return None
-        others = [finder for finder in sys.meta_path if finder is not self]
-        spec = next(filter(None, (finder.find_spec(name, path, target) for finder in others)), None)
-        if spec is not None and spec.loader is not None:
-            execute = spec.loader.exec_module
-
-            def execute_and_register(module: ModuleType) -> None:
-                execute(module)
-                _register(module)
-
-            spec.loader.exec_module = execute_and_register  # type: ignore[method-assign]
-        return spec
-
-
 def _register(keras: Any) -> None:
     known = keras.saving.get_custom_objects()
     for name, module in CLASSES.items():
@@ -64,4 +44,9 @@ def register() -> None:
     if "keras" in sys.modules:
         _register(sys.modules["keras"])
     else:
-        sys.meta_path.insert(0, _AfterKeras())
+        around_import("keras", _execute_and_register)
+
+
+def _execute_and_register(execute: Execute, module: ModuleType) -> None:
+    execute(module)
+    _register(module)

@@ -1,7 +1,5 @@
 """The command line: one file per command, options made from the settings, progress and exit codes."""
 
-import logging
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -10,6 +8,7 @@ from importlib import import_module
 from keras_selectivity import __version__
 from keras_selectivity._errors import InputError
 from keras_selectivity._log import show_log
+from keras_selectivity._start_up import quieten
 from keras_selectivity._system_errors import explain
 from keras_selectivity.cli._parser import Parser
 
@@ -41,10 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0; 1 for a run that failed, or what the machine lacks; 2 for bad input; 130 for Ctrl-C.
     """
-    # TensorFlow's start-up chatter would bury what the command prints.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # It warns of repeated tracing, which is what several networks in one process look like.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    quieten()
     show_log()
     options = None
     try:

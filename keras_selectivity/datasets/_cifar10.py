@@ -19,6 +19,7 @@ from keras_selectivity.datasets._image_data import ImageData
 from keras_selectivity.datasets._image_data import Split
 from keras_selectivity.datasets._prepared import prepare
 from keras_selectivity.datasets._prepared import reading
+from keras_selectivity.datasets._prepared import records
 from keras_selectivity.datasets._spec import DatasetSpec
 
 _SIZES = {"train": 50_000, "test": 10_000}
@@ -151,7 +152,7 @@ def _read(builder: Any, name: str) -> Split:
     labels = np.empty(size, np.int64)
     seen = np.zeros(size, bool)
     with reading(f"The {name} split in {builder.data_dir}", "cifar10"):
-        for batch in builder.as_dataset(split=name, batch_size=1000).as_numpy_iterator():
+        for batch in records(builder, name, 1000):
             positions = np.array([int(i.decode().rpartition("_")[2]) for i in batch["id"]])
             images[positions], labels[positions], seen[positions] = batch["image"], batch["label"], True
     if not seen.all():

@@ -16,6 +16,7 @@ from keras_selectivity.datasets._corrupted_images import same_order
 from keras_selectivity.datasets._image_data import Split
 from keras_selectivity.datasets._prepared import prepare
 from keras_selectivity.datasets._prepared import reading
+from keras_selectivity.datasets._prepared import records
 from keras_selectivity.datasets._released import RELEASED
 from keras_selectivity.datasets._spec import Release
 from keras_selectivity.datasets.corruptions import SEVERITIES
@@ -143,7 +144,7 @@ def cifar10_corrupted(clean: Split, data_dir: StrPath | None = None) -> Corrupte
         images, labels = np.empty_like(clean.images), np.empty_like(clean.labels)
         done = 0
         with reading(builder.data_dir, "cifar10_corrupted"):
-            for batch in builder.as_dataset(split="test", batch_size=1000).as_numpy_iterator():
+            for batch in records(builder, "test", 1000):
                 positions = stored[done : done + len(batch["label"])]
                 images[positions], labels[positions] = batch["image"], batch["label"]
                 done += len(positions)

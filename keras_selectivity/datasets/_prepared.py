@@ -1,11 +1,13 @@
 """What tensorflow-datasets prepares and reads, which raises of all kinds: one boundary for both."""
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._start_up import native_log_withheld
 from keras_selectivity._system_errors import explain
 from keras_selectivity._types import StrPath
 
@@ -38,6 +40,20 @@ def reading(place: StrPath, name: str) -> AbstractContextManager[None]:
     """
     advice = f"Delete the directory and prepare it again: `keras-selectivity data prepare {name}`"
     return _named(f"{place} cannot be read to its end", advice)
+
+
+def records(builder: Any, split: str, batch_size: int | None = None) -> Iterator[dict[str, Any]]:
+    """Reads a split as NumPy arrays.
+
+    Args:
+        builder: A tensorflow-datasets builder.
+        split: Name of the split.
+        batch_size: Examples per dict, along the first axis; `None` for single examples.
+    """
+    examples = builder.as_dataset(split=split, batch_size=batch_size).as_numpy_iterator()
+    with native_log_withheld():  # TensorFlow remarks on the buffer of every file when it opens the first
+        first = list(itertools.islice(examples, 1))
+    return itertools.chain(first, examples)
 
 
 @contextlib.contextmanager

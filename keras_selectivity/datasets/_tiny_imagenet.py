@@ -19,6 +19,7 @@ from keras_selectivity.datasets._images_on_disk import open_images
 from keras_selectivity.datasets._images_on_disk import write_checksums
 from keras_selectivity.datasets._prepared import prepare
 from keras_selectivity.datasets._prepared import reading
+from keras_selectivity.datasets._prepared import records
 from keras_selectivity.datasets._spec import DatasetSpec
 from keras_selectivity.datasets._spec import Release
 from keras_selectivity.datasets._tiny_imagenet_c import BENCHMARK_RELEASE
@@ -149,7 +150,7 @@ def _decode(builder: Any, name: str, path: StrPath) -> Array:
     labels, done = np.empty(size, np.int64), 0
     progress = bar(size, "image")
     with reading(f"The {name} split in {builder.data_dir}", builder.name):
-        for batch in builder.as_dataset(split=name, batch_size=1000).as_numpy_iterator():
+        for batch in records(builder, name, 1000):
             images[batch["number"]], labels[batch["number"]] = batch["image"], batch["label"]
             done += len(batch["label"])
             progress.update(done)

@@ -21,6 +21,7 @@ from keras_selectivity.datasets._image_data import ImageData
 from keras_selectivity.datasets._image_data import Split
 from keras_selectivity.datasets._prepared import prepare
 from keras_selectivity.datasets._prepared import reading
+from keras_selectivity.datasets._prepared import records
 from keras_selectivity.datasets._released import BENCHMARK
 from keras_selectivity.datasets._released import EXTRA
 from keras_selectivity.datasets._released import RELEASED
@@ -117,7 +118,7 @@ def prepared_tiny_imagenet_c(
             raise InputError(f"{split} is not in {places}; prepare the archive that has it.")
         name, builder, folders = found[split]
         with reading(builder.data_dir, name):
-            rows = list(builder.as_dataset(split=split).as_numpy_iterator())
+            rows = list(records(builder, split))
         rows.sort(key=lambda row: row["number"])
         labels = np.array([data.class_names.index(folders[row["label"]]) for row in rows])
         names = [f"{folders[row['label']]}/{row['file_name'].decode()}" for row in rows]

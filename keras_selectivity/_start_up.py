@@ -1,0 +1,83 @@
+"""Keeps what TensorFlow's C++ code says when it starts off the terminal of a command."""
+
+import contextlib
+import faulthandler
+import logging
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+from keras_selectivity._importing import Execute
+from keras_selectivity._importing import around_import
+
+# Severity, date, time, thread and place, which no Python code writes; and what follows the first such line
+_NATIVE = re.compile(
+    rb"[IWE]\d{4} \d\d:\d\d:\d+\.\d+ +\d+ \S+:\d+\] |WARNING: All log messages before absl::InitializeLog\(\)"
+    rb"|To enable the following instructions: "
+)
+# Where there is a GPU's driver, why TensorFlow finds no GPU is worth a screen of lines.
+_DRIVER = Path("/proc/driver/nvidia/version")
+
+
+def quieten() -> None:
+    """Silences TensorFlow's start, in this process, whenever it comes.
+
+    Its environment variable for that, `TF_CPP_MIN_LOG_LEVEL`, has no effect since 2.21.
+    """
+    # It warns of repeated tracing, which is what several networks in one process look like.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    for package, around in (("tensorflow", _start), ("tensorflow_datasets", _without_warnings)):
+        if package not in sys.modules:
+            around_import(package, around)
+
+
+def _without_warnings(execute: Execute, module: ModuleType) -> None:
+    execute(module)
+    from absl import logging
+
+    logging.set_verbosity(logging.ERROR)  # it warns of every directory that is not prepared yet
+
+
+def _start(execute: Execute, module: ModuleType) -> None:
+    with native_log_withheld() as withheld:
+        execute(module)
+        # The drivers of GPUs are looked for when devices are first asked for.
+        gpus = module.config.list_physical_devices("GPU")
+        withheld.complete = _DRIVER.exists() and not gpus
+
+
+class _Withheld:
+    """What becomes of the lines; `complete`: all are shown in the end."""
+
+    complete = False
+
+
+@contextlib.contextmanager
+def native_log_withheld() -> Iterator[_Withheld]:
+    """Drops what C++ code logs to the standard error; anything else appears at the end, and all of it after an error."""
+    withheld = _Withheld()
+    sys.stderr.flush()
+    terminal = os.dup(2)
+    ours = not faulthandler.is_enabled()
+    with tempfile.TemporaryFile() as lines:
+        os.dup2(lines.fileno(), 2)
+        if ours:
+            faulthandler.enable(terminal)  # a process that dies in here says where
+        try:
+            yield withheld
+        except BaseException:
+            withheld.complete = True
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
+            if ours:
+                faulthandler.disable()
+            lines.seek(0)
+            shown = [line for line in lines if withheld.complete or not _NATIVE.match(line)]
+            os.write(2, b"".join(shown))
+            os.close(terminal)
