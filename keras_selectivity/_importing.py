@@ -3,28 +3,34 @@
 import sys
 from collections.abc import Callable
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 Execute = Callable[[ModuleType], None]
 
 
+@dataclass(frozen=True)
 class _Around:
     """An entry of `sys.meta_path` that waits for one package."""
 
-    def __init__(self, package: str, around: Callable[[Execute, ModuleType], None]) -> None:
-        self._package, self._around = package, around
+    package: str
+    around: Callable[[Execute, ModuleType], None]
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name != self._package:
+        if name != self.package:
             return None
-        others = [finder for finder in sys.meta_path if finder is not self]
-        spec = next(filter(None, (finder.find_spec(name, path, target) for finder in others)), None)
+        sys.meta_path.remove(self)  # while the others look, among which there may be one of this class
+        try:
+            found = (finder.find_spec(name, path, target) for finder in list(sys.meta_path))
+            spec = next(filter(None, found), None)
+        finally:
+            sys.meta_path.insert(0, self)
         if spec is not None and spec.loader is not None:
             execute = spec.loader.exec_module
-            spec.loader.exec_module = lambda module: self._around(execute, module)  # type: ignore[method-assign]
+            spec.loader.exec_module = lambda module: self.around(execute, module)  # type: ignore[method-assign]
         return spec
 
 
@@ -35,4 +41,6 @@ def around_import(package: str, around: Callable[[Execute, ModuleType], None]) -
         package: Name of a package that is not imported yet.
         around: Calls `execute(module)`, which runs the package's code, and does more before or after.
     """
-    sys.meta_path.insert(0, _Around(package, around))
+    finder = _Around(package, around)
+    if finder not in sys.meta_path:
+        sys.meta_path.insert(0, finder)
