@@ -32,6 +32,7 @@ from .selectivity import class_discriminability as class_discriminability
 from .selectivity import selectivity_index as selectivity_index
 from .training import BatchNormalization as BatchNormalization
 from .training import CoupledSGD as CoupledSGD
+from .training import EpochProgress as EpochProgress
 from .training import EpochWindow as EpochWindow
 from .training import LinearWarmup as LinearWarmup
 from .training import SelectivityModel as SelectivityModel

@@ -50,6 +50,14 @@ def _start(execute: Execute, module: ModuleType) -> None:
         withheld.complete = _DRIVER.exists() and not gpus
 
 
+def use_a_generator() -> None:
+    """Has TensorFlow say now what it says of the first generator of a process, of which Keras makes several."""
+    import tensorflow as tf
+
+    with native_log_withheld():
+        list(tf.data.Dataset.from_generator(lambda: iter([0]), output_signature=tf.TensorSpec([], tf.int32)))
+
+
 class _Withheld:
     """What becomes of the lines; `complete`: all are shown in the end."""
 

@@ -1,7 +1,5 @@
 """`train`."""
 
-import sys
-
 from keras_selectivity.cli._parser import Options
 from keras_selectivity.cli._parser import Parser
 from keras_selectivity.cli._parser import add_data_dir
@@ -44,6 +42,5 @@ def run(options: Options) -> None:
         overwrite=options.overwrite,
         strategy=options.strategy,
         tensorboard=options.tensorboard,
-        verbose="auto" if sys.stdout.isatty() else 2,
     )
     print(f"{'Saved' if path.suffix else 'Exported'} to {path}")

@@ -98,6 +98,7 @@ def run(options: Options) -> int:
         options.output,
         alphas=alphas,
         seeds=options.seeds,
+        verbose=int(not options.json),
         **{name: getattr(options, name) for name in shared},
     )
     for line in found.failed:

@@ -10,7 +10,7 @@ import numpy as np
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
-from keras_selectivity._progress import bar
+from keras_selectivity._progress import Bar
 from keras_selectivity._types import Array
 from keras_selectivity._types import StrPath
 from keras_selectivity.datasets._image_data import ImageData
@@ -148,8 +148,7 @@ def _decode(builder: Any, name: str, path: StrPath) -> Array:
     shape = (size, *builder.info.features["image"].shape)
     images = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
     labels, done = np.empty(size, np.int64), 0
-    progress = bar(size, "image")
-    with reading(f"The {name} split in {builder.data_dir}", builder.name):
+    with reading(f"The {name} split in {builder.data_dir}", builder.name), Bar(size, "image") as progress:
         for batch in records(builder, name, 1000):
             images[batch["number"]], labels[batch["number"]] = batch["image"], batch["label"]
             done += len(batch["label"])

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._progress import Bar
 from keras_selectivity.measurements._clean import Clean
 from keras_selectivity.measurements._context import Context
 from keras_selectivity.measurements._evaluation import Evaluation
@@ -184,25 +185,26 @@ def _shared(measurement: Measurement, piece: Piece, name: str, context: Context)
 
 def _run(measurement: Measurement, todo: list[Any], context: Context, results: Any) -> None:
     """Measures the pieces of a measurement that are missing."""
-    from keras_selectivity._progress import bar
-
     known = {quantity.name for quantity in measurement.reports}
     steps = sum(len(lacking) for _, lacking in todo)
     verbose = context.options["verbose"]
     several = len(todo) > _FEW
     if several:
         context.say(f"{measurement.name}: {steps:,} pieces")
-    progress = bar(steps, "piece", verbose if several else 0)
     context.options["verbose"] = 0 if several else verbose
     try:
-        for (piece, lacking), prepared in _prepared_ahead(todo):
-            for name, shared in lacking:
-                what = " ".join(filter(None, (measurement.name, piece.perturbation, piece.other)))
-                context.say(f"{name}: {what}, {len(piece.samples.labels):,} images")
-                rows = piece.measure(name, prepared)
-                _check(measurement, rows, known)
-                results.add([{**shared, **row} for row in rows])
-                progress.add(1)
+        with Bar(steps, "piece", verbose if several else 0) as progress:
+            for (piece, lacking), prepared in _prepared_ahead(todo):
+                for name, shared in lacking:
+                    named = (piece.perturbation or "").startswith(measurement.name)
+                    what = " ".join(
+                        filter(None, ("" if named else measurement.name, piece.perturbation, piece.other))
+                    )
+                    context.say(f"{name}: {what}, {len(piece.samples.labels):,} images")
+                    rows = piece.measure(name, prepared)
+                    _check(measurement, rows, known)
+                    results.add([{**shared, **row} for row in rows])
+                    progress.add()
     finally:
         context.options["verbose"] = verbose
 

@@ -13,7 +13,7 @@ from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
 from keras_selectivity._inputs import part_of
-from keras_selectivity._progress import bar
+from keras_selectivity._progress import Bar
 from keras_selectivity._types import Array
 from keras_selectivity._wrap import measures
 
@@ -109,7 +109,6 @@ def ablate(
     else:
         counts, sets = np.ones(width, int), [units[i : i + 1] for i in range(width)]
     starts = range(0, len(labels), batch_size)
-    progress = bar(len(starts) * (len(sets) + 1), "batch", verbose)
     names = exported.layer_names
     first = sum(exported.units[name] for name in names[: names.index(layer)])
     total = sum(exported.units.values())
@@ -131,14 +130,15 @@ def ablate(
             part = slice(start, start + batch_size)
             logits = np.asarray(exported.ablated_logits(part_of(images, part), keep, values))
             right[part] = logits.argmax(axis=1) == labels[part]
-            progress.add(1)
+            progress.add()
         samples = np.bincount(labels, minlength=exported.classes)
         hits = np.bincount(labels, right, minlength=exported.classes)
         by_class = np.divide(hits, samples, out=np.full(len(samples), np.nan), where=samples > 0)
         return right.mean(), by_class
 
-    baseline, class_baseline = accuracies([])
-    found = [accuracies(replaced) for replaced in sets]
+    with Bar(len(starts) * (len(sets) + 1), "batch", verbose) as progress:
+        baseline, class_baseline = accuracies([])
+        found = [accuracies(replaced) for replaced in sets]
     return Ablation(
         layer,
         units,

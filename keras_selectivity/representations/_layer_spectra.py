@@ -11,7 +11,7 @@ from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
 from keras_selectivity._inputs import count
 from keras_selectivity._inputs import part_of
-from keras_selectivity._progress import bar
+from keras_selectivity._progress import Bar
 from keras_selectivity._types import Array
 from keras_selectivity._wrap import measures
 from keras_selectivity.representations._dimensionality import RunningCovariance
@@ -64,7 +64,7 @@ def layer_spectra(
     names = exported.layers(layers)
     whole_number("batch_size", batch_size, 1)
     starts = range(0, samples, batch_size)
-    progress = bar(len(starts) * (len(names) if full_maps else 1), "batch", verbose)
+    steps = len(starts) * (len(names) if full_maps else 1)
 
     def read(start: int, function: Callable[..., Any]) -> dict[str, Array]:
         part = slice(start, start + batch_size)
@@ -74,25 +74,26 @@ def layer_spectra(
         other = function(part_of(perturbed, part))
         return {name: np.asarray(found[name], np.float64) - np.asarray(other[name]) for name in names}
 
-    if not full_maps:
-        running = {name: RunningCovariance(exported.units[name]) for name in names}
-        for start in starts:
-            for name, values in read(start, exported.unit_means).items():
-                _named(name, running[name].update, values)
-            progress.add(1)
-        return {name: running[name].spectrum() for name in names}
-    spectra = {}
-    for name in names:
-        collected = None
-        for start in starts:
-            values = read(start, exported.activations)[name]
-            values = values.reshape(len(values), -1)
-            if collected is None:
-                collected = np.empty([samples, values.shape[1]], np.float32)
-            collected[start : start + len(values)] = values
-            progress.add(1)
-        spectra[name] = _named(name, spectrum, collected)
-    return spectra
+    with Bar(steps, "batch", verbose) as progress:
+        if not full_maps:
+            running = {name: RunningCovariance(exported.units[name]) for name in names}
+            for start in starts:
+                for name, values in read(start, exported.unit_means).items():
+                    _named(name, running[name].update, values)
+                progress.add()
+            return {name: running[name].spectrum() for name in names}
+        spectra = {}
+        for name in names:
+            collected = None
+            for start in starts:
+                values = read(start, exported.activations)[name]
+                values = values.reshape(len(values), -1)
+                if collected is None:
+                    collected = np.empty([samples, values.shape[1]], np.float32)
+                collected[start : start + len(values)] = values
+                progress.add()
+            spectra[name] = _named(name, spectrum, collected)
+        return spectra
 
 
 def _named(name: str, function: Callable[..., Any], *arguments: Any) -> Any:

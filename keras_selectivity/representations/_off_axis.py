@@ -12,7 +12,7 @@ from scipy import stats
 from keras_selectivity._checks import array
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
-from keras_selectivity._progress import bar
+from keras_selectivity._progress import Bar
 from keras_selectivity._samples import checked_labels
 from keras_selectivity._types import Array
 from keras_selectivity._types import Tensor
@@ -96,10 +96,9 @@ def off_axis_selectivity(
     for number in range(random_starts if units > 1 else 0):
         rotation = stats.special_ortho_group.rvs(units, random_state=np.random.default_rng([seed, number]))
         starts.append(("random", rotation))
-    progress = bar(len(starts) * steps, "step", verbose)
-    found = [(*_fit(fit, fit_labels, base, steps, progress), name) for name, base in starts]
+    with Bar(len(starts) * steps, "step", verbose) as progress:
+        found = [(*_fit(fit, fit_labels, base, steps, progress), name) for name, base in starts]
     _, rotation, taken, start = min(found, key=lambda entry: entry[0])
-    progress.update(len(starts) * steps, finalize=True)
     rotated = shifted_selectivity(score @ rotation, score_labels)
     aligned = float(selectivity_index(*_class_means(score, score_labels)).mean())
     shifted = shifted_selectivity(score, score_labels)
@@ -170,6 +169,6 @@ def _fit(
         taken += 1
         calm = calm + 1 if abs(loss - before) < _TOLERANCE else 0
         before = loss
-        progress.add(1)
+        progress.add()
     free.assign(best)
     return float(lowest), rotation().numpy().astype(np.float64), taken

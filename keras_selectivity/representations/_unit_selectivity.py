@@ -13,7 +13,7 @@ from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
 from keras_selectivity._inputs import part_of
 from keras_selectivity._predictions import Predictions
-from keras_selectivity._progress import bar
+from keras_selectivity._progress import Bar
 from keras_selectivity._progress import batches
 from keras_selectivity._types import Array
 from keras_selectivity._wrap import measures
@@ -214,15 +214,15 @@ def _parts(exported: Exported, dataset: Any, batch_size: int, verbose: int) -> I
         )
     indexed = isinstance(dataset, keras.utils.PyDataset)
     items: Any = dataset
-    progress = bar(len(items) if indexed else None, "batch", verbose)
-    for batch in (items[i] for i in range(len(items))) if indexed else items:
-        if not isinstance(batch, tuple | list) or len(batch) != 2:
-            raise InputError(
-                f"A batch of the data set must be (images, labels). Received: {type(batch).__name__}."
-            )
-        images, labels = exported.samples(*batch)
-        yield exported.prepared(images), labels
-        progress.add(1)
+    with Bar(len(items) if indexed else None, "batch", verbose) as progress:
+        for batch in (items[i] for i in range(len(items))) if indexed else items:
+            if not isinstance(batch, tuple | list) or len(batch) != 2:
+                raise InputError(
+                    f"A batch of the data set must be (images, labels). Received: {type(batch).__name__}."
+                )
+            images, labels = exported.samples(*batch)
+            yield exported.prepared(images), labels
+            progress.add()
 
 
 def _by_layer(exported: Exported, statistics: ClassStatistics) -> tuple[LayerSelectivity, ...]:

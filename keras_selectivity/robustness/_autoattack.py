@@ -12,7 +12,7 @@ from keras_selectivity._checks import any_array
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
-from keras_selectivity._progress import bar
+from keras_selectivity._progress import Bar
 from keras_selectivity._types import Array
 from keras_selectivity._wrap import measures
 from keras_selectivity.robustness._apgd import apgd
@@ -211,23 +211,23 @@ def _attacked(
         )
     found, clean, fooled_by = images.copy(), np.zeros(len(images), bool), np.full(len(images), -1)
     predict = exported.compiled(_prediction)
-    progress = bar(len(names) * -(-len(images) // batch_size), "attack", verbose)
-    for first in range(0, len(images), batch_size):
-        part = slice(first, min(first + batch_size, len(images)))
-        right, order = (np.asarray(value) for value in predict(images[part], labels[part]))
-        clean[part] = right
-        left = np.flatnonzero(right) + first
-        for number, name in enumerate(names):
-            if len(left):
-                adversarial = _ATTACKS[name](
-                    exported, images[left], labels[left], order[left - first], positions[left], settings
-                )
-                # What an attack says it has found is looked at once more
-                wrong = ~np.asarray(predict(adversarial, labels[left])[0])
-                gone = left[wrong]
-                found[gone], fooled_by[gone] = adversarial[wrong], number
-                left = left[~wrong]
-            progress.add(1)
+    with Bar(len(names) * -(-len(images) // batch_size), "attack", verbose) as progress:
+        for first in range(0, len(images), batch_size):
+            part = slice(first, min(first + batch_size, len(images)))
+            right, order = (np.asarray(value) for value in predict(images[part], labels[part]))
+            clean[part] = right
+            left = np.flatnonzero(right) + first
+            for number, name in enumerate(names):
+                if len(left):
+                    adversarial = _ATTACKS[name](
+                        exported, images[left], labels[left], order[left - first], positions[left], settings
+                    )
+                    # What an attack says it has found is looked at once more
+                    wrong = ~np.asarray(predict(adversarial, labels[left])[0])
+                    gone = left[wrong]
+                    found[gone], fooled_by[gone] = adversarial[wrong], number
+                    left = left[~wrong]
+                progress.add()
     return found, clean, fooled_by
 
 

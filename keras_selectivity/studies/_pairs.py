@@ -19,7 +19,7 @@ from keras_selectivity.studies._study import Study
 
 
 def compare_runs(
-    study: Study, folder: RunsFolder, *, data_dir: StrPath | None = None, verbose: int | str = 2
+    study: Study, folder: RunsFolder, *, data_dir: StrPath | None = None, verbose: int | str = 1
 ) -> None:
     """PWCCA distances, and controls for gradient masking with another network's images.
 
@@ -65,7 +65,7 @@ def compare_runs(
                     data_dir=data_dir,
                     pairs=these,
                     alone=of_all,
-                    verbose=int(verbose == 1),
+                    verbose=int(bool(verbose)),
                 )
         found.pack()
 

@@ -1,5 +1,6 @@
 """One run: from a configuration to a trained, exported network in a folder of its own."""
 
+import contextlib
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
 from keras_selectivity._replacement import is_ours
 from keras_selectivity._replacement import work_folder
+from keras_selectivity._start_up import use_a_generator
 from keras_selectivity._types import StrPath
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._setup import CHECKPOINTS
@@ -36,7 +38,7 @@ def execute(
     overwrite: bool = False,
     strategy: str | None = None,
     tensorboard: StrPath | None = None,
-    verbose: int | str = "auto",
+    verbose: int | str = 1,
 ) -> Path:
     """Trains, keeps the epoch with the best validation accuracy, and exports it.
 
@@ -56,7 +58,7 @@ def execute(
             process per worker as `TF_CONFIG` says, all of which call this with the same arguments. Each
             step is that of one device on the same batch, however many replicas share it.
         tensorboard: Folder for TensorBoard logs, in which the run gets a folder of its own.
-        verbose: As in `keras.Model.fit`.
+        verbose: 0 shows nothing; else there is one line per epoch.
 
     Returns:
         Path of the exported model, or on JAX of `run.keras`.
@@ -121,6 +123,7 @@ def _train(
 
     from keras_selectivity import datasets
     from keras_selectivity.training import AccuracyMonitor
+    from keras_selectivity.training import EpochProgress
     from keras_selectivity.training import RunCheckpoint
     from keras_selectivity.training import SelectivityMonitor
     from keras_selectivity.training import distribute
@@ -175,7 +178,10 @@ def _train(
             augmix=config.method == "augmix",
             ahead=0 if on_tensorflow() else 2,
         )
-        with datasets.drawing(batches, validation_batches, test_batches):
+        if on_tensorflow():
+            use_a_generator()
+        shown = EpochProgress(verbose)
+        with datasets.drawing(batches, validation_batches, test_batches), contextlib.closing(shown):
             model.fit(
                 datasets.pipeline(batches) if on_tensorflow() else batches,
                 validation_data=validation_batches,
@@ -190,8 +196,9 @@ def _train(
                     AccuracyMonitor(test_batches),
                     checkpoint,
                     *tensorboard_logs(tensorboard, folder.name.removesuffix(".new"), config.to_dict()),
+                    shown,
                 ],
-                verbose=verbose,
+                verbose=0,
             )
     if worker:
         shutil.rmtree(folder)

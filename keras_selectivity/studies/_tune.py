@@ -152,7 +152,7 @@ def tune(
     weight: float = 0.5,
     samples: int = 500,
     data_dir: StrPath | None = None,
-    verbose: int | str = 2,
+    verbose: int | str = 1,
 ) -> Search:
     """Searches alpha, training a run for every trial, and keeps the best network.
 
@@ -176,7 +176,7 @@ def tune(
         weight: Share of corruption in a mix, from 0 to 1.
         samples: Validation images for corruptions and attacks.
         data_dir: Where prepared data sets lie.
-        verbose: As in `keras.Model.fit`.
+        verbose: 0 shows nothing of what a trial does.
 
     Returns:
         A `Search`: rows of the trials that were completed, the best first, and why others failed.

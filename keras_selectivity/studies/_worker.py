@@ -130,7 +130,7 @@ def finish(
     data_dir: StrPath | None = None,
     strategy: str | None = None,
     tensorboard: StrPath | None = None,
-    verbose: int | str = 2,
+    verbose: int | str = 1,
 ) -> None:
     """Trains and measures one run; what is done already is left alone.
 
@@ -144,7 +144,7 @@ def finish(
         data_dir: Where prepared data sets lie.
         strategy: As in `execute`.
         tensorboard: As in `execute`.
-        verbose: As in `keras.Model.fit`.
+        verbose: 0 shows nothing.
     """
     start, run, config = time.monotonic(), folder.path / name, study.runs[name]
     options = {"data_dir": data_dir, "strategy": strategy, "tensorboard": tensorboard, "verbose": verbose}
@@ -168,7 +168,7 @@ def finish(
         results = open_results(path, name)
     # Distances between networks are for when all are there.
     alone = study.evaluation.replace(measure=tuple(m for m in study.evaluation.measure if not m.compares))
-    evaluate({name: exported}, alone, results, data_dir=data_dir, verbose=int(verbose == 1))
+    evaluate({name: exported}, alone, results, data_dir=data_dir, verbose=int(bool(verbose)))
     for rows in _history(name, exported, config.dataset):
         if not results.has(tuple(rows[0].get(column) for column in PIECE), exported.fingerprint):
             results.add(rows)

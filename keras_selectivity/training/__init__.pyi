@@ -3,6 +3,7 @@
 from ._batch_normalization import BatchNormalization as BatchNormalization
 from ._checkpoint import RunCheckpoint as RunCheckpoint
 from ._checkpoint import load_checkpoint as load_checkpoint
+from ._epoch_progress import EpochProgress as EpochProgress
 from ._instrument import Report as Report
 from ._instrument import Tapped as Tapped
 from ._instrument import instrument as instrument

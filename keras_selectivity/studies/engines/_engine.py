@@ -24,7 +24,7 @@ class Engine(abc.ABC):
         folder: Folder for the runs' folders: a path, or a `RunsFolder`.
         data_dir: Where prepared data sets lie.
         tensorboard: Folder for TensorBoard logs, in which every run gets a folder of its own.
-        verbose: As in `keras.Model.fit`.
+        verbose: 0 shows nothing of what a run does.
 
     Attributes:
         measures: Whether its runs are measured, too.
@@ -40,7 +40,7 @@ class Engine(abc.ABC):
         *,
         data_dir: str | Path | None = None,
         tensorboard: str | Path | None = None,
-        verbose: int | str = 2,
+        verbose: int | str = 1,
     ) -> None:
         self.folder = folder if isinstance(folder, RunsFolder) else RunsFolder(folder)
         # Other processes, on other machines perhaps, start in other folders.

@@ -66,7 +66,7 @@ class Vectorized(Engine):
         together: int,
         minutes: float | None = None,
         data_dir: Any = None,
-        verbose: int | str = 2,
+        verbose: int | str = 1,
     ) -> None:
         super().__init__(folder, data_dir=data_dir, verbose=verbose)
         self.together = whole_number("together", together, 1)
