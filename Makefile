@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # Two workers; the tests of a file stay together, since they share its fixtures.
 PYTEST := python -m pytest --numprocesses 2 --dist loadfile
 
-.PHONY: demo test test-slow test-all test-min test-pre lint format release clean
+.PHONY: demo test test-slow test-all test-min test-pre lint format docs release clean
 
 demo: $(READY)
 	$(BIN)/keras-selectivity demo --output demo --resume
@@ -37,6 +37,10 @@ lint: $(DEV)
 format: $(DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The documentation in site/, with its tutorials executed; a warning or a broken link stops it.
+docs: $(DEV)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 # An sdist and a wheel in dist/, checked: what they hold, how they describe themselves, and the sdist by its own tests.
 release: .venv-release/.ready
@@ -86,4 +90,4 @@ $(DEV): $(READY)
 FORCE:
 
 clean:
-	rm -rf $(VENV) .venv-min .venv-pre .venv-release demo build dist *.egg-info
+	rm -rf $(VENV) .venv-min .venv-pre .venv-release demo site build dist *.egg-info

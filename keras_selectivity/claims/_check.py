@@ -24,7 +24,15 @@ from keras_selectivity.results import Levels
 from keras_selectivity.results import Table
 
 CLAIMS: tuple[Claim, ...] = HARMFUL + CONTROLS + ROBUSTNESS + LINKING
-AGREES, DISAGREES, UNDECIDED, UNTESTED = "agrees", "disagrees", "undecided", "not tested"
+"""Every claim that is checked, in the order of the report."""
+AGREES = "agrees"
+"""Verdict: significant in the paper's direction."""
+DISAGREES = "disagrees"
+"""Verdict: significant the other way, or equivalent to no effect where the paper reports one."""
+UNDECIDED = "undecided"
+"""Verdict: neither agrees nor disagrees; more seeds would decide."""
+UNTESTED = "not tested"
+"""Verdict: the table lacks what the check needs."""
 
 # More than this share of an alpha's networks with a warning, and gradient masking is likely there.
 _MASKED = 0.5

@@ -21,12 +21,13 @@ from keras_selectivity.results import conform
 Truth = Literal["papers", "none", "opposite"]
 Floats = NDArray[np.float64]
 
-# The papers' grid of ResNet18, with the further negative alphas of its figures; and that of a study with five alphas.
 PAPERS_GRID = (
     *(-100, -30, -10, -5, -3.5, -3, -2.5, -2, -1.5, -1, -0.7, -0.4, -0.3, -0.2, -0.1, 0),
     *(0.1, 0.2, 0.3, 0.4, 0.7, 1, 2, 5, 10, 30, 100),
 )
+"""The α of the papers' ResNet18, with the further negative ones of its figures."""
 SHORT_GRID = (-2, -1, -0.4, 0, 0.4)
+"""The α of a study with five of them."""
 _ARM_GRID = (-2, -1, -0.4, -0.2, 0, 0.1, 0.2, 0.4, 0.7, 1, 2)
 _EPOCHS = 80
 

@@ -175,7 +175,9 @@ def flip_and_crop(images: Array, pad: int, top: Array, left: Array, flipped: Arr
     Args:
         images: `(n, height, width, channels)` uint8.
         pad: Black pixels added on each side.
-        top, left, flipped: As `crops` returns them.
+        top: `(n,)` first row of each crop, as `crops` returns it.
+        left: `(n,)` first column of each crop.
+        flipped: `(n,)` bool: whether to flip it.
 
     Returns:
         Images of the same shape and dtype.

@@ -22,8 +22,8 @@ from keras_selectivity.datasets._tiny_imagenet_c import tiny_imagenet_c
 
 _Entry = TypeVar("_Entry")
 _SPECS = {spec.name: spec for spec in (SHAPES, CIFAR10, TINY_IMAGENET, TINY_IMAGENET_SUBSET)}
-# A view: what is registered later is in it, too
 NAMES = _SPECS.keys()
+"""Names of all data sets: a view, which shows what is registered later, too."""
 
 
 def register(spec: DatasetSpec) -> None:

@@ -17,6 +17,7 @@ BENCHMARK = (
     "pixelate",
     "jpeg_compression",
 )
+"""The 15 corruptions of the benchmark, which both releases hold; CIFAR-10-C holds four more."""
 EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
 # CIFAR-10-C in one archive, Tiny ImageNet-C in two
 RELEASED = (*BENCHMARK, *EXTRA)

@@ -10,3 +10,4 @@ from ._vgg import vgg16 as vgg16
 from ._vit import vit as vit
 
 NETWORKS: tuple[str, ...]
+"""Names of the networks, for study files and the command line."""

@@ -24,6 +24,7 @@ from keras_selectivity.selectivity import mutual_information
 from keras_selectivity.selectivity import precision
 
 MEASURES = ("selectivity", "discriminability", "precision", "mutual_information", "active_share")
+"""What `LayerUnits` holds of every unit."""
 
 
 @dataclass(frozen=True)

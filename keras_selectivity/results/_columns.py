@@ -50,11 +50,12 @@ COLUMNS: dict[str, type] = {
     "tensorflow": str,
     "backend": str,
 }
+"""Columns of a table of results, in their order, with the type of their values."""
 TEXTS = [name for name, kind in COLUMNS.items() if kind is str]
 # In memory; a file holds texts as they are, which any program reads.
 DTYPES: dict[type, type[pl.DataType]] = {str: pl.Categorical, int: pl.Int64, float: pl.Float64}
-# What tells one piece of an evaluation from another. All rows of a piece agree in these.
 PIECE = ("model", "other", "dataset", "split", "samples", "perturbation", "severity", "protocol")
+"""Columns that tell one piece of an evaluation from another: all rows of a piece agree in them."""
 # What tells one row from another
 KEY = ("study", "arm", *PIECE, "layer", "unit", "epsilon", "steps", "epoch", "measure")
 

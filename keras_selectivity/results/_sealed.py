@@ -17,6 +17,7 @@ from keras_selectivity.results._columns import TEXTS
 from keras_selectivity.results._frames import conform
 
 SUFFIXES = (".csv", ".parquet")
+"""Endings of the files that a table of results may be written to."""
 SEAL = "keras_selectivity"  # entry of a Parquet file's metadata
 
 

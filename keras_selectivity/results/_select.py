@@ -13,6 +13,7 @@ from keras_selectivity.results._columns import COLUMNS
 from keras_selectivity.results._frames import as_lazy
 
 MAIN = "main"
+"""The arm of the grid itself, as opposed to the arms that depart from it."""
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,8 @@ class Levels:
         return Levels(self.rows.filter(*wanted), self.units.filter(*wanted))
 
 
-# What functions of this package take
 Table: TypeAlias = pl.DataFrame | pl.LazyFrame | Levels
+"""What functions of this package take as a table of results."""
 
 
 def levels(table: Table) -> Levels:

@@ -132,11 +132,10 @@ def pgd_accuracy(
     """Accuracy under projected gradient descent by number of steps, from one run.
 
     No image is left out once it is fooled: a later step may bring it back, which would change the
-    accuracy after that step.
+    accuracy after that step. All other arguments are those of `pgd`.
 
     Args:
         steps: Numbers of steps at which to report.
-        Otherwise as for `pgd`.
 
     Returns:
         A `PGDAccuracy`. Predictions are those of the clipped float32 images.

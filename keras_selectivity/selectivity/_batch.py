@@ -12,6 +12,7 @@ from keras_selectivity.selectivity._index import mean_over_layers
 from keras_selectivity.selectivity._index import selectivity_index
 
 METRICS = ("selectivity", "discriminability")
+"""Names of the metrics that training can regularise."""
 
 
 def class_weights(labels: Tensor, classes: int, sample_weight: Tensor = None) -> Tensor:

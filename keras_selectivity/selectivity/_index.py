@@ -9,6 +9,7 @@ import numpy as np
 from keras_selectivity._types import Tensor
 
 EPSILON = 1e-7
+"""Keeps the index of a silent unit at zero."""
 
 
 def selectivity_index(class_means: Tensor, class_counts: Tensor = None, epsilon: float = EPSILON) -> Tensor:

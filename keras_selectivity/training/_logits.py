@@ -13,8 +13,10 @@ from keras_selectivity._types import Tensor
 
 # What a classifier returns, as `run.json` says it.
 RETURNED = "as returned"
+"""`run.json` of a classifier whose outputs are its logits."""
 BEFORE = "before the final softmax or sigmoid"
 LOGARITHM = "logarithm of the probabilities"
+"""`run.json` of a classifier whose logits could only be had from its probabilities."""
 
 _SQUASHING = ("Softmax", "Sigmoid")
 _SAME_VALUES = ("Identity", "Reshape", "Squeeze", "ExpandDims", "Cast")

@@ -85,7 +85,8 @@ class VectorizedTraining:
 
         Args:
             positions: `(runs, m)`: which images each run is evaluated on. Defaults to all.
-            images, labels: Other arrays than those of the constructor.
+            images: Other images than those of the constructor.
+            labels: Other labels than those of the constructor.
             batch_size: Images at a time, of every run.
 
         Returns:

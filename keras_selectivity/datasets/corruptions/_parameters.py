@@ -31,7 +31,9 @@ CORRUPTIONS = (
     "spatter",
     "saturate",
 )
+"""Names of the 19 corruptions."""
 SEVERITIES = (1, 2, 3, 4, 5)
+"""Severities, from mild to strong."""
 
 # The largest zooms of the first two severities are meant to be 1.05 and 1.10; rounding in the published
 # code adds one more step, so these are what the released images were made with.

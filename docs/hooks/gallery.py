@@ -1,0 +1,78 @@
+"""The gallery: every kind of figure once, from the largest study that has it, and all studies with their pages."""
+
+import tomllib
+from pathlib import Path
+
+from mkdocs.structure.files import File
+
+from keras_selectivity.reports import kinds
+
+ROOT = Path(__file__).resolve().parents[2]
+# Those with more networks and seeds come first.
+STUDIES = (
+    "resnet8_cifar10_reduced",
+    "resnet8_cifar10_methods_reduced",
+    "vit_cifar10_reduced",
+    "resnet18_tiny_imagenet_10_classes_reduced",
+    "vgg16_cifar10_reduced",
+)
+_INTRODUCTION = """# Studies and figures
+
+The studies of this repository, and every figure that they have. `study report` draws all figures that a table of
+results allows, as PNG, SVG or PDF; figures that need arms which no study here has are listed at the end.
+
+**How to read them.** The studies are short trainings of small networks with few seeds: they show that everything
+works, and are no evidence for or against the papers.
+"""
+
+
+def on_files(files, config):
+    """Adds the page."""
+    files.append(File.generated(config, "gallery.md", content=page()))
+    return files
+
+
+def page() -> str:
+    """The page as Markdown, with links as from the folder `docs/`."""
+    rows = [_study(path) for path in sorted(ROOT.glob("experiments/*/study.toml"))]
+    figures, missing = [], []
+    for kind in kinds():
+        found = next((name for name in STUDIES if _picture(name, kind).exists()), None)
+        if found is None:
+            missing.append(f"`{kind.name}`")
+            continue
+        path = f"../experiments/{found}/{kind.name}.png"
+        title = kind.name.replace("_", " ")
+        figures.append(
+            f"### {title[0].upper()}{title[1:]}\n\n[![{kind.caption}]({path})]({path})\n\n"
+            f"{kind.caption} From `{found}`."
+        )
+    head = "| study | networks and seeds | page | about |\n|---|---|---|---|\n"
+    return "\n\n".join(
+        [
+            _INTRODUCTION,
+            "## Studies",
+            head + "\n".join(rows),
+            "## Figures",
+            *figures,
+            "## Figures that no study here has",
+            ", ".join(missing) + ".",
+        ]
+    )
+
+
+def _picture(study, kind):
+    return ROOT / "experiments" / study / f"{kind.name}.png"
+
+
+def _study(path):
+    folder = path.parent
+    study = tomllib.loads(path.read_text(encoding="utf-8"))
+    grid, place = study["grid"], f"../experiments/{folder.name}"
+    made = (folder / "index.html").exists()
+    page = f"[figures and verdicts]({place}/index.html)" if made else "not run yet"
+    about = f"{place}/README.md" if (folder / "README.md").exists() else f"{place}/study.toml"
+    return (
+        f"| `{folder.name}` | {len(grid['alphas'])} α, {len(grid['seeds'])} seed(s) "
+        f"| {page} | [{Path(about).name}]({about}) |"
+    )
