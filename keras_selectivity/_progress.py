@@ -1,5 +1,6 @@
 """How far something is: a bar where it can be redrawn, elsewhere a line per minute."""
 
+import functools
 import sys
 import time
 from collections.abc import Iterator
@@ -13,8 +14,9 @@ from keras_selectivity._errors import InputError
 _MINUTE = 60.0
 
 
+@functools.cache
 def console() -> Any:
-    """The standard error of the moment as a `rich.console.Console`."""
+    """The standard error of the moment as a `rich.console.Console`; one, since that is who stacks several displays."""
     from rich.console import Console
 
     return Console(stderr=True)

@@ -172,6 +172,11 @@ def add_json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
+def add_wide(parser: Parser, told: str) -> None:
+    """Declares that tables may have more than 100 columns."""
+    parser.add_argument("--wide", action="store_true", help=told)
+
+
 def add_pixel_range(parser: Parser, told: str) -> None:
     """Declares what a network expects for black and white."""
     parser.add_argument(

@@ -1,5 +1,6 @@
 """What the actions of `study` share: the runs' folder, the table of their states, the report."""
 
+import functools
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,22 +18,23 @@ def add_runs(parser: Parser) -> None:
     )
 
 
-def status_table(status: list[dict[str, Any]]) -> str:
-    """The states of runs, a line each."""
-    from keras_selectivity.studies import time_left
+def print_status(
+    study: Any,
+    runs: Any,
+    names: Iterable[str] | None = None,
+    *,
+    everything: bool = False,
+    wide: bool = False,
+    stream: Any = None,
+) -> None:
+    """Prints how far runs of a study are; `everything` lists all of many, `wide` breaks no line."""
+    from keras_selectivity.reports import show
+    from keras_selectivity.reports import status_table
+    from keras_selectivity.studies import clean_values
 
-    width = max(len(row["name"]) for row in status)
-    lines = [
-        f"{row['name']:{width}}  {row['state']:11}  {row['epochs']:4}/{row['of']} epochs  {row['reason'] or ''}".rstrip()
-        for row in status
-    ]
-    epochs = sum(row["of"] - row["epochs"] for row in status)
-    left = time_left(status)
-    lines.append(
-        f"{sum(row['state'] == 'done' for row in status)} of {len(status)} runs done, {epochs:,} epochs left"
-        + (f", about {left / 60:.0f} minutes" if left else "")
-    )
-    return "\n".join(lines)
+    status = [row for row in runs.status(study) if names is None or row["name"] in names]
+    measured = functools.partial(clean_values, runs)
+    print(show(status_table(status, measured, everything), wide), file=stream)
 
 
 def write_report(

@@ -1,5 +1,6 @@
 """`study run`."""
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -21,8 +22,9 @@ from keras_selectivity.cli._parser import folder
 from keras_selectivity.cli._parser import folder_or_table
 from keras_selectivity.cli._parser import text_of
 from keras_selectivity.cli._study import add_runs
-from keras_selectivity.cli._study import status_table
+from keras_selectivity.cli._study import print_status
 from keras_selectivity.cli._study import write_report
+from keras_selectivity.cli._watch import watched
 
 # Options that are an engine's, by the name of its argument
 _ENGINE = {
@@ -48,7 +50,11 @@ def add_options(parser: Parser) -> None:
         help="folder for results, figures and page (default: the study's); or a .csv or .parquet file for the results "
         "alone",
     )
-    add("--dry-run", action="store_true", help="show the runs, what they cost and what is done already")
+    add(
+        "--dry-run",
+        action="store_true",
+        help="show how many runs there are, how long they take and what is done already",
+    )
     add(
         "--only",
         type=text_of("only", Several[Text]),
@@ -111,6 +117,8 @@ def add_options(parser: Parser) -> None:
 
 def run(options: Options) -> int:
     """Runs it."""
+    from keras_selectivity.reports import show
+    from keras_selectivity.reports import study_table
     from keras_selectivity.studies import RunsFolder
     from keras_selectivity.studies import read_study
     from keras_selectivity.studies import run_study
@@ -120,17 +128,18 @@ def run(options: Options) -> int:
     if engine.measures and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
         study.evaluation.check_folders()  # JAX trains only
     if options.dry_run:
-        wanted = study.names(options.only)
-        print(status_table([row for row in runs.status(study) if row["name"] in wanted]))
+        wanted = set(study.names(options.only))
+        print(show(study_table([row for row in runs.status(study) if row["name"] in wanted], study.runs)))
         return 0
-    results = run_study(
-        study,
-        engine,
-        options.output or Path(options.study).parent,
-        only=options.only,
-        accept_change=options.accept_change,
-        networks=_published(options),
-    )
+    with contextlib.nullcontext() if options.only else watched(study, runs):
+        results = run_study(
+            study,
+            engine,
+            options.output or Path(options.study).parent,
+            only=options.only,
+            accept_change=options.accept_change,
+            networks=_published(options),
+        )
     if results is not None:
         print(f"Results in {results}")
         if options.output is None or Path(options.output).suffix == "":
@@ -139,7 +148,7 @@ def run(options: Options) -> int:
         row for row in runs.unfinished(study, options.only) if row["state"] == "failed" or engine.measures
     ]
     if left:
-        print(status_table(left), file=sys.stderr)
+        print_status(study, runs, [row["name"] for row in left], wide=True, stream=sys.stderr)
         print("keras-selectivity: start the command again to do what is not done", file=sys.stderr)
     return int(bool(left))
 

@@ -1,6 +1,7 @@
 """Runs and studies: from a declaration to trained networks and tidy results."""
 
 from ._config import RunConfig as RunConfig
+from ._join import clean_values as clean_values
 from ._join import join as join
 from ._networks import adopt_networks as adopt_networks
 from ._networks import publish_networks as publish_networks

@@ -234,10 +234,9 @@ def changed_settings(config: RunConfig, folder: Path) -> list[str]:
     return [key for key in wanted if found.get(key, defaults[key]) != wanted[key]]
 
 
-def epochs_done(folder: Path) -> int:
-    """Finished epochs of a run that goes on; 0 if there are none, or their record is damaged."""
+def progress_of(folder: Path) -> dict[str, Any]:
+    """What `restore` returns of a run that is not done; empty if no epoch is, or the record is damaged."""
     try:
-        progress = restore(Path(folder) / CHECKPOINTS)
+        return restore(Path(folder) / CHECKPOINTS) or {}
     except InputError:
-        return 0
-    return progress["epochs"] if progress else 0
+        return {}

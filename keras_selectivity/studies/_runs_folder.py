@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from keras_selectivity._json_file import write_json
 from keras_selectivity._types import StrPath
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._run import changed_settings
-from keras_selectivity.studies._run import epochs_done
+from keras_selectivity.studies._run import progress_of
 from keras_selectivity.studies._setup import MODEL
 from keras_selectivity.studies._setup import RUN_FILE
 from keras_selectivity.studies._setup import on_tensorflow
@@ -36,6 +37,7 @@ STUDY = {
     "version": str,
     "content": {"study": _TABLE, "grid": _TABLE, "run": _TABLE, "evaluation?": _TABLE, "arms?": [_TABLE]},
 }
+_SESSION = {"time": float, "epochs": int}
 _NOTE = {"state?": str, "seconds?": (float, None), "reason?": (str, None)}
 
 
@@ -168,11 +170,15 @@ class RunsFolder:
         """How far every run of a study is.
 
         Returns:
-            A list of dicts with `name`, `state` (`"done"`, `"running"`, `"failed"`, `"trained"` on JAX and to be
-            measured on TensorFlow, `"interrupted"` or `"waiting"`), `epochs`, `of`, `seconds` (that a run that is
-            done has taken, of its last session) and `reason` (of a failure).
+            A list of dicts with `name`, `arm`, `state` (`"done"`, `"running"`, `"failed"`, `"trained"` on JAX and to
+            be measured on TensorFlow, `"interrupted"` or `"waiting"`), `epochs`, `of`, `val_accuracy` (of the latest
+            epoch, while the run is trained), `seconds_per_epoch` (of a run that is done, measurements included, or
+            of what a running one has trained in this session) and `reason` (of a failure). What is not known is `None`.
         """
-        return [self._status(name, config) for name, config in study.runs.items()]
+        return [
+            {"name": name, "arm": study.arms[name], **self._status(name, config)}
+            for name, config in study.runs.items()
+        ]
 
     def unfinished(self, study: Study, names: Iterable[str] | None = None) -> list[dict[str, Any]]:
         """The entries of `status` that tell of runs that nobody has finished or works on.
@@ -193,7 +199,8 @@ class RunsFolder:
         note, reason = self.noted(name), self.reason(name)
         exported = (self.path / name / MODEL / "run.json").exists()
         trained = exported or (self.path / name / RUN_FILE).exists()
-        epochs = config.epochs if trained else epochs_done(self.path / name)
+        progress = {} if trained else progress_of(self.path / name)
+        epochs = config.epochs if trained else progress.get("epochs", 0)
         if self.is_busy(name):
             state = "running"
         elif reason is not None:
@@ -205,13 +212,32 @@ class RunsFolder:
         else:
             state = "interrupted" if epochs else "waiting"
         return {
-            "name": name,
             "state": state,
             "epochs": epochs,
             "of": config.epochs,
-            "seconds": note.get("seconds") if state == "done" else None,
+            "val_accuracy": (progress.get("history", {}).get("val_accuracy") or [None])[-1],
+            "seconds_per_epoch": self._speed(name, state, epochs, config.epochs),
             "reason": reason if state == "failed" else None,
         }
+
+    def begin(self, name: str) -> None:
+        """Notes when a session of a run begins, and after how many epochs."""
+        epochs = progress_of(self.path / name).get("epochs", 0)
+        write_json(self._state / f"{name}.session.json", {"time": time.time(), "epochs": epochs})
+
+    def _speed(self, name: str, state: str, epochs: int, of: int) -> float | None:
+        """Seconds per epoch, or `None`."""
+        if state == "done":
+            seconds = self.noted(name).get("seconds")
+            return seconds / of if seconds else None
+        if state != "running":
+            return None
+        try:
+            begun = read_json(self._state / f"{name}.session.json", _SESSION)
+        except InputError:  # there is none, or it is damaged
+            return None
+        done = epochs - begun["epochs"]
+        return (time.time() - begun["time"]) / done if done > 0 else None
 
 
 def places(path: Path) -> list[Path]:
@@ -234,12 +260,12 @@ def set_aside(path: Path, word: str = "damaged") -> Path:
 
 
 def time_left(status: list[dict[str, Any]]) -> float | None:
-    """Seconds until all runs are done at the speed of those that are, or `None` if none is.
+    """Seconds until all runs are done, at the median speed of those that are done or running; `None` if none is.
 
     Args:
         status: What `RunsFolder.status` returns.
     """
-    speeds = sorted(row["seconds"] / row["of"] for row in status if row["seconds"])
+    speeds = sorted(row["seconds_per_epoch"] for row in status if row["seconds_per_epoch"])
     if not speeds:
         return None
     epochs = sum(row["of"] - row["epochs"] for row in status if row["state"] != "done")

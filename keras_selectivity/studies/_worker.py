@@ -151,6 +151,7 @@ def finish(
 
     folder.forget_failure(name)
     before = folder.noted(name)
+    folder.begin(name)
     if not (run / MODEL).exists() and name in compared(folder):
         folder.forget_pairs()  # they are of a network that is gone
 

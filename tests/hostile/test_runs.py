@@ -96,8 +96,8 @@ def test_what_is_not_done_is_said_and_is_exit_code_one(
     monkeypatch.setattr(_worker, "finish", finish)
     assert run_study(folder, "--only", NAME) == 1
     said = capsys.readouterr().err.splitlines()
-    (line,) = (line.split(maxsplit=4) for line in said if line.startswith(f"{NAME} "))
-    assert [line[1], *line[4:]] == [state, *([reason] if reason else [])]
+    (line,) = (line.split(maxsplit=3) for line in said if line.startswith(f"{NAME} "))
+    assert [line[1], *line[3:]] == [state, *([reason] if reason else [])]
     status = RunsFolder(folder / "runs").status(read_study(folder / "study.toml"))
     assert [row["state"] for row in status][1] == "waiting"
     if writable:

@@ -232,11 +232,30 @@ def test_status_knows_who_works(done):
     assert folder.status(study)[0]["state"] == "done"
     with folder.lock(NAME):
         assert folder.status(study)[0]["state"] == "running"
+
+
+def test_a_running_run_has_the_speed_of_its_session(tmp_path, monkeypatch):
+    from keras_selectivity.studies import _runs_folder
+
+    study, folder, now, epochs = make_study(CONTENT), RunsFolder(tmp_path), [1000.0], [1]
+    progress = lambda path: {"epochs": epochs[0], "history": {"val_accuracy": [0.25]}}  # noqa: E731
+    monkeypatch.setattr(_runs_folder.time, "time", lambda: now[0])
+    monkeypatch.setattr(_runs_folder, "progress_of", progress)
+    folder.register(study)
+    folder.begin(NAME)  # after one epoch of an earlier session
+    with folder.lock(NAME):
+        assert folder.status(study)[0]["seconds_per_epoch"] is None
+        now[0], epochs[0] = 1030.0, 3
+        status = folder.status(study)[0]
+    assert (status["seconds_per_epoch"], status["val_accuracy"], status["epochs"]) == (15.0, 0.25, 3)
+
+
+def test_time_left_is_that_at_the_median_speed():
     rows = [
-        {"state": "done", "seconds": 20.0, "epochs": 2, "of": 2},
-        {"state": "running", "seconds": None, "epochs": 1, "of": 2},
-        {"state": "running", "seconds": None, "epochs": 0, "of": 2},
-        {"state": "waiting", "seconds": None, "epochs": 0, "of": 2},
+        {"state": "done", "seconds_per_epoch": 10.0, "epochs": 2, "of": 2},
+        {"state": "running", "seconds_per_epoch": None, "epochs": 1, "of": 2},
+        {"state": "running", "seconds_per_epoch": None, "epochs": 0, "of": 2},
+        {"state": "waiting", "seconds_per_epoch": None, "epochs": 0, "of": 2},
     ]
     assert time_left(rows) == 10 * 5 / 2 and time_left(rows[1:]) is None
 

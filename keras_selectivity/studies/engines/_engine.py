@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from typing import ClassVar
 
+from keras_selectivity._progress import duration
 from keras_selectivity.studies._join import clean_values
 from keras_selectivity.studies._runs_folder import RunsFolder
 from keras_selectivity.studies._runs_folder import time_left
@@ -80,6 +81,6 @@ class Engine(abc.ABC):
         elif mine["reason"]:
             said += f": {mine['reason']}"
         seconds = time_left(status)
-        left = f", about {seconds / 60:.0f} min left" if seconds and done < len(status) else ""
+        left = f", about {duration(seconds)} left" if seconds and done < len(status) else ""
         also = f", {failed} failed" if failed else ""
         print(f"{name}: {said}  [{done}/{len(status)} done{also}{left}]", flush=True)
