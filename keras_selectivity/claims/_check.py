@@ -1,5 +1,6 @@
 """Checks every claim of the papers against a table: tests, their correction, and verdicts."""
 
+import math
 from dataclasses import dataclass
 from dataclasses import replace
 from typing import Any
@@ -42,6 +43,7 @@ _SCHEMA: dict[str, Any] = {
     "extension": pl.Boolean,
     "ours": pl.String,
     **dict.fromkeys(("effect", "low", "high"), pl.Float64),
+    **dict.fromkeys(("theirs_low", "theirs_high", "no_effect"), pl.Float64),
     "unit": pl.String,
     "seeds": pl.Int64,
     "test": pl.String,
@@ -97,7 +99,9 @@ def check(table: Table) -> pl.DataFrame:
     Returns:
         A frame, one claim a row: `claim` (its short name), `paper`, `where`, `statement`, `theirs`; `population`, the
         networks that it was checked on, and `extension`, whether the paper speaks of others; `ours`, the effect size
-        in words; `effect`, `low`, `high`, the effect size with its 95 % interval, in `unit`; `seeds`; `test`; `p`
+        in words; `effect`, `low`, `high`, the effect size with its 95 % interval, in `unit`; `theirs_low` and
+        `theirs_high`, what the paper's number is in that unit, one number twice or the bounds that it has to lie in,
+        null where there is none; `no_effect`, what no effect would be, null for levels and counts; `seeds`; `test`; `p`
         and `p_adjusted` of the test that has to be significant to agree (corrected, it is 1 where the effect has the
         other sign), `p_against` and `p_against_adjusted` of that to disagree, the other way or by equivalence;
         `verdict` (`"agrees"`, `"disagrees"`, `"undecided"` or `"not tested"`) and `verdict_with_all`; `needed`, what
@@ -221,6 +225,7 @@ def _row(each: Judged, undefined: list[str], departed: list[str]) -> dict[str, A
     if found is None or subject is None:
         return row
     effect, low, high = found.effect()
+    bounds = zip(("theirs_low", "theirs_high", "no_effect"), (*found.paper(), found.no_effect), strict=True)
     row |= {
         **{"ours": found.ours(), "effect": effect, "low": low, "high": high, "unit": found.unit.strip()},
         **{"seeds": found.seeds, "test": found.said()},
@@ -228,6 +233,7 @@ def _row(each: Judged, undefined: list[str], departed: list[str]) -> dict[str, A
             **{"p": found.p, "p_adjusted": each.p_adjusted},
             **{"p_against": found.p_refute, "p_against_adjusted": each.p_against_adjusted},
         },
+        **{name: value if math.isfinite(value) else None for name, value in bounds},
         "left_out": _left_out(claim, subject, undefined),
         "warnings": _masking(subject)[0] if claim.adversarial else [],
         "departures": departed,

@@ -5,6 +5,7 @@ differences are formed within a seed; layers, classes, images and alphas are nev
 """
 
 import abc
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +27,7 @@ class Check(abc.ABC):
         unit: Unit of the effect.
         reports_effect: Whether the paper reports an effect, rather than a level or none.
         halves: Whether the other half of the seeds chooses what is tested, where there are enough.
+        no_effect: The effect size that would be none, in `unit`; NaN for a level or a count.
     """
 
     p: float
@@ -35,6 +37,7 @@ class Check(abc.ABC):
     unit: str
     reports_effect: bool = True
     halves: bool = False
+    no_effect: float = math.nan
 
     @property
     def p_support(self) -> float:
@@ -49,6 +52,10 @@ class Check(abc.ABC):
     @abc.abstractmethod
     def effect(self) -> tuple[float, float, float]:
         """The effect size with its 95 % interval: `(effect, low, high)`, in `unit`."""
+
+    @abc.abstractmethod
+    def paper(self) -> tuple[float, float]:
+        """The paper's effect size, twice, or the bounds that it has to lie in, perhaps infinite; in `unit`."""
 
     @abc.abstractmethod
     def needed(self, level: float) -> int | None:
@@ -113,8 +120,15 @@ class Shift(Check):
     def direction(self) -> bool:  # type: ignore[override]
         return float(np.mean(self.values)) * self.theirs > 0
 
+    @property
+    def no_effect(self) -> float:  # type: ignore[override]
+        return 0.0
+
     def effect(self) -> tuple[float, float, float]:
         return mean_interval(self.values)
+
+    def paper(self) -> tuple[float, float]:
+        return self.theirs, self.theirs
 
     def needed(self, level: float) -> int | None:
         return tests.seeds_needed(abs(self.theirs), float(np.std(self.values, ddof=1)), level, True)
@@ -143,6 +157,13 @@ class Ratio(Shift):
     def effect(self) -> tuple[float, float, float]:
         middle, low, high = np.exp(mean_interval(self.values))
         return float(middle), float(low), float(high)
+
+    @property
+    def no_effect(self) -> float:  # type: ignore[override]
+        return 1.0
+
+    def paper(self) -> tuple[float, float]:
+        return float(np.exp(self.theirs)), float(np.exp(self.theirs))
 
     def said(self) -> str:
         what = f"{self.what}: " if self.what else ""
@@ -197,8 +218,15 @@ class Inside(Check):
     def p_against(self) -> float:  # type: ignore[override]
         return tests.outside(self.values, self.low, self.high)
 
+    @property
+    def no_effect(self) -> float:  # type: ignore[override]
+        return 0.0 if self.signed else math.nan
+
     def effect(self) -> tuple[float, float, float]:
         return mean_interval(self.values)
+
+    def paper(self) -> tuple[float, float]:
+        return self.low, self.high
 
     def needed(self, level: float) -> int | None:
         middle = (
@@ -305,6 +333,9 @@ class Counted(Check):
         surely, perhaps = min(above, self._count), max(self.values.shape[1] - below, self._count)
         return float(self._count), float(surely), float(perhaps)
 
+    def paper(self) -> tuple[float, float]:
+        return float(self.asked), float(self.values.shape[1])
+
     def needed(self, level: float) -> int | None:
         spread = float(np.std(self.values.mean(1), ddof=1))
         found = tests.seeds_needed(self.theirs, spread, level, True)
@@ -364,8 +395,15 @@ class Every(Check):
     def _weakest(self) -> Check:
         return max(self.parts, key=lambda part: part.p_support)
 
+    @property
+    def no_effect(self) -> float:  # type: ignore[override]
+        return self._weakest.no_effect
+
     def effect(self) -> tuple[float, float, float]:
         return self._weakest.effect()
+
+    def paper(self) -> tuple[float, float]:
+        return self._weakest.paper()
 
     def needed(self, level: float) -> int | None:
         found = [part.needed(level) for part in self.parts]

@@ -38,7 +38,7 @@ def print_status(
 
 
 def write_report(
-    study: Any, results: Path, folder: Path, quiet: bool = False, formats: Iterable[str] = ("png", "svg")
+    study: Any, results: Path, folder: Path, quiet: bool = False, formats: Iterable[str] = ("png",)
 ) -> Any:
     """Writes figures and page of a study, and prints the claims' verdicts."""
     from keras_selectivity.claims import check

@@ -28,8 +28,8 @@ def add_options(parser: Parser) -> None:
         "--formats",
         type=text_of("formats", tuple[Literal["png", "svg", "pdf"], ...]),
         metavar="NAME,NAME",
-        default=("png", "svg"),
-        help="endings of the figures' files, of png, svg and pdf (default: png,svg; the page holds png in any case)",
+        default=("png",),
+        help="endings of the figures' files, of png, svg and pdf (default: png; the page holds its own)",
     )
     add_json(parser)
 

@@ -3,9 +3,9 @@
 from ._catalogue import kinds as kinds
 from ._claims import claims_text as claims_text
 from ._figures import draw as draw
-from ._page import layer_table as layer_table
-from ._page import table as table
 from ._page import write_page as write_page
 from ._status import show as show
 from ._status import status_table as status_table
 from ._status import study_table as study_table
+from ._tables import layer_table as layer_table
+from ._tables import table as table

@@ -20,41 +20,46 @@ from keras_selectivity.reports._network_kinds import NETWORK_KINDS
 from keras_selectivity.reports._papers import papers_of
 from keras_selectivity.reports._series import STARS
 
+_OTHER_ARMS = "Other arms of the study"
+
 _GRID = (
     FigureKind(
         "accuracy_and_selectivity",
+        "Accuracy and selectivity",
         training.overview,
         "clean selectivity",
         (ACCURACY, SELECTIVITY),
         (9, 3.2),
         "a: Test accuracy; b: mean class selectivity of the hidden units, mean over layers, against the regulariser's "
         "scale α.",
+        unless="all alphas",
     ),
     layered("selectivity_by_layer", *SELECTIVITY_BY_LAYER),
     FigureKind(
         "accuracy",
+        "Accuracy against α, and against selectivity",
         studies.accuracy,
         "two alphas",
         (ACCURACY, SELECTIVITY),
-        (12, 3.4),
-        "a: Test accuracy against α; b: against mean selectivity.",
-        f"{BARS} c: Its distribution over seeds: every network and the median; from ten networks on, a violin and "
-        "a box of quartiles.",
+        (9, 3.4),
+        "a: Test accuracy against α; b: against mean selectivity; the grey line follows α.",
+        f"{BARS} From ten networks on, a violin shows their distribution.",
         f"Stars: t-tests against α = 0, Bonferroni-corrected; {STARS}.",
     ),
     FigureKind(
         "signs",
+        "More against less selectivity",
         studies.signs,
         "both signs",
         (ACCURACY, SELECTIVITY),
-        (9, 3.4),
-        "a: Test accuracy of negative (left) against positive (right) α by magnitude; b: against mean selectivity, every "
-        "network.",
+        (5, 3.2),
+        "Test accuracy of negative against positive α by magnitude; where there are both, negative stands on the left.",
         BARS,
         f"Stars: Wilcoxon rank-sum tests of α against −α, Bonferroni-corrected; {STARS}.",
     ),
     FigureKind(
         "training",
+        "Training",
         training.training,
         "training",
         (of_epochs("selectivity"), of_epochs("val_accuracy")),
@@ -62,26 +67,32 @@ _GRID = (
         "a: Selectivity of the training batches, which has a noise floor set by the batch size, and b: validation "
         "accuracy over the epochs. One line per network.",
         "",
+        group="Training",
     ),
     FigureKind(
         "learning_time",
+        "Learning time",
         studies.learning_time,
         "test accuracy by epoch",
         (of_epochs("test_accuracy"),),
         (5, 3.2),
         "First epoch whose test accuracy reaches 95 % of the run's best.",
+        group="Training",
     ),
     FigureKind(
         "preferred_classes",
+        "Changes of preferred class",
         studies.preferred_classes,
         "preferred classes by epoch",
         (of_epochs("val_selectivity/preferred_changed_once"), of_epochs("val_selectivity/preferred_changed")),
         (9, 3.2),
         "a: Units that change their preferred class at least once during training; b: the mean number of changes "
         "between epochs.",
+        group="Training",
     ),
     FigureKind(
         "dead_units",
+        "Dead units",
         studies.dead_units,
         "clean selectivity",
         (of_networks("dead_units", "clean"),),
@@ -90,6 +101,7 @@ _GRID = (
     ),
     layered(
         "selectivity_of_alive",
+        "Selectivity without dead units",
         "alive units",
         "mean_selectivity_of_alive",
         "mean selectivity index,\nwithout dead units",
@@ -101,6 +113,7 @@ _GRID = (
     *NETWORK_KINDS,
     FigureKind(
         "leaky_slopes",
+        "Leaky ReLUs",
         studies.leaky,
         "leaky arms",
         (ACCURACY, SELECTIVITY),
@@ -109,9 +122,11 @@ _GRID = (
         "ReLUs, which cannot die.",
         "Means with their 95 % interval over seeds.",
         arm=None,
+        group=_OTHER_ARMS,
     ),
     FigureKind(
         "architectures",
+        "Architectures",
         studies.architectures,
         "two networks",
         (ACCURACY, SELECTIVITY),
@@ -119,6 +134,7 @@ _GRID = (
         "a: Test accuracy and b: mean selectivity (mean over layers) against α, by architecture.",
         "Means with their 95 % interval over seeds.",
         arm=None,
+        group=_OTHER_ARMS,
     ),
 )
 
@@ -159,6 +175,18 @@ def _of_arm(arm: str) -> list[FigureKind]:
         by_layer = layered("selectivity_by_layer", *SELECTIVITY_BY_LAYER, called, **options)
     found = [replace(kind, name=f"{arm}_{kind.name}") for kind in (by_layer, accuracy)]
     if arm == "discriminability":
-        found.insert(0, layered(f"{arm}_by_layer", "units", f"mean_{arm}", "mean d′", "units", "Mean d′"))
+        found.insert(
+            0,
+            layered(f"{arm}_by_layer", "d′ by layer", "units", f"mean_{arm}", "mean d′", "units", "Mean d′"),
+        )
     title = _ARMS.get(arm, f"leaky ReLUs (arm {arm})" if arm.startswith("leaky") else f"arm {arm}")
-    return [replace(kind, arm=arm, caption=f"{kind.caption} Here: {title}.") for kind in found]
+    return [
+        replace(
+            kind,
+            arm=arm,
+            title=f"{kind.title}: {title}",
+            caption=f"{kind.caption} Here: {title}.",
+            group=_OTHER_ARMS,
+        )
+        for kind in found
+    ]

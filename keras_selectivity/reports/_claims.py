@@ -1,6 +1,5 @@
-"""Verdicts on the papers' claims, as a section of a page and as text."""
+"""Verdicts on the papers' claims, for a page and as text."""
 
-from html import escape
 from typing import Any
 
 import polars as pl
@@ -9,6 +8,7 @@ from keras_selectivity.claims import AGREES
 from keras_selectivity.claims import DISAGREES
 from keras_selectivity.claims import UNDECIDED
 from keras_selectivity.claims import UNTESTED
+from keras_selectivity.reports._interval import interval_plot
 
 PAPERS = {
     "S": "Selectivity considered harmful",
@@ -17,6 +17,7 @@ PAPERS = {
     "P": "the authors' summary",
     "O": "an extension of ours",
 }
+VERDICTS = (AGREES, DISAGREES, UNDECIDED, UNTESTED)
 
 _HOW_TO_READ = (
     "Every test is one of values per seed. A claim agrees where its test is significant in the paper's direction and not "
@@ -40,43 +41,42 @@ def claims_text(claims: pl.DataFrame) -> str:
     return "\n".join([*lines, _summary(claims)])
 
 
-def claims_section(claims: pl.DataFrame) -> str:
-    """Verdicts for a page, as HTML.
+def claims_context(claims: pl.DataFrame) -> dict[str, Any]:
+    """What the page's template says of the verdicts.
 
     Args:
         claims: What `keras_selectivity.claims.check` returns.
     """
     tested = claims.filter(pl.col("verdict") != UNTESTED).to_dicts()
-    note = " Every verdict is from a reduced protocol: see above for what it departs in."
-    summary = _summary(claims) + (note if any(c["departures"] for c in tested) else "")
-    left_out = sorted({text for c in tested for text in c["left_out"]})
-    parts = ["<h2>The papers' claims</h2>", f"<p>{summary}</p>"]
-    if tested:
-        heads = "".join(
-            f"<th>{h}</th>" for h in ("claim", "the paper", "here, with 95 % interval", "verdict and test")
-        )
-        parts += [
-            f"<p>{_HOW_TO_READ.format(len(tested))}</p>",
-            f"<p>Left out: {escape('; '.join(left_out))}.</p>" if left_out else "",
-            f'<div class="wide"><table class="claims"><thead><tr>{heads}</tr></thead>',
-            f"<tbody>{''.join(map(_line, tested))}</tbody></table></div>",
-        ]
-    if untested := _untested(claims):
-        items = "".join(
-            f"<li>{escape(needed)}<br><small>{escape(', '.join(names))}</small></li>"
-            for needed, names in untested
-        )
-        number = sum(len(names) for _, names in untested)
-        parts.append(
-            f"<details><summary>{number} claims that were not tested</summary><ul>{items}</ul></details>"
-        )
-    return "".join(parts)
+    untested = _untested(claims)
+    return {
+        "summary": _summary(claims),
+        "reduced": any(claim["departures"] for claim in tested),
+        "how": _HOW_TO_READ.format(len(tested)),
+        "left_out": sorted({text for claim in tested for text in claim["left_out"]}),
+        "verdicts": [each for each in VERDICTS if any(claim["verdict"] == each for claim in tested)],
+        "papers": [(key, PAPERS[key]) for key in PAPERS if any(claim["paper"] == key for claim in tested)],
+        "rows": [_row(number, claim) for number, claim in enumerate(tested, 1)],
+        "untested": untested,
+        "untested_count": sum(len(names) for _, names in untested),
+    }
+
+
+def _row(number: int, claim: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **claim,
+        "id": f"claim-{number}",
+        "rank": VERDICTS.index(claim["verdict"]),
+        "source": PAPERS[claim["paper"]],
+        "plot": interval_plot(claim),
+        "p": f"{claim['p_adjusted']:.2g}",
+        "p_against": f"{claim['p_against_adjusted']:.2g}",
+        "warnings": [f"{text[0].upper()}{text[1:]}" for text in claim["warnings"]],
+    }
 
 
 def _summary(claims: pl.DataFrame) -> str:
-    counts = {
-        verdict: (claims["verdict"] == verdict).sum() for verdict in (AGREES, DISAGREES, UNDECIDED, UNTESTED)
-    }
+    counts = {verdict: (claims["verdict"] == verdict).sum() for verdict in VERDICTS}
     return ", ".join(f"{number} {verdict}" for verdict, number in counts.items()) + "."
 
 
@@ -85,25 +85,3 @@ def _untested(claims: pl.DataFrame) -> list[tuple[str, list[str]]]:
     rows = claims.filter(pl.col("verdict") == UNTESTED)
     by_need = rows.group_by("needed", maintain_order=True).agg("claim")
     return list(by_need.iter_rows())
-
-
-def _line(claim: dict[str, Any]) -> str:
-    """A line of the table of claims."""
-    said = claim["verdict"] + (
-        " (reduced protocol)" if claim["departures"] and claim["verdict"] != UNDECIDED else ""
-    )
-    p, against = (f"{claim[name]:.2g}" for name in ("p_adjusted", "p_against_adjusted"))
-    notes = [f"{claim['test']}. Corrected: p = {p}; against the claim, p = {against}."]
-    if claim["verdict_with_all"]:
-        notes.append(f"With the networks that failed to learn: {claim['verdict_with_all']}.")
-    notes += [f"{text[0].upper()}{text[1:]}." for text in claim["warnings"]]
-    notes += [f"To decide it: {claim['needed']}"] if claim["needed"] else []
-    extension = " An extension: the paper speaks of other networks." if claim["extension"] else ""
-    cells = (
-        f"<b>{escape(claim['claim'])}</b><br>{escape(claim['statement'])}{extension}<br>"
-        f"<small>{PAPERS[claim['paper']]}, {escape(claim['where'])}</small>",
-        escape(claim["theirs"]),
-        f"{escape(claim['ours'])}<br><small>{claim['seeds']} seeds of {escape(claim['population'])}</small>",
-        f'<span class="{claim["verdict"].split()[0]}">{escape(said)}</span><br><small>{escape(" ".join(notes))}</small>',
-    )
-    return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"

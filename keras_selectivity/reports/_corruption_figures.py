@@ -1,13 +1,14 @@
 """Figures of corruptions."""
 
-import matplotlib
+from typing import Any
+
 import numpy as np
 import polars as pl
 from matplotlib.figure import Figure
 
-from keras_selectivity.reports._drawing import from_zero
 from keras_selectivity.reports._drawing import palette
 from keras_selectivity.reports._drawing import panels
+from keras_selectivity.reports._drawing import sideways
 from keras_selectivity.reports._robustness_figures import perturbations
 from keras_selectivity.reports._series import against_alpha
 from keras_selectivity.reports._series import examples
@@ -39,7 +40,7 @@ def severest(figure: Figure, table: Levels) -> None:
     # Of a network that gets no image right there is no ratio
     values = values.filter(pl.col("clean") > 0).with_columns(pl.col("value") / pl.col("clean"))
     values = values.filter(pl.col("alpha").is_in(shown) | pl.col("alpha").is_null())
-    _by_corruption(figure, table, values, "corrupted / clean accuracy\nat severity 5 (%)")
+    _by_corruption(figure, table, values, "corrupted / clean accuracy at severity 5 (%)")
 
 
 def each_corruption(figure: Figure, table: Levels) -> None:
@@ -49,7 +50,7 @@ def each_corruption(figure: Figure, table: Levels) -> None:
         .group_by("model", "corruption", maintain_order=True)
         .agg(pl.col("alpha", "label").first(), pl.col("value").mean())
     )
-    _by_corruption(figure, table, means, "accuracy, mean over\nseverities (%)")
+    _by_corruption(figure, table, means, "accuracy, mean over severities (%)")
 
 
 def trade_off(figure: Figure, table: Levels) -> None:
@@ -62,19 +63,31 @@ def trade_off(figure: Figure, table: Levels) -> None:
     )
     means = means.join(_clean_accuracy(table), on="model", maintain_order="left")
     shades = palette(table)
-    borders = matplotlib.colormaps["viridis"](np.linspace(0, 1, len(_SEVERITIES)))
-    for label, _, part in by_label(means):
+    at: dict[int, list[tuple[float, float]]] = {severity: [] for severity in _SEVERITIES}
+    for label, alpha, part in by_label(means):
         y = 100 * matrix(part, "severity", _SEVERITIES)
         x = 100 * matrix(part.with_columns(value="clean"), "severity", _SEVERITIES)
         if len(y) > 1:
             axes.plot(x, y, "o", ms=3, alpha=0.5, mew=0, color=shades[label])
-        for place, border in enumerate(borders):
+        for place, severity in enumerate(_SEVERITIES):
             column = slice(place, place + 1)
-            options = {"ms": 7, "mew": 2, "markeredgecolor": border}
-            mean_with_interval(axes, x[:, column], y[:, column], color=shades[label], **options)
-        axes.plot([], [], "o", ms=7, color=shades[label], label=label)
-    for severity, border in zip(_SEVERITIES, borders, strict=True):
-        axes.plot([], [], "o", ms=7, mew=2, color="w", markeredgecolor=border, label=f"severity {severity}")
+            options: dict[str, Any] = {"along": True, "called": f"severity {severity}", "ms": 6}
+            mean_with_interval(axes, x[:, column], y[:, column], color=shades[label], series=label, **options)
+            if alpha is not None:
+                at[severity].append((float(np.nanmean(x[:, place])), float(np.nanmean(y[:, place]))))
+        axes.plot([], [], "o", ms=6, color=shades[label], label=label)
+    for severity, places in at.items():
+        if places:
+            axes.plot(*np.transpose(places), "-", color="0.75", lw=1, zorder=1)
+            axes.annotate(
+                f"severity {severity}",
+                (1, max(places)[1]),
+                (2, 0),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                fontsize=8,
+                va="center",
+            )
     axes.set(xlabel="clean accuracy (%)", ylabel="corrupted accuracy (%)")
 
 
@@ -105,14 +118,14 @@ def _by_corruption(figure: Figure, table: Levels, values: pl.DataFrame, label: s
     names = values.drop_nulls("corruption")["corruption"].unique(maintain_order=True).to_list()
     groups = list(by_label(values.drop_nulls("corruption")))
     shades = palette(table)
+    ticks = [name.replace("_", " ") for name in names]
     for number, (title, _, part) in enumerate(groups):
         places = np.arange(len(names)) + 0.75 * ((number + 0.5) / len(groups) - 0.5)
         found = matrix(part, "corruption", names) * 100
-        mean_with_interval(axes, places, found, color=shades[title], label=title)
+        mean_with_interval(
+            axes, places, found, color=shades[title], label=title, names=ticks, sideways=True, ms=3.5
+        )
+    sideways(axes, ticks, label)
     for border in range(1, len(names)):
-        axes.axvline(border - 0.5, color="0.9", lw=0.8, zorder=0)
-    ticks = [name.replace("_", " ") for name in names]
-    axes.set_xticks(range(len(names)), ticks, rotation=35, ha="right", rotation_mode="anchor", fontsize=8)
-    axes.set_xlim(-0.5, max(len(names), 1) - 0.5)
-    axes.set_ylabel(label)
-    from_zero(axes)
+        axes.axhline(border - 0.5, color="0.92", lw=0.8, zorder=0)
+    axes.set_xlim(0, 1.04 * axes.dataLim.x1 if axes.dataLim.x1 > 0 else 1)

@@ -1,38 +1,38 @@
-"""What all figures share: colours, panels with letters, one key for all of them, files."""
+"""What all figures share: colours, panels with letters, one key for all of them."""
 
 import string
 from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import polars as pl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import BoundaryNorm
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from keras_selectivity._errors import InputError
-from keras_selectivity._files import whole_file
+from keras_selectivity.reports._typography import minus
 from keras_selectivity.results import Levels
 from keras_selectivity.results import networks
 
 Draw = Callable[[Figure, Levels], None]
 GREY = (0.35, 0.35, 0.35, 1.0)
-FORMATS = ("png", "svg", "pdf")
-# Without a date in it, the same rows give the same file.
-_DATES: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+# Three times as dark or light as the ground, also where the page is dark and they are inverted; the two ends of alpha
+# and the neighbours in a list differ for the colour-blind, too.
+_BLUES = LinearSegmentedColormap.from_list("below", ["#3a97d3", "#1f5fae", "#0a2463"])
+_REDS = LinearSegmentedColormap.from_list("above", ["#dd7f0e", "#bf3a12", "#6b0a1c"])
+OTHERS = ("#1f5fae", "#c8641a", "#008a70", "#a5479b", "#7a6a00", "#4d4d4d", "#d1495b", "#2a7f9e")
 _FEW = 8  # alphas that a legend tells apart; more have a colour bar
 _MOST = 18  # entries of a legend
 _LONGEST = 24  # characters of a name
 
 
 def palette(known: pl.DataFrame | Levels) -> dict[str, Any]:
-    """A colour per label: blues below zero, grey at zero, yellow to red above; others for networks without alpha."""
+    """A colour per label: blues below zero, grey at zero, orange to red above; others for networks without alpha."""
     if isinstance(known, Levels):
         known = networks(known.rows)
     labels = known.select("label", "alpha").unique(maintain_order=True)
@@ -40,11 +40,10 @@ def palette(known: pl.DataFrame | Levels) -> dict[str, Any]:
     below = labels.filter(pl.col("alpha") < 0).sort("alpha", descending=True)["label"]
     above = labels.filter(pl.col("alpha") > 0).sort("alpha")["label"]
     without = labels.filter(pl.col("alpha").is_null())["label"]
-    for names, colormap, ends in ((below, "YlGnBu", (0.5, 1)), (above, "YlOrRd", (0.42, 1))):
-        places = np.linspace(*ends, len(names)) if len(names) != 1 else [0.75]
-        shades |= dict(zip(names, matplotlib.colormaps[colormap](places), strict=True))
-    others = matplotlib.colormaps["Dark2"](np.arange(len(without)) % 8)
-    return shades | dict(zip(without, others, strict=True))
+    for names, colormap in ((below, _BLUES), (above, _REDS)):
+        places = np.linspace(0, 1, len(names)) if len(names) != 1 else [0.5]
+        shades |= dict(zip(names, colormap(places), strict=True))
+    return shades | {label: OTHERS[number % len(OTHERS)] for number, label in enumerate(without)}
 
 
 def panels(
@@ -55,36 +54,21 @@ def panels(
     for panel, letter in zip(axes, string.ascii_lowercase, strict=False):
         if lettered or len(axes) > 1:
             panel.set_title(letter, loc="left", fontsize=10, fontweight="bold")
+    for panel in axes:
         panel.spines[["top", "right"]].set_visible(False)
+        panel.grid(axis="y", color="0.92", lw=0.8)
+        panel.set_axisbelow(True)
     return axes
 
 
-def save(paths: list[Path], draw: Draw, table: Levels, size: tuple[float, float] = (9, 3.4)) -> str:
-    """Draws a figure of a size in inches with `draw(figure, table)` and writes it whole, in every format.
-
-    Returns:
-        The letters of its panels.
-    """
-    # Without random names in it, the same rows give the same file; texts of a PDF stay texts.
-    with matplotlib.rc_context({"svg.hashsalt": "keras_selectivity", "pdf.fonttype": 42}):
-        figure = Figure(figsize=size, layout="constrained", dpi=110)
-        FigureCanvasAgg(figure)
-        draw(figure, table)
-        letters = "".join(axes.get_title(loc="left") for axes in figure.axes)
-        key(figure)
-        for path in paths:
-            with whole_file(path) as temporary:
-                figure.savefig(temporary, metadata=_DATES.get(path.suffix))
-    return letters
-
-
-def check_formats(formats: tuple[str, ...]) -> None:
-    """Refuses endings of files that figures are not written with."""
-    unknown = [ending for ending in formats if ending not in FORMATS]
-    if unknown:
-        raise InputError(
-            f"Figures are written as {', '.join(FORMATS)}. Received the format {', '.join(map(repr, unknown))}."
-        )
+def sideways(axes: Axes, names: Sequence[str], label: str) -> None:
+    """Names the places 0, 1, ... of the vertical axis, from the top, for values on the horizontal one."""
+    axes.grid(visible=False, axis="y")
+    axes.grid(axis="x", color="0.92", lw=0.8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_ylim(max(len(names), 1) - 0.5, -0.5)
+    axes.tick_params("y", length=0)
+    axes.set_xlabel(label)
 
 
 def key(figure: Figure) -> None:
@@ -98,7 +82,7 @@ def key(figure: Figure) -> None:
         shown = ListedColormap([_color(found.pop(alphas[alpha])) for alpha in sorted(alphas)])
         bounds = BoundaryNorm(np.arange(len(alphas) + 1) - 0.5, len(alphas))
         bar = figure.colorbar(ScalarMappable(bounds, shown), ax=figure.axes, pad=0.01, aspect=30)
-        bar.set_ticks(range(len(alphas)), labels=[f"{alpha:g}" for alpha in sorted(alphas)])
+        bar.set_ticks(range(len(alphas)), labels=[minus(f"{alpha:g}") for alpha in sorted(alphas)])
         bar.ax.tick_params(labelsize=7, length=0)
         bar.ax.set_title("α", fontsize=8)
     if len(found) > _MOST:
@@ -107,10 +91,11 @@ def key(figure: Figure) -> None:
             **dict(list(found.items())[: _MOST - 1]),
             f"… and {more} more": Line2D([], [], linestyle="None"),
         }
+    found = dict(sorted(found.items(), key=lambda entry: _order(entry[0])))
     if found:
         figure.legend(
             found.values(),
-            ["\n".join(map(short, label.split("\n"))) for label in found],
+            [minus("\n".join(map(short, label.split("\n")))) for label in found],
             loc="outside right upper",
             frameon=False,
             fontsize=8,
@@ -134,6 +119,12 @@ def _alpha(label: str) -> float | None:
         return float(label.removeprefix("α = ")) if label.startswith("α = ") else None
     except ValueError:
         return None
+
+
+def _order(label: str) -> tuple[bool, float]:
+    """Alphas first, in ascending order; the rest as it comes."""
+    alpha = _alpha(label)
+    return alpha is None, alpha or 0
 
 
 def _style(style: str) -> dict[str, str]:

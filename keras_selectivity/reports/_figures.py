@@ -10,11 +10,11 @@ from keras_selectivity.reports._captions import caption
 from keras_selectivity.reports._captions import per_alpha
 from keras_selectivity.reports._catalogue import kinds
 from keras_selectivity.reports._complete import incomplete
-from keras_selectivity.reports._drawing import check_formats
-from keras_selectivity.reports._drawing import save
 from keras_selectivity.reports._kind import FigureKind
 from keras_selectivity.reports._papers import drawn_in
 from keras_selectivity.reports._papers import of_networks
+from keras_selectivity.reports._picture import check_formats
+from keras_selectivity.reports._picture import save
 from keras_selectivity.reports._robustness_figures import APART
 from keras_selectivity.reports._robustness_figures import perturbations
 from keras_selectivity.reports._study_figures import named_networks
@@ -52,8 +52,8 @@ def draw(
         formats: Endings of the files: `"png"`, `"svg"`, `"pdf"`.
 
     Returns:
-        `(drawn, missing)`: a list of `FigureKind`, their captions and papers those of this table, and a list of
-        `(FigureKind, what it takes)`.
+        `(drawn, missing)`: a list of `FigureKind`, their pictures, captions and papers those of this table, and a list
+        of `(FigureKind, what it takes)`.
 
     Raises:
         InputError: The rows mix protocols, or a format is none of the three.
@@ -74,17 +74,24 @@ def draw(
             missing.append((kind, f"an arm {kind.arm!r} in the study"))
         elif kind.arm and len(mixed := named_networks(mine)) > 1:
             missing.append((kind, f"a table of one architecture: these rows are of {' and '.join(mixed)}"))
+        elif kind.unless in there:
+            continue
         elif kind.needs not in there:
             missing.append((kind, _SOURCES.get(kind.needs, f"[evaluation.{kind.needs}]")))
         elif lacking := incomplete(mine, kind.values):
             missing.append((kind, lacking))
         else:
-            letters = save(
-                [folder / f"{kind.name}.{ending}" for ending in formats], kind.draw, mine, kind.size
+            picture = save(
+                [folder / f"{kind.name}.{ending}" for ending in formats],
+                kind.draw,
+                mine,
+                kind.size,
+                name=kind.name,
+                alternative=kind.caption,
             )
             said = caption(kind.caption, kind.interval, kind.test, per_alpha(mine, kind.values))
-            papers = drawn_in(letters, of_networks(kind.papers, named_networks(mine)))
-            drawn.append(replace(kind, caption=said, papers=papers))
+            papers = drawn_in(picture.letters, of_networks(kind.papers, named_networks(mine)))
+            drawn.append(replace(kind, caption=said, papers=papers, picture=picture))
     return drawn, missing
 
 
@@ -115,6 +122,8 @@ def _there(table: Levels) -> set[str]:
     alphas = rows["alpha"].unique().drop_nulls()
     if len(alphas) > 1 and "clean selectivity" in found:
         found.add("two alphas")
+        if rows["alpha"].null_count() == 0:
+            found.add("all alphas")
         if (alphas < 0).any() and (alphas > 0).any():
             found.add("both signs")
     known = perturbations(table)

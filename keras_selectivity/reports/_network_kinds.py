@@ -1,5 +1,7 @@
 """Which figures there are of what was measured of trained networks: robustness, and representations."""
 
+from dataclasses import replace
+
 from keras_selectivity.reports import _corruption_figures as corruptions
 from keras_selectivity.reports import _representation_figures as representations
 from keras_selectivity.reports import _robustness_figures as robustness
@@ -17,9 +19,10 @@ from keras_selectivity.reports._kind import FigureKind
 from keras_selectivity.reports._kind import layered
 from keras_selectivity.reports._series import STARS
 
-NETWORK_KINDS = (
+_ROBUSTNESS = (
     FigureKind(
         "attacks",
+        "FGSM and PGD",
         robustness.attacks,
         "pgd",
         (of_networks("accuracy", "pgd"), of_networks("accuracy", "fgsm")),
@@ -30,6 +33,7 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "attacks_exact",
+        "FGSM and PGD along the exact gradient",
         robustness.exact_attacks,
         "both gradients",
         (of_networks("accuracy", "pgd"), of_networks("accuracy", "fgsm")),
@@ -40,6 +44,7 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "attacks_worst",
+        "AutoAttack",
         robustness.worst_cases,
         "autoattack",
         (of_networks("accuracy", "autoattack"),),
@@ -49,6 +54,7 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "jacobian",
+        "Jacobian",
         robustness.jacobian,
         "jacobian",
         tuple(of_networks(f"jacobian_norm_mean{end}") for end in ("", "_low", "_high")),
@@ -58,6 +64,7 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "corruption",
+        "Corruptions",
         corruptions.corruption,
         "all corruptions",
         (of_networks("accuracy", "corruptions"), of_networks("relative_accuracy")),
@@ -66,33 +73,37 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "corruption_severity5",
+        "Corruptions at severity 5",
         corruptions.severest,
         "all corruptions",
         (every_severity, ACCURACY),
-        (9, 3.6),
+        (5, 6),
         "Accuracy at severity 5 over clean accuracy, by corruption, for three example α: 0, and the nearest there are "
         "to −2 and 2.",
         "Means with their 95 % interval over seeds.",
     ),
     FigureKind(
         "corruption_each",
+        "Each corruption",
         corruptions.each_corruption,
         "all corruptions",
         (every_severity,),
-        (11, 3.8),
-        "Accuracy by corruption, mean over severities; within a corruption, α grows to the right.",
+        (5, 6),
+        "Accuracy by corruption, mean over severities; within a corruption, α grows downwards.",
         "Means with their 95 % interval over seeds.",
     ),
     FigureKind(
         "corruption_trade_off",
+        "Clean against corrupted accuracy",
         corruptions.trade_off,
         "all corruptions",
         (every_severity, ACCURACY),
-        (7, 4.4),
-        "Clean against corrupted accuracy, mean over corruptions; fill: α, border: severity.",
+        (5, 4),
+        "Clean against corrupted accuracy, mean over corruptions; grey lines join the α of a severity, 1 to 5.",
     ),
     FigureKind(
         "mediation",
+        "Dependence on selectivity",
         robustness.mediated,
         "two alphas",
         (dependence_on_selectivity,),
@@ -104,6 +115,7 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "unit_gradients",
+        "Input-unit gradients",
         robustness.unit_gradients,
         "unit_gradients",
         tuple(of_layers(f"unit_gradient_variation_over_{over}") for over in ("samples", "units")),
@@ -112,8 +124,12 @@ NETWORK_KINDS = (
         "of a layer; b: over the units of a layer.",
         BANDS,
     ),
+)
+
+_REPRESENTATIONS = (
     FigureKind(
         "dimensionality",
+        "Dimensionality",
         representations.dimensionality,
         "dimensionality",
         (of_layers("dimensionality"),),
@@ -124,6 +140,7 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "pwcca",
+        "Similarity of representations (PWCCA)",
         representations.similarity,
         "pwcca",
         (comparable_pairs,),
@@ -135,6 +152,7 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "off_axis",
+        "Off-axis selectivity",
         representations.off_axis,
         "off_axis",
         tuple(
@@ -153,6 +171,7 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "units",
+        "Units",
         representations.units,
         "units",
         tuple(
@@ -165,15 +184,17 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "activity",
+        "Activity of units",
         studies.activity,
         "units",
         (of_units("active_share"),),
-        (6, 3.2),
-        "Share of test samples that activate a unit; boxes: quartiles over units, whiskers: twice their range.",
+        (5, 3.2),
+        "Share of test samples that activate a unit; boxes: quartiles over units, with the median; whiskers: from the 5th to the 95th percentile.",
         "",
     ),
     layered(
         "precision",
+        "Precision",
         "units",
         "mean_precision",
         "mean precision",
@@ -182,6 +203,7 @@ NETWORK_KINDS = (
     ),
     layered(
         "information",
+        "Mutual information",
         "units",
         "mean_mutual_information",
         "mutual information (bits)",
@@ -190,6 +212,7 @@ NETWORK_KINDS = (
     ),
     FigureKind(
         "unit_measures",
+        "Selectivity against other measures",
         representations.unit_scatter,
         "units",
         tuple(
@@ -201,4 +224,9 @@ NETWORK_KINDS = (
         "out.",
         "",
     ),
+)
+
+NETWORK_KINDS = (
+    *(replace(kind, group="Robustness") for kind in _ROBUSTNESS),
+    *(replace(kind, group="Representations") for kind in _REPRESENTATIONS),
 )

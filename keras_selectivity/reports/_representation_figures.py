@@ -40,6 +40,9 @@ def dimensionality(figure: Figure, table: Levels) -> None:
     axes[0].set_ylim(0, 1.08 * max(panel.dataLim.y1 for panel in axes) or 1)
 
 
+_TO = {False: "to α = 0", True: "to the same α"}
+
+
 def similarity(figure: Figure, table: Levels) -> None:
     """CCA distance to networks with alpha = 0, and between equals; and the ratio of both."""
     found, shades = distances_by_network(table), palette(table)
@@ -50,12 +53,23 @@ def similarity(figure: Figure, table: Levels) -> None:
     for (alpha, to), part in shown.group_by("alpha", "to", maintain_order=True):
         style, label = "o:" if alpha == to else "o-", f"α = {alpha:g}"
         samples, places = matrix(part, "layer", layers), np.arange(len(layers)) + 1
-        mean_with_interval(by_layer, places, samples, color=shades[label], style=style, band=True, ms=3)
+        mean_with_interval(
+            by_layer,
+            places,
+            samples,
+            color=shades[label],
+            style=style,
+            band=True,
+            ms=3,
+            series=label,
+            along=True,
+            called=_TO[alpha == to],
+        )
         marks(by_layer, {label: "o"}, color=shades[label])
     number_layers(by_layer)
     by_layer.set_ylabel("PWCCA distance")
     from_zero(by_layer)
-    marks(by_layer, {"to α = 0": "o-", "to the same α": "o:"}, ms=3)
+    marks(by_layer, {_TO[False]: "o-", _TO[True]: "o:"}, ms=3)
     for axes in of_ratios:
         axes.axhline(1, color=GREY, lw=0.8)
         against_alpha(axes, ratios)
@@ -110,11 +124,9 @@ def off_axis(figure: Figure, table: Levels) -> None:
     )
     for measure, marker, shift in shown:
         found = per_model(pick(table.rows, measure, x="layer"), pl.col("value").mean())
-        against_alpha(summary, found, marker=marker, shift=shift)
-        marks(
-            summary,
-            {measure.removesuffix("_selectivity").replace("_selectivity_", ", ").replace("_", " "): marker},
-        )
+        called = measure.removesuffix("_selectivity").replace("_selectivity_", ", ").replace("_", " ")
+        against_alpha(summary, found, marker=marker, shift=shift, called=called)
+        marks(summary, {called: marker})
     summary.set_ylabel("selectivity index,\nmean over layers")
     from_zero(summary)
     layers_of(by_layer, table, "off_axis_selectivity", "off-axis selectivity")

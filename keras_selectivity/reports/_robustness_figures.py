@@ -10,12 +10,15 @@ from matplotlib.ticker import StrMethodFormatter
 
 from keras_selectivity.claims import mediation
 from keras_selectivity.reports._drawing import GREY
+from keras_selectivity.reports._drawing import OTHERS
 from keras_selectivity.reports._drawing import from_zero
 from keras_selectivity.reports._drawing import palette
 from keras_selectivity.reports._drawing import panels
+from keras_selectivity.reports._drawing import sideways
 from keras_selectivity.reports._series import against_alpha
 from keras_selectivity.reports._series import curves
 from keras_selectivity.reports._series import layers_of
+from keras_selectivity.reports._told import tell
 from keras_selectivity.results import Levels
 from keras_selectivity.results import by_label
 from keras_selectivity.results import pick
@@ -96,6 +99,9 @@ def unit_gradients(figure: Figure, table: Levels) -> None:
         axes.autoscale(axis="y")
         if np.isfinite(axes.dataLim.minposy):  # there is something above zero
             axes.set_yscale("log")
+            # A band that reaches zero has no lower end there
+            least = min(np.min(line.get_ydata()) for line in axes.lines)
+            axes.set_ylim(bottom=least / 2 if least > 0 else None)
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
             axes.yaxis.set_minor_formatter(NullFormatter())
@@ -106,30 +112,22 @@ def mediated(figure: Figure, table: Levels) -> None:
     (axes,) = panels(figure, 1)
     found = mediation(table)
     held = found["held"][0].replace(", ", ",\n")
+    several = found["population"].n_unique() > 1
+    names = [
+        f"{name}, {of}" if several else name for of, name in found.select("population", "measure").iter_rows()
+    ]
     shown = (
         ("", "o", -0.14, GREY, "selectivity alone"),
-        ("adjusted_", "D", 0.14, "C1", f"{held}\nheld fixed"),
+        ("adjusted_", "D", 0.14, OTHERS[1], f"{held}\nheld fixed"),
     )
     for prefix, marker, shift, color, label in shown:
         slope, low, high = (found[f"{prefix}{name}"].to_numpy() for name in ("slope", "low", "high"))
         places = np.arange(found.height) + shift
-        axes.errorbar(
-            slope,
-            places,
-            xerr=[slope - low, high - slope],
-            fmt="none",
-            ecolor=color,
-            elinewidth=1.2,
-            capsize=2,
-        )
-        axes.plot(slope, places, marker, color=color, ms=5, label=label)
+        errors = [slope - low, high - slope]
+        axes.errorbar(slope, places, xerr=errors, fmt="none", ecolor=color, elinewidth=1.2, capsize=2)
+        (line,) = axes.plot(slope, places, marker, color=color, ms=5, label=label)
+        tell(line, label.replace("\n", " "), names=names, low=low, high=high, sideways=True)
     axes.axvline(0, color=GREY, lw=0.8, zorder=0)
-    several = found["population"].n_unique() > 1
-    labels = [
-        f"{name}, {of}" if several else name for of, name in found.select("population", "measure").iter_rows()
-    ]
-    axes.set_yticks(range(found.height), labels, fontsize=8)
-    axes.invert_yaxis()
-    axes.set_xlabel("standard deviations per standard deviation of selectivity")
+    sideways(axes, names, "standard deviations per standard deviation of selectivity")
     most, seeds = max(found["networks"].to_list()), max(found["seeds"].to_list())
     axes.set_title(f"{most} networks of {seeds} seeds", fontsize=9)

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from keras_selectivity.reports._drawing import from_zero
 from keras_selectivity.reports._drawing import palette
 from keras_selectivity.reports._drawing import short
+from keras_selectivity.reports._told import tell
+from keras_selectivity.reports._typography import minus
 from keras_selectivity.results import Levels
 from keras_selectivity.results import by_label
 from keras_selectivity.results import mean_interval
@@ -32,6 +34,11 @@ def mean_with_interval(
     style: str = "o",
     band: bool = False,
     label: str | None = None,
+    series: str | None = None,
+    names: Sequence[str] = (),
+    along: bool = False,
+    called: str = "",
+    sideways: bool = False,
     **options: Any,
 ) -> None:
     """Draws the means over networks with their 95 % intervals over seeds.
@@ -44,22 +51,40 @@ def mean_with_interval(
         style: Marker and line.
         band: Whether the intervals are a band along the line, in place of bars.
         label: What the key says of it.
+        series: What is said of its points that they are of, such as an alpha; the label if left out.
+        names: What is said of each of them, where the axis has no numbers.
+        along: Whether the axis has numbers.
+        called: What tells them from other points of that series.
+        sideways: Whether the values are on the horizontal axis.
         options: Of the line.
     """
     across = np.asarray(x, float)
     means, errors = _summary(samples)
     across, x_errors = _summary(across) if across.ndim > 1 else (across, None)
     there = np.isfinite(means)
-    axes.plot(
-        across[there], means[there], style, color=color, label=label, **{"ms": 4, "zorder": 3, **options}
+    low, high = means - errors[0], means + errors[1]
+    places = (means[there], across[there]) if sideways else (across[there], means[there])
+    (line,) = axes.plot(*places, style, color=color, label=label, **{"ms": 4, "zorder": 3, **options})
+    tell(
+        line,
+        series or label,
+        names=[name for name, shown in zip(names, there, strict=False) if shown],
+        along=along,
+        low=low[there],
+        high=high[there],
+        called=called,
+        sideways=sideways,
     )
     if not np.isfinite(errors).any():
         return
     if band:
-        low, high = means - errors[0], means + errors[1]
         axes.fill_between(across[there], low[there], high[there], color=color, alpha=0.15, lw=0)
+        return
+    bars: Any = {"fmt": "none", "ecolor": color, "elinewidth": 1.2, "capsize": 2}
+    if sideways:
+        axes.errorbar(means, across, xerr=errors, yerr=x_errors, **bars)
     else:
-        axes.errorbar(across, means, errors, x_errors, fmt="none", ecolor=color, elinewidth=1.2, capsize=2)
+        axes.errorbar(across, means, yerr=errors, xerr=x_errors, **bars)
 
 
 def _summary(samples: _Array) -> tuple[_Array, _Array]:
@@ -89,6 +114,7 @@ def curves(axes: Axes, picked: pl.DataFrame, x: str, scale: float = 1, of_x: flo
             style=style,
             band=True,
             label=label,
+            along=True,
             ms=3,
         )
 
@@ -119,7 +145,13 @@ def layer_names(table: Levels) -> list[str]:
 
 
 def against_alpha(
-    axes: Axes, picked: pl.DataFrame, scale: float = 1, *, marker: str = "o", shift: float = 0
+    axes: Axes,
+    picked: pl.DataFrame,
+    scale: float = 1,
+    *,
+    marker: str = "o",
+    shift: float = 0,
+    called: str = "",
 ) -> None:
     """A place per alpha: every network as a dot, and their mean with its interval.
 
@@ -129,6 +161,7 @@ def against_alpha(
         scale: What values are multiplied by.
         marker: Of the means.
         shift: To the right of the place.
+        called: What tells these points from others at the same place.
     """
     shades = palette(picked)
     groups = [(label, part["value"].to_numpy() * scale) for label, _, part in by_label(picked)]
@@ -140,6 +173,8 @@ def against_alpha(
             values[:, np.newaxis],
             color=shades[label],
             style=marker,
+            series=label,
+            called=called,
             ms=6 if len(groups) < 16 else 4,
         )
     name_places(axes, [label for label, _ in groups])
@@ -154,7 +189,7 @@ def every_network(axes: Axes, x: float, values: _Array, color: Any) -> None:
 
 def name_places(axes: Axes, labels: Sequence[str]) -> None:
     """Names the places 0, 1, ... of a horizontal axis after alphas, or networks without one."""
-    texts = [label.removeprefix("α = ") for label in labels]
+    texts = [minus(label.removeprefix("α = ")) for label in labels]
     upright = len(texts) > 7
     if upright:
         texts = [short(text) for text in texts]

@@ -8,6 +8,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from keras_selectivity.reports._drawing import OTHERS
 from keras_selectivity.reports._drawing import from_zero
 from keras_selectivity.reports._drawing import palette
 from keras_selectivity.reports._drawing import panels
@@ -17,6 +18,7 @@ from keras_selectivity.reports._series import mark
 from keras_selectivity.reports._series import matrix
 from keras_selectivity.reports._series import mean_with_interval
 from keras_selectivity.reports._series import name_places
+from keras_selectivity.reports._told import tell
 from keras_selectivity.results import MAIN
 from keras_selectivity.results import Levels
 from keras_selectivity.results import by_label
@@ -30,62 +32,67 @@ from keras_selectivity.results import rank_sum
 from keras_selectivity.results import t95
 from keras_selectivity.results import t_test
 
+_BESIDE = 0.15  # how far the two signs of a magnitude stand from its tick
+
 
 def accuracy(figure: Figure, table: Levels) -> None:
-    """Accuracy against alpha with tests against alpha = 0, against selectivity, and its distribution over seeds."""
+    """Accuracy against alpha with tests against alpha = 0, and against selectivity."""
     found, index = _of(table, "accuracy"), _of(table, "mean_selectivity")
-    several = any(len(values) > 1 for values in found.values())
-    means, relation, *distribution = panels(figure, 2 + several, sharey=True)
+    means, relation = panels(figure, 2, sharey=True)
     shades = palette(table)
     for place, (alpha, values) in enumerate(found.items()):
-        color, percent = shades[f"α = {alpha:g}"], 100 * np.array(values)
-        mean_with_interval(means, [place], percent[:, np.newaxis], color=color, ms=6)
+        label, percent = f"α = {alpha:g}", 100 * np.array(values)
+        shown = {"color": shades[label], "ms": 6}
+        _distribution(means, place, percent, shades[label])
+        mean_with_interval(means, [place], percent[:, np.newaxis], series=label, **shown)
         mean_with_interval(
             relation,
             np.array(index[alpha])[:, np.newaxis],
             percent[:, np.newaxis],
-            color=color,
-            ms=6,
-            label=f"α = {alpha:g}",
+            label=label,
+            along=True,
+            **shown,
         )
         if alpha != 0 and 0.0 in found:
-            mark(means, place, t_test(values, found[0.0], len(found) - 1).p, mean_interval(percent)[2])
-        for axes in distribution:
-            _distribution(axes, place, percent, color)
-    for axes in (means, *distribution):
-        name_places(axes, [f"{alpha:g}" for alpha in found])
+            test = t_test(values, found[0.0], len(found) - 1)
+            mark(means, place, test.p, max(mean_interval(percent)[2], *percent))
+    name_places(means, [f"{alpha:g}" for alpha in found])
     means.set_ylabel("test accuracy (%)")
     means.margins(y=0.12)
-    relation.set_xlabel("mean selectivity index")
-    relation.margins(x=0.08)
-    relation.locator_params("x", nbins=6)
+    _along_selectivity(relation, [float(np.mean(index[alpha])) for alpha in found], found)
+
+
+def _along_selectivity(axes: Axes, means: list[float], found: dict[float, list[float]]) -> None:
+    """The axis of selectivity, and a thin line that follows alpha through the means."""
+    heights = [100 * float(np.mean(values)) for values in found.values()]
+    axes.plot(means, heights, "-", color="0.75", lw=1, zorder=1)
+    axes.set_xlabel("mean selectivity index")
+    axes.margins(x=0.08)
+    axes.locator_params("x", nbins=6)
 
 
 def signs(figure: Figure, table: Levels) -> None:
-    """Accuracy of alpha and -alpha by magnitude with rank-sum tests, and against selectivity."""
-    found, index = _of(table, "accuracy"), _of(table, "mean_selectivity")
+    """Accuracy of alpha and -alpha by magnitude with rank-sum tests."""
+    found = _of(table, "accuracy")
     magnitudes = sorted({abs(alpha) for alpha in found if alpha})
-    left, right = panels(figure, 2, sharey=True)
+    (axes,) = panels(figure, 1)
     shades = palette(table)
     both = [m for m in magnitudes if m in found and -m in found]
     for place, magnitude in enumerate(magnitudes):
-        for alpha, shift in ((-magnitude, -0.18), (magnitude, 0.18)):
+        for alpha in (-magnitude, magnitude):
             if alpha in found:
-                percent, color = 100 * np.array(found[alpha]), shades[f"α = {alpha:g}"]
-                every_network(left, place + shift, percent, color)
-                mean_with_interval(left, [place + shift], percent[:, np.newaxis], color=color, ms=6)
+                percent, label = 100 * np.array(found[alpha]), f"α = {alpha:g}"
+                beside = place + (np.sign(alpha) * _BESIDE if magnitude in both else 0)
+                every_network(axes, beside, percent, shades[label])
+                mean_with_interval(
+                    axes, [beside], percent[:, np.newaxis], color=shades[label], label=label, ms=6
+                )
         if magnitude in both:
             test = rank_sum(found[magnitude], found[-magnitude], len(both))
-            mark(left, place, test.p, 100 * max(*found[magnitude], *found[-magnitude]))
-    name_places(left, [f"{m:g}" for m in magnitudes])
-    left.set(xlabel="|α| (not to scale); left: α < 0, right: α > 0", ylabel="test accuracy (%)")
-    left.margins(y=0.12)
-    for alpha, values in found.items():
-        label = f"α = {alpha:g}"
-        right.plot(index[alpha], 100 * np.array(values), "o", ms=5, color=shades[label], label=label)
-    right.set_xlabel("mean selectivity index")
-    right.margins(x=0.08)
-    right.locator_params("x", nbins=6)
+            mark(axes, place, test.p, 100 * max(*found[magnitude], *found[-magnitude]))
+    name_places(axes, [f"{m:g}" for m in magnitudes])
+    axes.set(xlabel="|α| (not to scale)", ylabel="test accuracy (%)")
+    axes.margins(y=0.12)
 
 
 def compared(figure: Figure, parts: Iterable[tuple[str, Levels]]) -> None:
@@ -97,9 +104,11 @@ def compared(figure: Figure, parts: Iterable[tuple[str, Levels]]) -> None:
         found = [(title, picked.drop_nulls("alpha")) for title, picked in found]
         alphas = sorted({alpha for _, picked in found for alpha in picked["alpha"]})
         for number, (title, picked) in enumerate(found):
-            samples, shift = matrix(picked, "alpha", alphas) * scale, 0.1 * (number - (len(found) - 1) / 2)
+            samples, shift = matrix(picked, "alpha", alphas) * scale, 0.06 * (number - (len(found) - 1) / 2)
             places = np.arange(len(alphas)) + shift
-            mean_with_interval(axes, places, samples, color=f"C{number}", style="o-", label=title)
+            names = [f"α = {alpha:g}" for alpha in alphas]
+            color = OTHERS[number % len(OTHERS)]
+            mean_with_interval(axes, places, samples, color=color, style="o-", label=title, names=names)
         name_places(axes, [f"{alpha:g}" for alpha in alphas])
         axes.set_ylabel(label)
         from_zero(axes)
@@ -157,7 +166,11 @@ def activity(figure: Figure, table: Levels) -> None:
     (axes,) = panels(figure, 1)
     labels = []
     for place, (label, _, part) in enumerate(by_label(found)):
-        _box(axes, place, part["value"].to_numpy() * 100, shades[label], whis=2, flierprops={"ms": 2})
+        values = part["value"].to_numpy() * 100
+        _box(axes, place, values, shades[label])
+        (line,) = axes.plot(place, np.median(values), "_", color="w", ms=14, mew=1.5, zorder=3)
+        low, high = np.quantile(values, [0.25, 0.75])
+        tell(line, label, low=low, high=high, called="median and quartiles")
         labels.append(label)
     name_places(axes, labels)
     axes.set(ylabel="samples that activate\na unit (%)", ylim=(-3, 103))
@@ -172,27 +185,30 @@ def dead_units(figure: Figure, table: Levels) -> None:
 
 
 def _distribution(axes: Axes, place: float, values: np.ndarray, color: Any) -> None:
-    """Every network as a dot; with ten and more, a violin with a box of quartiles."""
+    """Every network as a dot; with ten and more, a violin."""
     if len(values) >= 10 and np.ptp(values) > 0:
         shown: dict[str, Any] = axes.violinplot(values, [place], widths=0.9, showextrema=False)
-        shown["bodies"][0].set(facecolor=color, alpha=0.5)
-        _box(axes, place, values, color, widths=0.25, showfliers=False)
+        shown["bodies"][0].set(facecolor=color, alpha=0.25)
     else:
-        places = place + np.linspace(-0.15, 0.15, len(values))
-        axes.plot(places, values, "o", color=color, ms=4, alpha=0.7, mew=0)
-        axes.plot(place, np.median(values), "_", color=color, ms=12, mew=1.5)
+        every_network(axes, place, values, color)
 
 
-def _box(axes: Axes, place: float, values: np.ndarray, color: Any, **options: Any) -> None:
+def _box(axes: Axes, place: float, values: np.ndarray, color: Any) -> None:
+    """A box of quartiles with whiskers from the 5th to the 95th percentile."""
     shown = axes.boxplot(
         values,
         positions=[place],
         patch_artist=True,
         manage_ticks=False,
-        medianprops={"color": "k"},
-        **{"widths": 0.6, **options},
+        widths=0.5,
+        whis=(5, 95),
+        showfliers=False,
     )
-    shown["boxes"][0].set(facecolor=color)
+    shown["boxes"][0].set(facecolor=color, edgecolor=color)
+    for part in (*shown["whiskers"], *shown["caps"]):
+        part.set(color=color, linewidth=1.2)
+    for part in shown["medians"]:
+        part.set_visible(False)
 
 
 def _of(table: Levels, measure: str) -> dict[float, list[float]]:

@@ -9,6 +9,7 @@ from keras_selectivity.reports._drawing import palette
 from keras_selectivity.reports._drawing import panels
 from keras_selectivity.reports._series import against_alpha
 from keras_selectivity.reports._series import layers_of
+from keras_selectivity.reports._told import tell
 from keras_selectivity.results import Levels
 from keras_selectivity.results import by_label
 from keras_selectivity.results import per_model
@@ -56,8 +57,8 @@ def layered(
     weighted = _with_counts(table, found)
     if over_units and weighted["units"].null_count() == 0:
         value = (_VALUE * pl.col("units")).sum() / pl.col("units").sum()
-        against_alpha(right, over_layers, shift=-0.18)
-        against_alpha(right, per_model(weighted, value), marker="D", shift=0.18)
+        against_alpha(right, over_layers, shift=-0.14, called="mean over layers")
+        against_alpha(right, per_model(weighted, value), marker="D", shift=0.14, called="mean over units")
         marks(right, {"mean over layers": "o", "mean over units": "D"})
         right.set_ylabel(label)
     else:
@@ -81,6 +82,9 @@ def training(figure: Figure, table: Levels) -> None:
         found = pick(table.rows, measure, x="epoch").sort("epoch", maintain_order=True)
         for title, _, part in by_label(found):
             for _, run in part.group_by("model", maintain_order=True):
-                axes.plot(run["epoch"] + 1, run["value"] * scale, color=shades[title], label=title, lw=1)
+                (line,) = axes.plot(
+                    run["epoch"] + 1, run["value"] * scale, color=shades[title], label=title, lw=1
+                )
+                tell(line, title, along=True)
         axes.set(xlabel="epoch", ylabel=label)
         from_zero(axes)

@@ -5,12 +5,13 @@ import pytest
 
 from keras_selectivity.reports import _figures
 from keras_selectivity.reports import draw
+from keras_selectivity.reports._picture import Picture
 from keras_selectivity.results import frame
 
 
 @pytest.fixture(autouse=True)
 def _nothing_drawn(monkeypatch):
-    monkeypatch.setattr(_figures, "save", lambda *arguments: "")
+    monkeypatch.setattr(_figures, "save", lambda *arguments, **options: Picture())
 
 
 @pytest.mark.parametrize(("seeds", "n", "interval", "test"), [

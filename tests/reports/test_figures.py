@@ -89,10 +89,10 @@ def test_seeds_are_averaged(rows):
 
 def test_accuracies_by_corruption_are_the_rows(rows):
     (axes,) = drawn(_corruption_figures.each_corruption, rows)
-    heights = [list(found.values()) for found in lines(axes).values()]
+    heights = [list(found) for found in lines(axes).values()]  # values lie on the horizontal axis
     np.testing.assert_allclose(heights, [[65, 55], [55, 45], [75, 65]])
     (axes,) = drawn(_corruption_figures.severest, rows)
-    np.testing.assert_allclose(next(iter(lines(axes)["α = -1"].values())), 100 * 0.55 / 0.8)
+    np.testing.assert_allclose(next(iter(lines(axes)["α = -1"])), 100 * 0.55 / 0.8)
 
 
 def test_representation_figures_are_the_rows(rows, tmp_path):
@@ -171,13 +171,18 @@ def test_figures_of_a_study(rows, tmp_path):
                 for measure in ("preferred_changed", "preferred_changed_once"):
                     found = row(model, alpha, "", f"val_selectivity/{measure}", share / 2)
                     rows.append({**found, **shared})
-    means, relation, distribution = drawn(study_figures.accuracy, rows)
-    dots = [sorted(line.get_ydata()) for line in distribution.lines if line.get_marker() == "o"]
+    means, relation = drawn(study_figures.accuracy, rows)
+    dots = [sorted(line.get_ydata()) for line in means.lines if len(line.get_xdata()) == 3]
     np.testing.assert_allclose(dots, [[80, 80.1, 80.2], [70, 70.1, 70.2], [50, 50.1, 50.2]])
     marks = {text.xy[0]: text.get_text() for text in means.texts}
     assert marks == {0: "**", 2: "**"}
     np.testing.assert_allclose(
-        [line.get_ydata()[0] for line in means.lines if line.get_marker() == "o"], [80.1, 70.1, 50.1]
+        [
+            line.get_ydata()[0]
+            for line in means.lines
+            if line.get_markersize() == 6 and line.get_marker() == "o"
+        ],
+        [80.1, 70.1, 50.1],
     )
     np.testing.assert_allclose(
         [line.get_xdata()[0] for line in relation.lines if line.get_marker() == "o"], [0.1, 0.2, 0.3]
@@ -227,7 +232,7 @@ def test_what_a_figure_lacks_of_one_network_is_named(rows, tmp_path, figure, lac
 
 @pytest.mark.parametrize("error", [KeyError, ValueError, ZeroDivisionError, StopIteration])
 def test_a_defect_of_a_figure_is_not_hidden(rows, tmp_path, monkeypatch, error):
-    def failing(*arguments):
+    def failing(*arguments, **options):
         raise error
 
     monkeypatch.setattr(_figures, "save", failing)

@@ -10,6 +10,7 @@ from keras_selectivity.reports import kinds
 from keras_selectivity.reports import write_page
 from keras_selectivity.reports._papers import FIGURES
 from keras_selectivity.reports._papers import NOT_DRAWN
+from keras_selectivity.reports._picture import Picture
 from keras_selectivity.results import frame
 
 NUMBERS = [
@@ -20,9 +21,9 @@ NUMBERS = [
 ]
 # What captions, and texts that have none, say: network, panels of the paper, kind and panels of ours
 SAID = {
-    "S 1": {("resnet18", "accuracy", "abc")},
+    "S 1": {("resnet18", "accuracy", "ab")},
     "S 2": {("resnet18", "pwcca", "ab"), ("resnet18", "off_axis", "a")},
-    "S 4": {("resnet18", "signs", "ab")},
+    "S 4": {("resnet18", "signs", ""), ("resnet18", "accuracy", "b")},
     "S A8": {("resnet20", "dead_units", ""), ("resnet20", "selectivity_of_alive", "ab")},
     "S A9": {("resnet20", "leaky_slopes", "a")},
     "S A16": {("resnet20 and vgg16", "architectures", "ab")},
@@ -53,11 +54,11 @@ def _axes(everything, tmp_path_factory):
     found = {}
     original = _figures.save
 
-    def keeping(paths, function, table, size):
+    def keeping(paths, function, table, size, **options):
         figure = _drawing.Figure()
         function(figure, table)
         found[paths[0].stem] = figure.axes
-        return ""
+        return Picture()
 
     _figures.save = keeping
     try:

@@ -8,12 +8,13 @@ import pytest
 from keras_selectivity.reports import _drawing
 from keras_selectivity.reports import _figures
 from keras_selectivity.reports import draw
+from keras_selectivity.reports._picture import Picture
 from keras_selectivity.results import frame
 
 PAPERS = [-100.0, -30.0, -10.0, -5.0, -2.0, -1.0, -0.7, -0.4, -0.3, -0.2, -0.1]
 PAPERS = [*PAPERS, 0.0, *(-alpha for alpha in reversed(PAPERS))]
 INTERVALS = {
-    "accuracy": "ab", "signs": "a", "selectivity_by_layer": "ab", "pwcca": "ab", "off_axis": "ab", "dead_units": "",
+    "accuracy": "ab", "signs": "", "selectivity_by_layer": "ab", "pwcca": "ab", "off_axis": "ab", "dead_units": "",
     "preferred_classes": "ab", "precision": "ab", "information": "ab", "corruption": "ab", "corruption_each": "",
     "corruption_severity5": "", "corruption_trade_off": "", "attacks": "ab", "jacobian": "", "dimensionality": "abc",
 }  # fmt: skip
@@ -30,14 +31,14 @@ def _figures_of(request, tmp_path_factory):
     found = {}
     original = _figures.save
 
-    def keeping(paths, function, table, size):
+    def keeping(paths, function, table, size, **options):
         figure = _drawing.Figure(figsize=size, layout="constrained", dpi=110)
         function(figure, table)
         axes = list(figure.axes)
         _drawing.key(figure)
         figure.draw_without_rendering()
         found[paths[0].stem] = figure, axes
-        return ""
+        return Picture()
 
     _figures.save = keeping
     try:

@@ -1,0 +1,95 @@
+"""The main numbers of networks, as text for a terminal and as cells for a page."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from keras_selectivity.results import MAIN
+from keras_selectivity.results import Column
+from keras_selectivity.results import Table
+from keras_selectivity.results import levels
+from keras_selectivity.results import mean_interval
+from keras_selectivity.results import networks
+from keras_selectivity.results import pick
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a table on a page: what it says, what stands small below it, and what it links to."""
+
+    text: str
+    note: str = ""
+    link: str = ""
+
+
+def table(rows: Table, columns: Iterable[Column]) -> str:
+    """One line per network, as aligned text: alpha, seed, and the main numbers there are.
+
+    Args:
+        rows: What `keras_selectivity.results.read` or `scan` returns.
+        columns: The numbers, such as `keras_selectivity.measurements.columns` returns.
+
+    Raises:
+        InputError: The rows mix protocols.
+    """
+    heads, lines = cells(levels(rows).rows, columns)
+    texts = [heads, *([cell.text for cell in line] for line in lines)]
+    widths = [max(len(line[i]) for line in texts) for i in range(len(heads))]
+    return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in texts)
+
+
+def layer_table(rows: Table) -> str:
+    """Selectivity of one network by layer, as aligned text."""
+    found = levels(rows).rows
+    width = max((len(name) for name in found["layer"].unique().drop_nulls()), default=0)
+    values = [
+        dict(pick(found, measure, x="layer", evaluation="clean").select("layer", "value").iter_rows())
+        for measure in ("units", "mean_selectivity", "sd_selectivity", "dead_units")
+    ]
+    forms = ("{:5.0f}", "{:11.4f}", "{:5.3f}", "{:5.1%}")
+    lines = [f"{'layer':{width}}  units  selectivity     sd   dead"]
+    for layer in values[0]:
+        shown = [
+            form.format(of[layer]) if layer in of else "–".rjust(len(form.format(0)))
+            for form, of in zip(forms, values, strict=True)
+        ]
+        lines.append("  ".join([layer.ljust(width), *shown]))
+    return "\n".join(lines)
+
+
+def cells(
+    rows: pl.DataFrame, shown: Iterable[Column], by_alpha: bool = False
+) -> tuple[list[str], list[list[Cell]]]:
+    """The main numbers: a line per network, or a line per arm and alpha with intervals over seeds.
+
+    Returns:
+        `(heads, lines)`.
+    """
+    columns: list[tuple[str, str, dict[str, float]]] = []
+    for column in shown:
+        found = pick(rows, column.quantity, evaluation=column.evaluation, **column.where)
+        if found.height:
+            columns.append((column.heading, column.format, dict(found.select("model", "value").iter_rows())))
+    headings = [heading for heading, *_ in columns]
+    known = networks(rows)
+    lines = []
+    if by_alpha:
+        arm, label = pl.col("arm").cast(pl.String), pl.col("label")
+        known = known.with_columns(group=pl.when(arm == MAIN).then(label).otherwise(arm + ", " + label))
+        for (group,), part in known.group_by("group", maintain_order=True):
+            names = part["model"].to_list()
+            numbers = [_mean(form, [of[name] for name in names if name in of]) for _, form, of in columns]
+            lines.append([Cell(str(group)), Cell(str(len(names))), *numbers])
+        return ["networks", "seeds", *headings], lines
+    for name, seed, label in known.select("model", "seed", "label").iter_rows():
+        numbers = [Cell(form.format(of[name]) if name in of else "") for _, form, of in columns]
+        lines.append([Cell(label), Cell("" if seed is None else str(seed)), *numbers])
+    return ["network", "seed", *headings], lines
+
+
+def _mean(form: str, values: list[float]) -> Cell:
+    if not values:
+        return Cell("")
+    mean, low, high = mean_interval(values)
+    return Cell(form.format(mean), f"± {form.format((high - low) / 2)}" if len(values) > 1 else "")
