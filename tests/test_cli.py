@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,6 +27,28 @@ def test_help_and_import_load_nothing_heavy(arguments, heavy):
         f"sys.exit(any(m in sys.modules for m in {heavy}))"
     )
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_mistakes_are_told_before_anything_heavy_is_imported(tmp_path):
+    study = Path(__file__).parents[1] / "experiments" / "resnet20_cifar10" / "study.toml"
+    absent = ["--data-dir", str(tmp_path)]
+    mistakes = [
+        ["evaluate", str(tmp_path / "none"), "--dataset", "shapes"],
+        ["evaluate", str(tmp_path), "--dataset", "cifar10", *absent],
+        ["train", "--alpha", "0", "--output", str(tmp_path / "run"), *absent],
+        ["tune", "--alphas", "0", "--output", str(tmp_path / "tune"), *absent],
+        ["study", "run", str(study), "--runs", str(tmp_path / "runs"), *absent],
+        ["study", "report", str(study)],
+        ["export", str(tmp_path / "none.keras"), "--output", str(tmp_path / "model")],
+    ]
+    script = (
+        "import sys; from keras_selectivity.cli import main\n"
+        f"for mistake in {mistakes}: assert main(mistake) == 2\n"
+        "assert not {'tensorflow', 'keras', 'matplotlib'} & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert len(done.stderr.splitlines()) == len(mistakes)  # a line each
 
 
 @pytest.mark.parametrize(
@@ -192,7 +215,7 @@ def test_evaluate_prints_a_table(model, capsys):
         (["train", "--alpha", "nan", "--dataset", "shapes", "--network", "resnet8", "--validation-per-class", "9",
           "--output", "{new}"], "argument --alpha: alpha must be a finite number"),
         (["train", "--alpha", "1", "--dataset", "cifar10", "--data-dir", "{new}", "--output", "{new}"],
-         "CIFAR-10 is not in"),
+         "cifar10 is not in"),
         (["train", "--alpha", "1", "--milestones", "x", "--output", "{new}"], "argument --milestones: milestones[0] must be a valid integer"),
         (["train", "--alpha", "1", "--output", "{model}"], "exists"),
         (["demo", "--output", "{model}"], "exists"),

@@ -68,11 +68,7 @@ def run(options: Options) -> None:
     measure = tuple(find(name)(**settings.get(name, {})) for name in chosen)
     evaluation = Evaluation(**given(options, Evaluation) | {"measure": measure})
     evaluation.check_folders()
-
     from keras_selectivity.measurements import evaluate_files
-    from keras_selectivity.reports import layer_table
-    from keras_selectivity.reports import table
-    from keras_selectivity.reports import write_page
 
     rows = evaluate_files(
         options.models,
@@ -83,6 +79,10 @@ def run(options: Options) -> None:
         data_dir=options.data_dir,
         verbose=int(not options.json),
     )
+    from keras_selectivity.reports import layer_table
+    from keras_selectivity.reports import table
+    from keras_selectivity.reports import write_page
+
     if options.page:
         title = f"{len(options.models)} networks on {evaluation.dataset}"
         results = os.path.relpath(options.csv, options.page) if options.csv else None

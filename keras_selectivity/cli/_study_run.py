@@ -25,6 +25,7 @@ from keras_selectivity.cli._study import add_runs
 from keras_selectivity.cli._study import print_status
 from keras_selectivity.cli._study import write_report
 from keras_selectivity.cli._watch import watched
+from keras_selectivity.datasets import check_present
 
 # Options that are an engine's, by the name of its argument
 _ENGINE = {
@@ -131,6 +132,9 @@ def run(options: Options) -> int:
         wanted = set(study.names(options.only))
         print(show(study_table([row for row in runs.status(study) if row["name"] in wanted], study.runs)))
         return 0
+    if engine.local:
+        for dataset in {config.dataset for config in study.runs.values()}:
+            check_present(dataset, options.data_dir)
     with contextlib.nullcontext() if options.only else watched(study, runs):
         results = run_study(
             study,

@@ -20,6 +20,7 @@ from keras_selectivity.cli._parser import add_settings
 from keras_selectivity.cli._parser import folder
 from keras_selectivity.cli._parser import given
 from keras_selectivity.cli._parser import text_of
+from keras_selectivity.datasets import check_present
 from keras_selectivity.studies import RunConfig
 
 EXAMPLE = (
@@ -90,6 +91,7 @@ def run(options: Options) -> int:
     if options.alpha_range and alphas[1] >= alphas[2]:
         raise InputError(f"--alpha-range takes two numbers, the lower first. Received: {alphas[1:]}.")
     config = RunConfig(**{"alpha": 0.0, **given(options, RunConfig)})
+    check_present(config.dataset, options.data_dir)  # before what takes seconds to import
     from keras_selectivity.studies import tune
 
     shared = ("objective", "search", "trials", "weight", "samples", "data_dir")

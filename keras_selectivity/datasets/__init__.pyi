@@ -18,6 +18,7 @@ from ._image_data import subset as subset
 from ._pipeline import drawing as drawing
 from ._pipeline import pipeline as pipeline
 from ._registry import NAMES as NAMES
+from ._registry import check_present as check_present
 from ._registry import load as load
 from ._registry import open_corrupted as open_corrupted
 from ._registry import prepare as prepare

@@ -17,6 +17,7 @@ from keras_selectivity.datasets._cifar10_c import RELEASE
 from keras_selectivity.datasets._cifar10_c import cifar10_corrupted
 from keras_selectivity.datasets._image_data import ImageData
 from keras_selectivity.datasets._image_data import Split
+from keras_selectivity.datasets._prepared import absent
 from keras_selectivity.datasets._prepared import prepare
 from keras_selectivity.datasets._prepared import reading
 from keras_selectivity.datasets._prepared import records
@@ -51,10 +52,7 @@ def load_cifar10(data_dir: StrPath | None = None) -> ImageData:
         return ImageData("cifar10", _NAMES, *_unpack(packed))
     builder = _builder(data_dir)
     if not builder.is_prepared():
-        raise InputError(
-            f"CIFAR-10 is not in {builder.data_dir}. Run `keras-selectivity data prepare cifar10`, "
-            "or name a directory that holds it with --data-dir or TFDS_DATA_DIR."
-        )
+        raise absent("cifar10", builder.data_dir)
     with reading(builder.data_dir, "cifar10"):
         names = tuple(builder.info.features["label"].names)
     return ImageData("cifar10", names, _read(builder, "train"), _read(builder, "test"))

@@ -28,6 +28,19 @@ def prepare(builder: Any, otherwise: str) -> None:
         builder.download_and_prepare()
 
 
+def absent(name: str, place: StrPath) -> InputError:
+    """What to raise where a data set is not prepared.
+
+    Args:
+        name: By which `data prepare` makes it.
+        place: Where it was looked for.
+    """
+    return InputError(
+        f"{name} is not in {place}. Run `keras-selectivity data prepare {name}`, or name a directory that holds it with "
+        "--data-dir or TFDS_DATA_DIR."
+    )
+
+
 def reading(place: StrPath, name: str) -> AbstractContextManager[None]:
     """A block that reads from a prepared directory.
 

@@ -17,6 +17,7 @@ from keras_selectivity.datasets._image_data import ImageData
 from keras_selectivity.datasets._image_data import Split
 from keras_selectivity.datasets._images_on_disk import open_images
 from keras_selectivity.datasets._images_on_disk import write_checksums
+from keras_selectivity.datasets._prepared import absent
 from keras_selectivity.datasets._prepared import prepare
 from keras_selectivity.datasets._prepared import reading
 from keras_selectivity.datasets._prepared import records
@@ -53,10 +54,7 @@ def load_tiny_imagenet(name: str = "tiny_imagenet", data_dir: StrPath | None = N
     """
     builder = _builder(name, data_dir)
     if not builder.is_prepared():
-        raise InputError(
-            f"{name} is not in {builder.data_dir}. Run `keras-selectivity data prepare {name}`, or name a "
-            "directory that holds it with --data-dir or TFDS_DATA_DIR."
-        )
+        raise absent(name, builder.data_dir)
     with reading(builder.data_dir, name):
         names = tuple(builder.info.features["label"].names)
     return ImageData(name, names, _split(builder, "train"), _split(builder, "test"))

@@ -19,6 +19,7 @@ from keras_selectivity.datasets._clean_pairs import pairs_by_name
 from keras_selectivity.datasets._corrupted_images import CorruptedImages
 from keras_selectivity.datasets._image_data import ImageData
 from keras_selectivity.datasets._image_data import Split
+from keras_selectivity.datasets._prepared import absent
 from keras_selectivity.datasets._prepared import prepare
 from keras_selectivity.datasets._prepared import reading
 from keras_selectivity.datasets._prepared import records
@@ -97,10 +98,7 @@ def prepared_tiny_imagenet_c(
     builders = {name: builder for name, builder in every.items() if builder.is_prepared()}
     if not builders:
         name, builder = next(iter(every.items()))
-        raise InputError(
-            f"{name} is not in {builder.data_dir}. Run `keras-selectivity data prepare {name}`, or name a "
-            "directory that holds it."
-        )
+        raise absent(name, builder.data_dir)
     found: dict[str, tuple[str, Any, list[str]]] = {}
     for name, builder in builders.items():
         with reading(builder.data_dir, name):

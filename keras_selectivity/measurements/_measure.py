@@ -135,11 +135,13 @@ def evaluate_files(
     Raises:
         InputError: As `evaluate`, or another process writes to the file.
     """
+    from keras_selectivity import datasets
     from keras_selectivity.saved_model import load
 
-    models = {str(path): load(path, pixel_range=pixel_range) for path in paths}
     if table is not None and Path(table).suffix not in SUFFIXES:
         raise InputError(f"Results are {' or '.join(SUFFIXES)} files. Received: {table}.")
+    datasets.check_present(evaluation.dataset, data_dir)  # before what takes seconds to import
+    models = {str(path): load(path, pixel_range=pixel_range) for path in paths}
     with sole_writer(table) if table else contextlib.nullcontext():
         results = Results(table, overwrite=overwrite)
         evaluate(models, evaluation, results, data_dir=data_dir, verbose=verbose)

@@ -119,9 +119,11 @@ def _train(
     verbose: int | str,
 ) -> Path | None:
     """Does the epochs that are not done; returns what is left, or `None` in a worker that keeps nothing."""
+    from keras_selectivity import datasets
+
+    datasets.check_present(config.dataset, data_dir)  # before what takes seconds to import
     import keras
 
-    from keras_selectivity import datasets
     from keras_selectivity.training import AccuracyMonitor
     from keras_selectivity.training import EpochProgress
     from keras_selectivity.training import RunCheckpoint

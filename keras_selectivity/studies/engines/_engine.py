@@ -29,10 +29,12 @@ class Engine(abc.ABC):
 
     Attributes:
         measures: Whether its runs are measured, too.
+        local: Whether all runs are done on this machine.
         accepts: Names of its arguments besides folder, data and progress.
     """
 
     measures: ClassVar[bool] = True
+    local: ClassVar[bool] = True
     accepts: ClassVar[frozenset[str]]
 
     def __init__(

@@ -27,6 +27,7 @@ class Ray(Engine):
         options: As in `Engine`.
     """
 
+    local = False
     accepts = frozenset({"address", "retries", "tensorboard"})
 
     def __init__(self, folder: Any, *, address: str = "", retries: int = 2, **options: Any) -> None:
