@@ -16,7 +16,7 @@ def whole_number(name: str, value: Any, least: int, most: int | None = None) -> 
     """The value as int.
 
     Raises:
-        InputError: It is no whole number of at least `least`, and at most `most`.
+        InputError: It is not a whole number of at least `least`, and at most `most`.
     """
     fits = isinstance(value, numbers.Integral) and not isinstance(value, bool) and int(value) >= least
     if not fits or (most is not None and int(value) > most):
@@ -29,7 +29,7 @@ def number(name: str, value: Any, least: float = -np.inf, most: float = np.inf, 
     """The value as float.
 
     Raises:
-        InputError: It is no finite number between `least` and `most`, both included.
+        InputError: It is not a finite number between `least` and `most`, both included.
     """
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not real or not abs(value) < np.inf or not least <= value <= most:

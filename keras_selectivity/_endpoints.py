@@ -29,7 +29,7 @@ def instrumented(
         from, its `inputs`, its `layers`, its number of `classes` and how its logits are had (`outputs`).
 
     Raises:
-        InputError: It is no built Keras classifier, or the range is none.
+        InputError: It is no built Keras classifier, or the range is invalid.
     """
     from keras_selectivity.training import SelectivityModel
     from keras_selectivity.training import classifier_of

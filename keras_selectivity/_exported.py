@@ -137,7 +137,7 @@ class Exported:
             `(x, labels)`: an array, or a structure of arrays, for `prepared`, whole or in parts; and `(n,)` int64.
 
         Raises:
-            InputError: Type, shape or number do not fit, or a label is none of the network's classes.
+            InputError: Type, shape or number do not fit, or a label is not one of the network's classes.
         """
         x = self.inputs.checked(x)
         return x, self.labels(labels, count(x))

@@ -36,7 +36,7 @@ def read_foreign(
         other, the number of classes, what the network takes, and the object that owns the variables.
 
     Raises:
-        InputError: It cannot be read, is no classifier, its weights are not finite, or it returns no probabilities
+        InputError: It cannot be read, is not a classifier, its weights are not finite, or it returns no probabilities
             though `outputs` says so.
     """
     import tensorflow as tf
@@ -173,7 +173,7 @@ def _probed(path: StrPath, function: Callable[..., Any], inputs: Inputs) -> Arra
         raise InputError(f"{path} cannot be called on {inputs} ({problem}). Is it a classifier?") from problem
     if values.ndim != 2 or not values.shape[1] or len(values) != len(varied[0]):
         raise InputError(
-            f"{path} is no classifier: for {len(varied[0])} samples it returns an array of shape {values.shape} "
+            f"{path} is not a classifier: for {len(varied[0])} samples it returns an array of shape {values.shape} "
             "instead of (samples, classes)."
         )
     return values

@@ -256,7 +256,7 @@ class Inputs:
         """What `as_json` returned, read from a file.
 
         Raises:
-            InputError: A range is none.
+            InputError: A range is invalid.
         """
         parts = (
             Input(

@@ -51,7 +51,7 @@ def read_text(path: StrPath, what: str, most: int) -> str:
     except OSError as error:
         raise InputError(f"Cannot read {what} {path} ({error.strerror}).") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"Cannot read {what} {path}: it is no UTF-8 ({error}).") from error
+        raise InputError(f"Cannot read {what} {path}: it is not UTF-8 ({error}).") from error
 
 
 def check_folder(path: StrPath, write: bool = True) -> None:

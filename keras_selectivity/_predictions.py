@@ -58,7 +58,7 @@ class Predictions:
         at_chance = share <= self._chance + 3 * spread
         if at_chance and confidence > self._chance + max(10 * spread, 0.2):
             warnings.warn(
-                f"The network is right for {share:.1%} of {self.samples} images, no more than by chance, though "
+                f"The network is right for {share:.1%} of {self.samples} images, no better than chance, though "
                 f"its predictions have a mean confidence of {confidence:.0%}. Does it expect pixels of "
                 "another range (pixel_range=), or other classes?",
                 stacklevel=4,

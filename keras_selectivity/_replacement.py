@@ -52,7 +52,7 @@ def work_folder(
 
     Args:
         folder: Folder of the result, a `Path`.
-        resume: Whether an earlier start goes on; one beside the folder first.
+        resume: Whether an earlier start is resumed; one beside the folder first.
         overwrite: Whether an older result may be replaced.
         ours: Function from a folder to whether it may be, see `is_ours`.
         goes_on: Function from a folder to whether it holds the beginning of this result.

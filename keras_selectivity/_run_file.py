@@ -91,7 +91,7 @@ def read_record(path: StrPath) -> dict[str, Any]:
     """
     path = Path(path)
     if path.suffix != ".keras" or not path.is_file():
-        raise InputError(f"{path} is no .keras file. Name one that a training has written.")
+        raise InputError(f"{path} is not a .keras file. Name one that a training has written.")
     check_zip(path)
     with zipfile.ZipFile(path) as archive:
         if _RECORD not in archive.namelist():

@@ -40,7 +40,7 @@ def check_seal(path: StrPath) -> bool:
 
     Raises:
         DamagedError: It is not what was written.
-        InputError: It is no file, or cannot be read.
+        InputError: It is not a file, or cannot be read.
     """
     if not os.path.isfile(path):  # a pipe would wait for ever
         raise InputError(f"{path} is {'no file' if os.path.exists(path) else 'missing'}.")
@@ -55,7 +55,7 @@ def check_seal(path: StrPath) -> bool:
         raise InputError(f"{path} cannot be read ({error.strerror}).") from error
     if not right:
         raise DamagedError(
-            f"{path} is damaged, or was changed: its checksum does not fit. Put a copy in its place, or make it anew."
+            f"{path} is damaged, or was changed: its checksum does not fit. Put a copy in its place, or make it again."
         )
     return True
 

@@ -22,7 +22,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     if isinstance(error, ModuleNotFoundError) and str(error.name).startswith("tensorflow"):
         return "TensorFlow is not installed: pip install 'keras_selectivity[tensorflow]'.", 1
     if isinstance(error, MemoryError):
-        return "The memory does not suffice. Take fewer samples, or smaller batches.", 1
+        return "There is not enough memory. Use fewer samples or smaller batches.", 1
     if isinstance(error, OSError):
         reason = os.strerror(error.errno) if error.errno else str(error).partition("\n")[0]
         paths = " -> ".join(str(path) for path in (error.filename, error.filename2) if path is not None)
@@ -35,7 +35,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
     reason = re.sub(r"\{\{.*?\}\} ", "", (error.message or "").partition("\n")[0])
     # Out of range is what TensorFlow calls a file that is larger than may be.
     if isinstance(error, tf.errors.ResourceExhaustedError | tf.errors.OutOfRangeError):
-        return f"The memory or the disk does not suffice: {reason}. Nothing that was finished is lost.", 1
+        return f"There is not enough memory or disk space: {reason}. Nothing that was finished is lost.", 1
     of_files = tf.errors.NotFoundError | tf.errors.PermissionDeniedError | tf.errors.AlreadyExistsError
     if isinstance(error, of_files | tf.errors.FailedPreconditionError):
         return f"A file cannot be used: {reason}. Choose another path.", 2

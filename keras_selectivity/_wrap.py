@@ -42,14 +42,14 @@ def wrap(
             Defaults to `"auto"`: `(0, 1)` for one input of floats of shape (height, width, channels), `(0, 255)` for one
             of uint8, and `None` for anything else: features, sequences, tokens, text, several inputs.
         output: Which output holds the scores of the classes, by name or position, of a model that has several.
-        nonlinearities: Which hidden units a model that is none of ours has, as for `regularize`: `"rectifiers"`,
+        nonlinearities: Which hidden units a model that this package did not make has, as for `regularize`: `"rectifiers"`,
             `"all"`, or `None` for rectifiers if there are any and all if there are none.
 
     Returns:
         An `Exported`. Its fingerprint is that of the weights.
 
     Raises:
-        InputError: The model is no classifier, its weights are not finite, the pixel range is none, or the backend is
+        InputError: The model is not a classifier, its weights are not finite, the pixel range is invalid, or the backend is
             not TensorFlow.
     """
     import keras

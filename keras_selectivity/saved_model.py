@@ -95,7 +95,7 @@ def export(
         pixel_range: What the network expects for pixels 0 and 1, for example `(0, 255)`; the SavedModel takes pixels
             in [0, 1] all the same. `None` if values go in as they are. Defaults to `"auto"`, as for `wrap`.
         output: Which output holds the scores of the classes, by name or position, of a model that has several.
-        nonlinearities: Which hidden units a model that is none of ours has, as for `regularize`: `"rectifiers"`,
+        nonlinearities: Which hidden units a model that this package did not make has, as for `regularize`: `"rectifiers"`,
             `"all"`, or `None` for rectifiers if there are any and all if there are none.
         seed: Seed of the training, for the record.
         history: Dict of lists, log -> value by epoch. Defaults to that of the last `fit`.
@@ -103,7 +103,7 @@ def export(
         overwrite: Replace an existing directory. Defaults to False.
 
     Raises:
-        InputError: The path exists, the model is no classifier, the pixel range is none, seed, history or protocol are
+        InputError: The path exists, the model is not a classifier, the pixel range is invalid, seed, history or protocol are
             not of their kind, or the backend is not TensorFlow.
     """
     import keras
@@ -160,7 +160,7 @@ def export_run(
         The directory.
 
     Raises:
-        InputError: The file is none that can be loaded, the directory exists, or the backend is not
+        InputError: The file cannot be loaded, the directory exists, or the backend is not
             TensorFlow.
     """
     record = read_record(path)
@@ -188,7 +188,7 @@ def load(
             wrote knows its own.
         output: Which output of a foreign network or that of a `.keras` file holds the scores of the classes, by name
             or, for a `.keras` file, position, of several.
-        nonlinearities: Which hidden units a model that is none of ours has, as for `regularize`: `"rectifiers"`,
+        nonlinearities: Which hidden units a model that this package did not make has, as for `regularize`: `"rectifiers"`,
             `"all"`, or `None` for rectifiers if there are any and all if there are none.
         outputs: What a foreign SavedModel returns: `"logits"`, or `"probabilities"`, whose logarithm is
             then taken. Defaults to what it turns out to return for varied inputs. Only for these.
@@ -198,7 +198,7 @@ def load(
 
     Raises:
         InputError: The path is missing, half-written or damaged (`DamagedError`), or nothing of the above;
-            its weights are not finite; or the pixel range is none, or another than that of the export.
+            its weights are not finite; or the pixel range is invalid, or another than that of the export.
     """
     path = path_of(path)
     if outputs not in (None, "logits", "probabilities"):
@@ -284,7 +284,7 @@ def _load_keras(path: Path, pixel_range: Any, output: Any, nonlinearities: str |
 
     require_tensorflow(keras)
     if path.suffix != ".keras":
-        raise InputError(f"{path} is no .keras file. Load it with Keras and save it as one, or export it.")
+        raise InputError(f"{path} is not a .keras file. Load it with Keras and save it as one, or export it.")
     check_seal(path)
     model = load_model(path)
     network, hooks, inputs, record = instrumented(model, pixel_range, output, nonlinearities)

@@ -207,7 +207,7 @@ def test_evaluate_prints_a_table(model, capsys):
         (["evaluate", "{model}", "--dataset", "shapes", "--pgd.step-size", "nan"], "must be a finite number"),
         (["evaluate", "{model}", "--dataset", "shapes", "--corruptions.only", "fog,rain"], "Unknown corruption 'rain'. Choose one of"),
         (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--measure", "corruptions", "--corrupted-data", "{new}"],
-         "is no folder"),
+         "is not a folder"),
         (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--off-axis.layers", "x"],
          "Unknown layers x. There are stem_relu"),
         (["evaluate", "{model}", "--dataset", "shapes", "--limit", "10", "--masking.transfer-from", "x"],

@@ -285,7 +285,7 @@ def test_missing_half_written_and_damaged_directories(copy, tmp_path):
     (tmp_path / "foreign" / "saved_model.pb").write_bytes(b"no protobuf")
     cases["cannot be loaded as a Keras model"] = tmp_path / "cut.keras"
     (tmp_path / "cut.keras").write_bytes(b"PK\x03\x04")
-    cases["is no .keras file"] = tmp_path / "model.h5"
+    cases["is not a .keras file"] = tmp_path / "model.h5"
     (tmp_path / "model.h5").write_bytes(b"\x89HDF")
     for message, path in cases.items():
         with pytest.raises(ks.InputError, match=message):

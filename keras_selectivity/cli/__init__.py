@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"keras-selectivity: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        hint = " Go on with --resume." if hasattr(options, "resume") else ""
+        hint = " Resume with --resume." if hasattr(options, "resume") else ""
         print(f"\nkeras-selectivity: interrupted; what was finished is kept.{hint}", file=sys.stderr)
         return 130
     except Exception as error:

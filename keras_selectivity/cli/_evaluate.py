@@ -49,7 +49,7 @@ def add_options(parser: Parser) -> None:
         metavar="FILE",
         help="write tidy rows (.csv or .parquet); what is in it already is not measured again",
     )
-    parser.add_argument("--overwrite", action="store_true", help="start the file anew")
+    parser.add_argument("--overwrite", action="store_true", help="start a new file")
     parser.add_argument("--page", type=folder, metavar="DIR", help="write a page with figures")
     add_json(parser)
     add_data_dir(parser)

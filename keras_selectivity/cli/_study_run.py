@@ -89,7 +89,7 @@ def add_options(parser: Parser) -> None:
         "--minutes",
         type=text_of("minutes", Annotated[float, Field(gt=0, le=1e6)]),
         metavar="M",
-        help="with --together: save and stop after M minutes; start again to go on",
+        help="with --together: save and stop after M minutes; start again to resume",
     )
     add(
         "--retries",
@@ -100,7 +100,7 @@ def add_options(parser: Parser) -> None:
     add(
         "--accept-change",
         action="store_true",
-        help="go on though the study file or the package has changed; runs with another configuration are set aside and "
+        help="continue although the study file or the package has changed; runs with another configuration are set aside and "
         "done again",
     )
     add(

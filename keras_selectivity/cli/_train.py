@@ -18,7 +18,7 @@ def add_options(parser: Parser) -> None:
     """Declares its options."""
     add_settings(parser, RunConfig)
     parser.set_defaults(dataset="cifar10", network="resnet20")
-    parser.add_argument("--resume", action="store_true", help="go on after the last whole epoch")
+    parser.add_argument("--resume", action="store_true", help="resume after the last whole epoch")
     parser.add_argument(
         "--strategy",
         choices=("mirrored", "multiworker"),

@@ -79,7 +79,7 @@ def add_options(parser: Parser) -> None:
         type=folder,
         metavar="DIR",
         required=True,
-        help="folder to write; an interrupted search goes on",
+        help="folder to write; an interrupted search is resumed",
     )
 
 

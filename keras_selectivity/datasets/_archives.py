@@ -63,7 +63,7 @@ def open_zip(path: StrPath) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(path)
     except Exception as error:  # a damaged zip file raises of all kinds
-        raise InputError(f"{path} is no whole zip archive ({error}). Get it again.") from error
+        raise InputError(f"{path} is not a complete zip archive ({error}). Get it again.") from error
     names: set[str] = set()
     for name in archive.namelist():
         check_name(path, name)
@@ -106,9 +106,13 @@ def check_members(archive: zipfile.ZipFile, most: int) -> None:
     try:
         broken = archive.testzip()
     except Exception as error:
-        raise InputError(f"{archive.filename} is no whole zip archive ({error}). Get it again.") from error
+        raise InputError(
+            f"{archive.filename} is not a complete zip archive ({error}). Get it again."
+        ) from error
     if broken:
-        raise InputError(f"{archive.filename} is no whole zip archive: {broken} is damaged. Get it again.")
+        raise InputError(
+            f"{archive.filename} is not a complete zip archive: {broken} is damaged. Get it again."
+        )
 
 
 def _check_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, most: int) -> None:

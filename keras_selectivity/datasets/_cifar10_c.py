@@ -63,7 +63,7 @@ def cifar10_c(directory: StrPath, clean: Split, *, verify: bool = True) -> Corru
         A `CorruptedImages`; the clean counterparts are the clean test set.
 
     Raises:
-        InputError: A file is missing, is no plain array, has another shape or checksum; or the
+        InputError: A file is missing, is not a plain array, has another shape or checksum; or the
             labels do not come in the clean test set's order.
     """
     folder = Path(directory)

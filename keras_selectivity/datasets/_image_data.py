@@ -84,7 +84,7 @@ def subset(split: Split, samples: int, seed: Seed) -> Split:
         seed: Seed of the draw, or a `numpy.random.Generator`.
 
     Raises:
-        InputError: `samples` is no multiple of the number of classes, or a class has too few.
+        InputError: `samples` is not a multiple of the number of classes, or a class has too few.
     """
     classes = len(np.unique(split.labels))
     if samples % classes:

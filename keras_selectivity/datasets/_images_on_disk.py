@@ -70,12 +70,12 @@ class ImagesOnDisk:
 
 
 def _discard(path: StrPath) -> str:
-    """Deletes decoded images, which the next reading makes anew; says what is to be done."""
+    """Deletes decoded images, which the next reading makes again; says what is to be done."""
     try:
         os.unlink(path)
     except OSError:
-        return "Delete the file; it is made anew."
-    return "The file is deleted; start again, and it is made anew."
+        return "Delete the file; it is made again."
+    return "The file is deleted; start again, and it is made again."
 
 
 def write_checksums(images: StrPath, path: StrPath, labels: Array) -> None:

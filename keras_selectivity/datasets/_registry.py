@@ -157,7 +157,7 @@ def open_corrupted(
         return wanted.open_prepared(data, data_dir, clean)
     folder = Path(where)
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder. Name that of CIFAR-10-C or Tiny ImageNet-C, or 'tfds'.")
+        raise InputError(f"{folder} is not a folder. Name that of CIFAR-10-C or Tiny ImageNet-C, or 'tfds'.")
     if any(folder.glob("*.npy")):
         return cifar10_c(folder, data.test, verify=verify)
     look = None if candidates is None else lambda: candidates(data_dir)

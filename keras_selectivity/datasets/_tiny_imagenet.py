@@ -134,7 +134,7 @@ def _split(builder: Any, name: str) -> Split:
         try:
             return Split(*open_images(images, sums, shape))
         except DamagedError as error:
-            _LOG.warning("%s It is made anew.", error)
+            _LOG.warning("%s It is made again.", error)
     with whole_file(images) as new_images, whole_file(sums) as new_sums:
         write_checksums(new_images, new_sums, _decode(builder, name, new_images))
     return Split(*open_images(images, sums, shape))

@@ -154,4 +154,4 @@ def _lines(archive: ZipFile, name: str) -> list[str]:
     try:
         return read_member(archive, f"{_ROOT}/{name}", _LARGEST_TEXT).decode().splitlines()
     except UnicodeDecodeError as error:
-        raise InputError(f"{archive.filename}: {name} is no UTF-8 ({error}).") from error
+        raise InputError(f"{archive.filename}: {name} is not UTF-8 ({error}).") from error

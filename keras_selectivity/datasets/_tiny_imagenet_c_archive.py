@@ -75,7 +75,7 @@ def open_archive(path: StrPath, config: str) -> dict[Version, list[Member]]:
     except InputError:
         raise
     except Exception as error:  # a damaged tar archive raises of all kinds
-        raise InputError(f"{path} is no whole tar archive ({error}). Get it again.") from error
+        raise InputError(f"{path} is not a complete tar archive ({error}). Get it again.") from error
     _check_versions(path, config, versions)
     return {version: sorted(files) for version, files in versions.items()}
 

@@ -22,7 +22,7 @@ def check_measurement(
 
     Its name, settings and what it reports are declared; its settings survive a round trip through plain values; its
     rows are declared, finite or empty, and not all empty; the same seed gives the same rows; and an evaluation that was
-    stopped after any piece goes on with the rows that it would have had.
+    stopped after any piece continues with the rows that it would have had.
 
     Args:
         measurement: An instance, or a class, of which the defaults are tried.
@@ -58,7 +58,7 @@ def check_measurement(
         kept = _Table(whole.pieces[:stopped])
         if rows(kept) != found:
             raise AssertionError(
-                f"{made.name} does not conform: stopped after {stopped} pieces, it goes on with other rows."
+                f"{made.name} does not conform: stopped after {stopped} pieces, it continues with other rows."
             )
         if len(kept.pieces) != len(whole.pieces):
             raise AssertionError(f"{made.name} does not conform: its pieces depend on those that are done.")

@@ -93,7 +93,7 @@ class Context:
         """A split, or a class-balanced part of it.
 
         Raises:
-            InputError: `samples` is no multiple of the number of classes.
+            InputError: `samples` is not a multiple of the number of classes.
         """
         from keras_selectivity import datasets
 

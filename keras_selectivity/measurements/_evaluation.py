@@ -108,4 +108,4 @@ class Evaluation(Settings):
                 and not os.path.isdir(folder)
             ):
                 also = ", or 'tfds'" if name == "corrupted_data" else ""
-                raise SettingError(name, f"{name}: {folder!r} is no folder. Name one that is there{also}.")
+                raise SettingError(name, f"{name}: {folder!r} is not a folder. Name one that exists{also}.")

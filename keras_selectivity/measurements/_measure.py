@@ -47,7 +47,7 @@ def evaluate(
     Args:
         models: Name -> what `keras_selectivity.load` or `wrap` returns, or a Keras model.
         evaluation: An `Evaluation`; clean accuracy and selectivity are part of every one.
-        results: A `Results` to go on with. Defaults to a new one in memory.
+        results: A `Results` to continue. Defaults to a new one in memory.
         data_dir: Where prepared data sets lie.
         pairs: Pairs of names of networks to compare, the first with the second. Defaults to all pairs.
         verbose: 0 shows no progress.
@@ -124,7 +124,7 @@ def evaluate_files(
         evaluation: An `Evaluation`.
         table: A `.csv` or `.parquet` file, continued if it exists, which is written whole with every piece; `None`
             keeps the rows in memory.
-        overwrite: Start the file anew.
+        overwrite: Start a new file.
         pixel_range: What the networks expect for pixels 0 and 1, as `keras_selectivity.load` takes it.
         data_dir: Where prepared data sets lie.
         verbose: 0 shows no progress.

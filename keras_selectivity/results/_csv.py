@@ -32,7 +32,7 @@ def read(path: Path, names: list[str]) -> pl.LazyFrame:
         names: The heading, of which `COLUMNS` has all but those without values.
 
     Raises:
-        ValueError: A row has too many or too few cells, or a cell is no number.
+        ValueError: A row has too many or too few cells, or a cell is not a number.
     """
     known = [name for name in names if name in COLUMNS]
     # Polars fills rows that are too short; so the cells of a line are counted, whatever stands between quotes.

@@ -45,7 +45,7 @@ def as_lazy(table: pl.DataFrame | pl.LazyFrame) -> pl.LazyFrame:
     """A table as a lazy frame.
 
     Raises:
-        InputError: It is no frame.
+        InputError: It is not a frame.
     """
     if not isinstance(table, pl.DataFrame | pl.LazyFrame):
         raise InputError(

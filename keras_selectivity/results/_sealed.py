@@ -71,6 +71,6 @@ def write_checked(path: Path, table: pl.LazyFrame, clean: bool = True) -> None:
 
 
 def check_suffix(path: Path) -> None:
-    """Refuses a path that is no file of a table."""
+    """Refuses a path that is not a file of a table."""
     if path.suffix not in SUFFIXES:
         raise InputError(f"Results are .csv or .parquet files. Received: {path}.")

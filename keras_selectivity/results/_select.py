@@ -44,7 +44,7 @@ def levels(table: Table) -> Levels:
         table: What `read`, `scan` or `frame` returns, or a part of its rows.
 
     Raises:
-        InputError: It is no frame, or lacks columns.
+        InputError: It is not a frame, or lacks columns.
     """
     if isinstance(table, Levels):
         return table

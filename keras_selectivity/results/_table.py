@@ -29,7 +29,7 @@ from keras_selectivity.results._sealed import write_checked
 
 _MOST_ROWS = 50_000_000
 _PART = 1_000_000  # rows that are looked at together
-# What a file that is no table, or a damaged one, can make Polars raise
+# What a file that is not a table, or a damaged one, can make Polars raise
 _UNREADABLE = (OSError, ValueError, pl.exceptions.PolarsError, pl.exceptions.PanicException)
 
 
@@ -157,7 +157,7 @@ def _named(path: Path, error: BaseException) -> InputError:
 
 def _refuse(path: Path, problem: str, columns: Collection[str]) -> None:
     if columns:
-        raise InputError(f"{path} {problem} {', '.join(columns)[:300]}; it is no table of results.")
+        raise InputError(f"{path} {problem} {', '.join(columns)[:300]}; it is not a table of results.")
 
 
 def _oldest(path: Path, table: pl.LazyFrame) -> int:

@@ -24,7 +24,7 @@ def accuracy(
 ) -> float:
     """Share of images classified correctly.
 
-    Warns if that is no more than by chance although the predictions are confident, unless `perturbed`.
+    Warns if that is no better than chance although the predictions are confident, unless `perturbed`.
 
     Args:
         exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.

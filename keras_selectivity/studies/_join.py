@@ -73,7 +73,7 @@ def join(study: Study, folder: RunsFolder, output: Any) -> Path | None:
 
     def damaged(part: Any, error: BaseException) -> None:
         what = "compare" if part.table == pairs else "measure"
-        _LOG.warning("%s Left out; start the study again to %s anew.", error, what)
+        _LOG.warning("%s Left out; start the study again to %s again.", error, what)
 
     return path if results.join(path, parts, damaged) else None
 

@@ -42,7 +42,7 @@ def execute(
 ) -> Path:
     """Trains, keeps the epoch with the best validation accuracy, and exports it.
 
-    The folder holds `config.json`, `checkpoints/` while the run goes on, and in the end `run.keras`, the
+    The folder holds `config.json`, `checkpoints/` while the run is trained, and in the end `run.keras`, the
     trained `SelectivityModel` with the record of its training, and `model/`, the SavedModel made from it. A
     run whose `model/` exists is finished; executing it again with `resume` does nothing. On JAX the end is
     `run.keras`, which executing the run again with `resume` on TensorFlow exports.
@@ -51,7 +51,7 @@ def execute(
         config: A `RunConfig`.
         folder: Folder of the run.
         data_dir: Where prepared data sets lie.
-        resume: Go on after the last whole epoch of an interrupted run, or start if there is none.
+        resume: Resume after the last whole epoch of an interrupted run, or start if there is none.
         overwrite: Start again. The new run is trained in `FOLDER.new` and takes the place of the old one, which
             must be a run and nothing besides, when it is complete.
         strategy: `None`; `"mirrored"`, replicas on all GPUs of this machine; or `"multiworker"`, one

@@ -27,7 +27,7 @@ def run_study(
             `keras_selectivity.studies.engines`. A run that fails is noted with its reason, see `RunsFolder.failures`.
         output: Folder for the results, or a `.csv` or `.parquet` file.
         only: Names of the runs to do; their rows are then not joined. Defaults to all.
-        accept_change: Go on though the study file has changed, see `RunsFolder.register`.
+        accept_change: Continue although the study file has changed, see `RunsFolder.register`.
         networks: Folder of published networks, with which runs begin, see `adopt_networks`. Defaults to none.
 
     Returns:
@@ -35,7 +35,7 @@ def run_study(
         are the training history. `None` if no run is done, with `only`, or if the engine does not measure.
 
     Raises:
-        InputError: `only` names no run, the folder belongs to another study, the engine cannot be had, or the networks
+        InputError: `only` names no run, the folder belongs to another study, the engine is not available, or the networks
             that are to be compared differ in their layers.
     """
     folder, names = engine.folder, study.names(only)

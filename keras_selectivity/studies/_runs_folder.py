@@ -42,7 +42,7 @@ _NOTE = {"state?": str, "seconds?": (float, None), "reason?": (str, None)}
 
 
 class RunsFolder:
-    """A folder with one folder a run, each written by one process at a time.
+    """A folder with one folder per run, each written by one process at a time.
 
     Processes on several machines may share it if its file system locks files for all of them.
 
@@ -67,7 +67,7 @@ class RunsFolder:
 
         Args:
             study: A `Study`.
-            accept_change: Go on with a study that differs from what the folder was made for. Runs
+            accept_change: Continue with a study that differs from what the folder was made for. Runs
                 whose configuration changed are set aside as `NAME.replaced-1` and done again; so are
                 all measurements if one of them changed in more than being added.
 
@@ -114,7 +114,7 @@ class RunsFolder:
         try:
             return read_json(self.study_file, STUDY)
         except DamagedError as error:
-            _LOG.warning("%s The study is noted anew.", error)
+            _LOG.warning("%s The study is recorded again.", error)
             return None
 
     def lock(self, name: str) -> filelock.FileLock:
@@ -273,7 +273,7 @@ def time_left(status: list[dict[str, Any]]) -> float | None:
 
 
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What changed between two studies, one line an entry; texts that no run depends on left out."""
+    """What changed between two studies, one line per entry; texts that no run depends on left out."""
     old, new = _flat(before), _flat(now)
     return [
         f"{key}: {json.dumps(old.get(key))} before, {json.dumps(new.get(key))} now"

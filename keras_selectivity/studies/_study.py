@@ -145,7 +145,7 @@ def read_study(path: str | Path) -> Study:
         try:
             content = tomllib.loads(text)
         except (ValueError, RecursionError) as error:
-            raise InputError(f"The study file {path} is no valid TOML: {error}.") from error
+            raise InputError(f"The study file {path} is not valid TOML: {error}.") from error
     try:
         return make_study(content)
     except _EntryError as error:

@@ -29,7 +29,7 @@ def layer_names(network: str, named: tuple[str, ...] = ()) -> tuple[str, ...]:
         named: Names of layers to regularise.
 
     Raises:
-        InputError: A name is none of a layer.
+        InputError: A name is not that of a layer.
     """
     from keras_selectivity import networks
     from keras_selectivity.training import regularize

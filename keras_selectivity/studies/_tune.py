@@ -156,7 +156,7 @@ def tune(
 ) -> Search:
     """Searches alpha, training a run for every trial, and keeps the best network.
 
-    An interrupted search goes on where it stopped. Searches of several machines can share their trials
+    An interrupted search resumes where it stopped. Searches of several machines can share their trials
     through Keras Tuner's own chief and workers (its variables `KERASTUNER_TUNER_ID`,
     `KERASTUNER_ORACLE_IP`, `KERASTUNER_ORACLE_PORT`), whose connection has no authentication: on a
     loopback device or a private network only.

@@ -134,7 +134,7 @@ def finish(
 ) -> None:
     """Trains and measures one run; what is done already is left alone.
 
-    What is damaged is named, set aside and done again: a SavedModel is made anew from `run.keras`, if that is
+    What is damaged is named, set aside and done again: a SavedModel is made again from `run.keras`, if that is
     there; a checkpoint, or both, mean the run; a file of rows the pieces that it held. On JAX, a run is trained only. The caller holds the run's lock.
 
     Args:

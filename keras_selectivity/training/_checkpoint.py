@@ -31,7 +31,7 @@ class RunCheckpoint(keras.callbacks.Callback):
     Args:
         folder: Folder of the run; made if absent.
         monitor: Log to maximise. Defaults to `"val_accuracy"`.
-        progress: What `restore` returned, when a run goes on.
+        progress: What `restore` returned, when a run is resumed.
         keep: Function without arguments whose dict of JSON values joins the progress, or `None`.
     """
 

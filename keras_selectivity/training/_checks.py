@@ -10,7 +10,7 @@ from keras_selectivity.training._logits import squashing
 
 
 def check_built(model: KerasObject) -> None:
-    """Refuses what is no Keras model, or has no weights yet."""
+    """Refuses what is not a Keras model, or has no weights yet."""
     if not isinstance(model, keras.Model):
         raise InputError(f"Expected a Keras model. Received: {type(model).__name__} {model!r:.100}.")
     if not model.built:
@@ -26,7 +26,7 @@ def check_classifier(model: KerasObject, outputs: Tensor) -> None:
     if shape is None or len(shape) != 2:
         found = f"{type(outputs).__name__} of {len(outputs)}" if shape is None else f"shape {tuple(shape)}"
         raise InputError(
-            f"{model.name!r} is no classifier: it returns a {found}, not one output of shape (batch, classes). "
+            f"{model.name!r} is not a classifier: it returns a {found}, not one output of shape (batch, classes). "
             "Make a keras.Model of its inputs and the class scores alone."
         )
     ends = squashing(outputs) if getattr(outputs, "op", None) is not None else None

@@ -155,7 +155,7 @@ def choose(
         leading_tokens: As in `Reading`.
 
     Raises:
-        InputError: A name is unknown, ambiguous or that of the output, or a setting is none of its values.
+        InputError: A name is unknown, ambiguous or that of the output, or a setting has an unknown value.
     """
     if nonlinearities not in (None, *CHOICES):
         raise InputError(f"nonlinearities must be {' or '.join(CHOICES)}. Received: {nonlinearities!r}.")

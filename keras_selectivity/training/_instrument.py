@@ -101,7 +101,7 @@ def nonlinearities(model: KerasObject) -> Listing:
         named, or `None`). What is computed by no known function comes last, with its reason.
 
     Raises:
-        InputError: This is no classifier.
+        InputError: This is not a classifier.
     """
     check_built(model)
     layers, inputs = list(walk(model, whole=True)), random_inputs(model)
@@ -162,7 +162,7 @@ def instrument(
         copy: False to tap the model in place, True to copy it, `None` to copy it if that is possible.
 
     Raises:
-        InputError: A name is unknown, or this is no classifier, or one that cannot be copied although it must.
+        InputError: A name is unknown, or this is not a classifier, or one that cannot be copied although it must.
     """
     check_built(model)
     layers = list(walk(model, whole=True))
@@ -238,7 +238,7 @@ def probe(network: KerasObject, hooks: Hooks | None = None) -> tuple[tuple[Tappe
         layer whose output is the network's own, or `None`, and the number of network outputs.
 
     Raises:
-        InputError: It is no classifier.
+        InputError: It is not a classifier.
     """
     taps, output, outputs = _called(network, example_inputs(network), hooks)
     check_classifier(network, outputs)

@@ -86,7 +86,7 @@ class Adversarial(_Method):
 
     Raises:
         InputError: `epsilon` or `step_size` lies outside [0, 1], or is negative where there is no range; there is no
-            step; or the range is none.
+            step; or the range is invalid.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Adversarial(_Method):
         self.step_size = default if step_size is None else number("step_size", step_size, 0, most)
 
     def check(self, x: Tensor) -> None:
-        """Refuses what is no array of numbers within the range."""
+        """Refuses what is not an array of numbers within the range."""
         x = real_array("Inputs for adversarial training", x)
         if self.pixel_range and x.size and not self._inside(x.min(), x.max()):
             raise InputError(f"{OUTSIDE}. Received: values from {x.min():g} to {x.max():g}. {SAY_RANGE}")

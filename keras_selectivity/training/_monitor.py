@@ -39,14 +39,14 @@ class SelectivityMonitor(keras.callbacks.Callback):
             `tf.data.Dataset` or another iterable of such batches, gone through once an epoch. Labels are
             integers or one-hot rows; sample weights do not count.
         prefix: Start of the names. Defaults to `"val_selectivity"`.
-        preferred_classes: What an interrupted training that goes on had recorded. Defaults to nothing.
+        preferred_classes: What a resumed training had recorded. Defaults to nothing.
 
     Attributes:
         preferred_classes: A `(units,)` int array for each epoch of this training, all layers in
             order.
 
     Raises:
-        TypeError: The model being trained is no `SelectivityModel`.
+        TypeError: The model being trained is not a `SelectivityModel`.
         InputError: The data set is empty, or its labels are none of the network's classes.
     """
 

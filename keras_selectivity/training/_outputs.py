@@ -45,7 +45,7 @@ def classifier_of(model: KerasObject, output: Any = None) -> KerasObject:
     names = names if len(names) == len(flat) else [str(n) for n in range(len(flat))]
     if output is None and len(flat) != 1:
         raise InputError(
-            f"{model.name!r} is no classifier: it returns {len(flat)} outputs ({', '.join(names)}), not one of shape "
+            f"{model.name!r} is not a classifier: it returns {len(flat)} outputs ({', '.join(names)}), not one of shape "
             "(batch, classes). Name the one with the scores of the classes: output=..."
         )
     if output is not None and output not in names and output not in range(len(flat)):

@@ -36,7 +36,7 @@ def rebuild(model: KerasObject, swap: Swap, state: bool = True) -> KerasObject:
         The copy, with the weights and random-number states of the original.
 
     Raises:
-        InputError: This is no model, or not a built one, or a part of it cannot be copied.
+        InputError: This is not a model, or not a built one, or a part of it cannot be copied.
     """
     check_built(model)
     copies: dict[int, KerasObject] = {}

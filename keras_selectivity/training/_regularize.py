@@ -76,7 +76,7 @@ def regularize(
         A `SelectivityModel`. Its `report` says which layers were found and which were skipped.
 
     Raises:
-        InputError: alpha is not finite, the model is no classifier or regularised already, nothing is there to
+        InputError: alpha is not finite, the model is not a classifier or regularised already, nothing is there to
             regularise, `layers` matches nothing, or a part of the model cannot be copied.
 
     Example:

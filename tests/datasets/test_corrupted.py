@@ -80,7 +80,7 @@ def test_generated_versions_are_those_of_corrupt(clean):
 def test_what_a_folder_is_shows_in_its_files(clean, folder):
     data = datasets.ImageData("cifar10", ("n02", "n01"), clean, clean)
     assert "CIFAR-10-C" in datasets.open_corrupted(folder, data, verify=False).source
-    with pytest.raises(ks.InputError, match="is no folder"):
+    with pytest.raises(ks.InputError, match="is not a folder"):
         datasets.open_corrupted(folder / "nowhere", data)
     with pytest.raises(ks.InputError, match="data prepare cifar10_corrupted"):
         datasets.open_corrupted("tfds", data, data_dir=folder / "empty").read("fog", 1)

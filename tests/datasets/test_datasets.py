@@ -254,7 +254,7 @@ def test_packed_cifar10_is_that_of_tensorflow_datasets(cifar10, tmp_path):
         assert found.labels.dtype == expected.labels.dtype
     content = (tmp_path / "cifar10.npz").read_bytes()
     (tmp_path / "cifar10.npz").write_bytes(content[: len(content) // 2])
-    with pytest.raises(ks.InputError, match=r"cifar10.npz is no whole zip archive"):
+    with pytest.raises(ks.InputError, match=r"cifar10.npz is not a complete zip archive"):
         datasets.load("cifar10", tmp_path)
     np.savez(
         tmp_path / "cifar10.npz",

@@ -114,7 +114,7 @@ def test_a_truncated_archive_and_another_file_are_refused(tmp_path, monkeypatch)
     with pytest.raises(ks.InputError, match=r"has MD5 .* instead of 90528d7c"):
         datasets.prepare("tiny_imagenet", tmp_path / "data", archive=path)
     path.write_bytes(path.read_bytes()[:5000])
-    with pytest.raises(ks.InputError, match="no whole zip archive"):
+    with pytest.raises(ks.InputError, match="not a complete zip archive"):
         datasets.prepare("tiny_imagenet_subset", tmp_path / "data", archive=path)
     with pytest.raises(ks.InputError, match=r"nowhere.zip does not exist"):
         datasets.prepare("tiny_imagenet", tmp_path / "data", archive=tmp_path / "nowhere.zip")

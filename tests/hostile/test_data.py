@@ -139,9 +139,9 @@ ZIPS = {
     "an unknown method": (tiny(), {"compress_type": 99}, "compressed by method 99"),
     "encrypted": (tiny(), {"flag_bits": 1}, "encrypted"),
     "a claim of a terabyte": (tiny(), {"file_size": TERABYTE}, "claims 1,099,511,627,776 bytes"),
-    "another checksum": (tiny(), {"CRC": 1}, "no whole zip"),
-    "another offset": (tiny(), {"header_offset": 10_000_000}, "no whole zip"),
-    "fewer compressed bytes": (tiny(), {"compress_size": 3}, "no whole zip"),
+    "another checksum": (tiny(), {"CRC": 1}, "not a complete zip"),
+    "another offset": (tiny(), {"header_offset": 10_000_000}, "not a complete zip"),
+    "fewer compressed bytes": (tiny(), {"compress_size": 3}, "not a complete zip"),
     "a bomb": (tiny(**{"val/images/val_1.JPEG": bytes(48 << 20)}), {}, "claims 50,331,648 bytes"),
     "a bomb of text": (tiny(**{VAL: b"\n" * (48 << 20)}), {}, "claims 50,331,648 bytes"),
     "a picture that is none": (tiny(**{"val/images/val_1.JPEG": b"x"}), {}, "cannot be decoded"),
@@ -159,7 +159,7 @@ def test_truncated_zip_archives(tmp_path):
     content = zipped(tmp_path / "a.zip", tiny()).read_bytes()
     for end in np.linspace(0, len(content) - 1, 60).astype(int):
         (tmp_path / "a.zip").write_bytes(content[:end])
-        with pytest.raises(ks.InputError, match="no whole zip"):
+        with pytest.raises(ks.InputError, match="not a complete zip"):
             everything(tmp_path / "a.zip")
 
 
@@ -239,7 +239,7 @@ def test_a_picture_that_claims_too_much(size, tmp_path):
     header.size = size
     content[:512] = header.tobuf(tarfile.GNU_FORMAT)
     path.write_bytes(content)
-    with pytest.raises(ks.InputError, match=r"claims .* bytes|no whole tar|lacks"):
+    with pytest.raises(ks.InputError, match=r"claims .* bytes|not a complete tar|lacks"):
         _tiny_imagenet_c_archive.open_archive(path, "subset")
 
 
@@ -249,11 +249,11 @@ def test_compressed_and_truncated_tar_archives(kind, tmp_path):
     with tarfile.open(tmp_path / "b.tar", f"w:{kind}") as archive:
         archive.add(tmp_path / "a.tar")
     tracemalloc.reset_peak()
-    with pytest.raises(ks.InputError, match="no whole tar"):
+    with pytest.raises(ks.InputError, match="not a complete tar"):
         _tiny_imagenet_c_archive.open_archive(tmp_path / "b.tar", "subset")
     for end in range(0, 15_000, 700):
         (tmp_path / "a.tar").write_bytes(content[:end])
-        with pytest.raises(ks.InputError, match=r"no whole tar|lacks|does not hold"):
+        with pytest.raises(ks.InputError, match=r"not a complete tar|lacks|does not hold"):
             versions = _tiny_imagenet_c_archive.open_archive(tmp_path / "a.tar", "subset")
             for files in versions.values():
                 list(_tiny_imagenet_c_archive.examples(tmp_path / "a.tar", files))

@@ -259,7 +259,7 @@ def test_a_folder_that_is_not_there_is_refused_before_the_training(name, tmp_pat
     arguments = ["study", "run", str(tmp_path / "study.toml"), "--runs", str(tmp_path / "runs")]
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     assert main(arguments) == main([*arguments, "--dry-run"]) == 2
-    assert capsys.readouterr().err.count(f"{name}: '{tmp_path / 'nowhere'}' is no folder") == 2
+    assert capsys.readouterr().err.count(f"{name}: '{tmp_path / 'nowhere'}' is not a folder") == 2
     assert not (tmp_path / "runs").exists()
     monkeypatch.setenv("KERAS_BACKEND", "jax")  # trains only, and on another machine perhaps
     assert main([*arguments, "--dry-run"]) == 0

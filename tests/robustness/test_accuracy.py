@@ -71,7 +71,7 @@ def test_a_foreign_network_at_the_wrong_range_is_warned_of():
     """The MLPerf Tiny ResNet8 takes pixels from 0 to 255."""
     foreign = keras.models.load_model(real_data("reference/mlperf_tiny_resnet8.h5"), compile=False)
     test = ks.datasets.subset(ks.datasets.load("cifar10", real_data("tensorflow_datasets")).test, 500, 0)
-    with pytest.warns(UserWarning, match="no more than by chance"):
+    with pytest.warns(UserWarning, match="no better than chance"):
         robustness.accuracy(foreign, test.images, test.labels, verbose=0)
     with warnings.catch_warnings():
         warnings.filterwarnings("error", "The network is right")

@@ -88,7 +88,7 @@ def test_an_interrupted_run_goes_on_to_the_same_result(finished, tmp_path, how):
     with stopped(command, pause, how) as process:
         error = process.communicate(timeout=120)[1]
     assert process.returncode == (130 if how == signal.SIGINT else -how)
-    assert ("Go on with --resume" in error) == (how == signal.SIGINT) and "Traceback" not in error
+    assert ("Resume with --resume" in error) == (how == signal.SIGINT) and "Traceback" not in error
     assert not (folder / "model").exists()
     assert json.loads((folder / "checkpoints" / "progress.json").read_text())["epochs"] == 1
     done = subprocess.run([*command, "--resume"], capture_output=True, text=True, env={**os.environ})

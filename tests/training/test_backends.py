@@ -132,7 +132,7 @@ limit = 50
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"", "is damaged"), (b"PK\x03\x04 not a zip", "is damaged"), (None, "is no .keras file")],
+    [(b"", "is damaged"), (b"PK\x03\x04 not a zip", "is damaged"), (None, "is not a .keras file")],
 )
 def test_damaged_files_are_named(tmp_path, content, message, capsys):
     path = tmp_path / "run.keras"

@@ -17,8 +17,8 @@ from keras_selectivity.studies._study import Study
 class Engine(abc.ABC):
     """Does runs of a study.
 
-    Runs that are finished are left alone, interrupted ones go on after their last whole epoch, and one that fails is
-    noted with its reason in the folder while the others go on. Several engines may work on the same folder at a time,
+    Runs that are finished are left alone, interrupted ones resume after their last whole epoch, and one that fails is
+    noted with its reason in the folder while the others continue. Several engines may work on the same folder at a time,
     on one machine or on many that share it: a run is done by one of them.
 
     Args:
@@ -60,7 +60,7 @@ class Engine(abc.ABC):
             names: Names of the runs.
 
         Raises:
-            InputError: The engine cannot be had here.
+            InputError: The engine is not available here.
         """
 
     @property

@@ -17,7 +17,7 @@ from keras_selectivity.studies.engines._engine import Engine
 class Ray(Engine):
     """Does runs as Ray tasks, each in a process of its own.
 
-    Ray starts a task again, on another node if need be, whose process or node died; the run then goes on after its last
+    Ray starts a task again, on another node if need be, whose process or node died; the run then resumes after its last
     whole epoch. The folder of the runs and the data must lie at the same paths on all nodes.
 
     Args:

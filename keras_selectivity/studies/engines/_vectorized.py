@@ -46,7 +46,7 @@ _TOLD = {"epochs": int, "history": {str: [HISTORY[str]]}, "preferred": [[[int]]]
 class Vectorized(Engine):
     """Trains runs that differ in seed and alpha alone in one program on JAX, and leaves a `run.keras` of each.
 
-    Interrupted trainings go on after the last epoch that was saved, whether a process was killed or its time was over.
+    Interrupted trainings resume after the last epoch that was saved, whether a process was killed or its time was over.
 
     Args:
         folder: As in `Engine`.
@@ -197,7 +197,7 @@ class _Group:
         means = program.unit_means(self.validation)
         for run, preferred in enumerate(progress["preferred"]):
             if not np.isfinite(means[run]).all():
-                continue  # it has diverged, and fails in the end; the others go on
+                continue  # it has diverged, and fails in the end; the others continue
             measured = [(means[run], labels[self.validation[run]])]
             for name, value in monitored(self.taps, self.data.classes, measured, preferred).items():
                 logs.setdefault(f"val_selectivity/{name}", np.full(len(self.names), np.nan))[run] = value
