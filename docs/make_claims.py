@@ -1,4 +1,4 @@
-"""Writes the table of claims into claims.md, between its two marks.
+"""Writes the table of claims into science/claims.md, between its two marks.
 
 python docs/make_claims.py
 """
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from keras_selectivity import claims
 
-PAGE = Path(__file__).with_name("claims.md")
+PAGE = Path(__file__).parent / "science" / "claims.md"
 START, END = "<!-- table of claims -->", "<!-- end of the table -->"
 HEADS = {
     "claim": "claim",

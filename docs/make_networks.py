@@ -1,4 +1,4 @@
-"""Checks every family of networks of `tests/zoo` and writes the table of networks.md, between its two marks.
+"""Checks every family of networks of `tests/zoo` and writes the table of science/networks.md, between its two marks.
 
 python docs/make_networks.py
 
@@ -10,9 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-PAGE = Path(__file__).with_name("networks.md")
+PAGE = Path(__file__).parent / "science" / "networks.md"
 START, END = "<!-- table of networks -->", "<!-- end of the table -->"
-sys.path.insert(0, str(PAGE.parents[1] / "tests"))
+sys.path.insert(0, str(PAGE.parents[2] / "tests"))
 
 
 def line(family, build):

@@ -4,6 +4,7 @@ import functools
 import sys
 import time
 from collections.abc import Iterator
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any
 from typing import Self
@@ -23,8 +24,10 @@ def console() -> Any:
 
 
 def redraws(on: Any) -> bool:
-    """Whether what a console shows can be drawn again: a terminal or a notebook."""
-    return bool(on.is_jupyter or (on.is_terminal and not on.is_dumb_terminal))
+    """Whether what a console shows can be drawn again: in a terminal, or in a notebook that has widgets."""
+    if on.is_jupyter:
+        return find_spec("ipywidgets") is not None
+    return bool(on.is_terminal and not on.is_dumb_terminal)
 
 
 def duration(seconds: float) -> str:

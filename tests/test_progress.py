@@ -3,6 +3,7 @@
 import io
 import re
 import sys
+import types
 
 import numpy as np
 import pytest
@@ -89,3 +90,10 @@ def test_batches_cover_all_samples_once():
     parts = [np.arange(10)[part] for part in batches(10, 4, 0)]
     assert [len(part) for part in parts] == [4, 4, 2]
     np.testing.assert_array_equal(np.concatenate(parts), np.arange(10))
+
+
+@pytest.mark.parametrize("widgets", [None, "a module"])
+def test_a_notebook_without_widgets_gets_lines(monkeypatch, widgets):
+    notebook = types.SimpleNamespace(is_jupyter=True, is_terminal=False, is_dumb_terminal=False)
+    monkeypatch.setattr(_progress, "find_spec", lambda name: widgets)
+    assert _progress.redraws(notebook) == (widgets is not None)

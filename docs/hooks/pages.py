@@ -55,7 +55,7 @@ def _resolved(link, source, uri, config, files):
         return link.group()
     path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
     pages = {file: page for page, file in PAGES.items()}
-    found = pages.get(path, path.removeprefix("docs/"))
+    found = pages.get(path) or pages.get(f"{path}/README.md") or path.removeprefix("docs/")
     if files.get_file_from_path(found):
         target = posixpath.relpath(found, posixpath.dirname(uri))
     elif (ROOT / path).exists() and not path.startswith("docs/"):

@@ -1,8 +1,8 @@
-"""Tutorials that are executed when the site is built.
+"""Tutorials and how-tos that are executed when the site is built.
 
-A tutorial is a notebook, or a Markdown file whose blocks ```` ```python ```` and ```` ```bash ```` are its cells. All of its
-cells run in order in one fresh kernel, in an empty folder; what they print and draw stands below them on the page. An
-error in a cell stops the build. `TUTORIALS=no` shows the code without running it.
+One is a notebook, or a Markdown file whose blocks ```` ```python ```` and ```` ```bash ```` are its cells; ```` ```py ```` and
+```` ```sh ```` are shown only. All cells run in order in one fresh kernel, in an empty folder; what they print and draw stands
+below them on the page. An error in a cell stops the build. `TUTORIALS=no` shows the code without running it.
 """
 
 import base64
@@ -19,15 +19,17 @@ from mkdocs.structure.files import File
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-FOLDER = "tutorials/"
+FOLDERS = ("tutorials/", "howto/")
 _CELL = re.compile(r"^```(python|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SHELL = "%%bash\n"
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[a-zA-Z]")
+# Colours, and what TensorFlow says wherever it writes a file
+_NOISE = re.compile(_ESCAPES.pattern + r"|^INFO:tensorflow:.*\n", re.MULTILINE)
 
 
 def on_files(files, config):
     """Puts executed pages in the place of all tutorials; notebooks stay beside them to be downloaded."""
-    sources = [file for file in files if file.src_uri.startswith(FOLDER) and _is_tutorial(file)]
+    sources = [file for file in files if file.src_uri.startswith(FOLDERS) and _has_cells(file)]
     with ThreadPoolExecutor(2) as workers:
         pages = list(workers.map(lambda file: page(file.src_uri, file.content_string), sources))
     for file, (text, pictures) in zip(sources, pages, strict=True):
@@ -36,11 +38,11 @@ def on_files(files, config):
             files.remove(file)
         files.append(File.generated(config, uri, content=text))
         for name, content in pictures.items():
-            files.append(File.generated(config, f"{FOLDER}{name}", content=content))
+            files.append(File.generated(config, f"{Path(uri).parent}/{name}", content=content))
     return files
 
 
-def _is_tutorial(file):
+def _has_cells(file):
     return file.src_uri.endswith(".ipynb") or bool(_CELL.search(file.content_string or ""))
 
 
@@ -99,6 +101,7 @@ def _execute(uri, notebook):
             notebook,
             kernel_name="python3",
             extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            coalesce_streams=True,
             resources={"metadata": {"path": folder}},
             timeout=900,
         )
@@ -113,4 +116,4 @@ def _fenced(language, text):
 
 
 def _printed(text):
-    return _fenced("text { .output }", _ESCAPES.sub("", text))
+    return _fenced("text { .output }", _NOISE.sub("", text)) if text.strip() else ""

@@ -44,7 +44,7 @@ def test_keras_applications(build, left_out):
 
 
 def test_the_table_lists_them():
-    text = (Path(ks.__file__).parents[1] / "docs" / "networks.md").read_text()
+    text = (Path(ks.__file__).parents[1] / "docs" / "science" / "networks.md").read_text()
     rows = text.partition("<!-- table of networks -->")[2].partition("<!-- end")[0].splitlines()
     listed = [row.split(" | ")[0].removeprefix("| ") for row in rows]
     expected = [
