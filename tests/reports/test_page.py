@@ -3,20 +3,15 @@
 import re
 from html.parser import HTMLParser
 
-import made_up
 import numpy as np
 import pytest
 
-from keras_selectivity.claims import check
-from keras_selectivity.measurements import columns
 from keras_selectivity.reports import _drawing
 from keras_selectivity.reports import _picture
 from keras_selectivity.reports import _told
-from keras_selectivity.reports import write_page
 from keras_selectivity.reports._interval import interval_plot
 from keras_selectivity.reports._typography import minus
 from keras_selectivity.reports._typography import typeset
-from keras_selectivity.results import frame
 from keras_selectivity.results import mean_interval
 
 
@@ -50,18 +45,8 @@ class _Page(HTMLParser):
 
 
 @pytest.fixture(name="text", scope="module")
-def _text(tmp_path_factory):
-    rows = frame(made_up.study(seeds=3) + made_up.study(arm="warmup", everything=False))
-    page = write_page(
-        tmp_path_factory.mktemp("page"),
-        rows,
-        title="A <made-up> study",
-        description="Nothing was trained for it.",
-        results="results.parquet",
-        columns=columns(),
-        claims=check(rows),
-    )
-    return page.read_text(encoding="utf-8")
+def _text(page_file):
+    return page_file.read_text(encoding="utf-8")
 
 
 @pytest.fixture(name="page", scope="module")
