@@ -20,7 +20,7 @@ _COMMANDS = {
     "evaluate": "measure trained networks on a test set",
     "study run": "train and measure every run of a study, those that are finished excepted",
     "study status": "show which runs are done, running, failed, and why",
-    "study report": "draw all figures that the rows allow, check the papers' claims, and write one page",
+    "study report": "draw all figures that the rows allow, check the papers' claims, and write one page; or compare studies",
     "study publish": "write trained networks as .keras files with an index, to be measured elsewhere without training",
     "tune": "search the alpha that serves best, with Keras Tuner",
     "data list": "show which data sets there are",

@@ -2,6 +2,8 @@
 
 from ._catalogue import kinds as kinds
 from ._claims import claims_text as claims_text
+from ._comparison import Reported as Reported
+from ._comparison import write_comparison as write_comparison
 from ._figures import draw as draw
 from ._page import write_page as write_page
 from ._status import show as show

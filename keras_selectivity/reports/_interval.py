@@ -1,6 +1,7 @@
 """A small plot for a row of a table: an effect with its interval, the paper's number, and no effect."""
 
 import math
+from collections.abc import Iterable
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,13 +13,24 @@ from keras_selectivity.reports._typography import minus
 _WIDTH, _MARGIN, _MIDDLE = 180.0, 8.0, 13.0
 
 
-def interval_plot(claim: Mapping[str, Any]) -> Markup:
-    """An `svg` element of a row that `keras_selectivity.claims.check` returns for a claim that was tested."""
+def marks(claim: Mapping[str, Any]) -> list[float]:
+    """The numbers that a plot of a claim shows."""
+    names = ("low", "effect", "high", "theirs_low", "theirs_high", "no_effect")
+    return [claim[name] for name in names if claim[name] is not None and math.isfinite(claim[name])]
+
+
+def interval_plot(claim: Mapping[str, Any], beside: Iterable[float] = ()) -> Markup:
+    """An `svg` element of a row that `keras_selectivity.claims.check` returns for a claim that was tested.
+
+    Args:
+        claim: The row.
+        beside: Further numbers that the scale has to hold, of plots that this one is compared with.
+    """
     ours = [claim[name] for name in ("low", "effect", "high")]
     theirs = [claim["theirs_low"], claim["theirs_high"]]
-    marks = [v for v in (*ours, *theirs, claim["no_effect"]) if v is not None and math.isfinite(v)]
-    ratio = claim["unit"] == "times" and min(marks) > 0  # equal factors are equal distances
-    x = _scale(marks, math.log if ratio else float)
+    shown = [*marks(claim), *beside]
+    ratio = claim["unit"] == "times" and min(shown) > 0  # equal factors are equal distances
+    x = _scale(shown, math.log if ratio else float)
     text = _said(claim)
     parts = [f'<line class="axis" x1="0" x2="{_WIDTH:g}" y1="{_MIDDLE:g}" y2="{_MIDDLE:g}"/>']
     if theirs[0] is None or theirs[1] is None or theirs[0] != theirs[1]:
@@ -42,9 +54,9 @@ def interval_plot(claim: Mapping[str, Any]) -> Markup:
     )
 
 
-def _scale(marks: list[float], function: Any) -> Any:
+def _scale(shown: list[float], function: Any) -> Any:
     """From numbers to places: all marks within the margins."""
-    ends = [function(v) for v in (min(marks), max(marks))]
+    ends = [function(v) for v in (min(shown), max(shown))]
     span = ends[1] - ends[0] or 1.0
     return lambda v: (
         _MARGIN + (_WIDTH - 2 * _MARGIN) * ((function(v) - ends[0]) / span if ends[1] > ends[0] else 0.5)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
@@ -15,7 +16,6 @@ from matplotlib.figure import Figure
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
 from keras_selectivity.reports import _told
-from keras_selectivity.reports._drawing import Draw
 from keras_selectivity.reports._drawing import key
 from keras_selectivity.reports._svg import inside
 from keras_selectivity.results import Levels
@@ -58,8 +58,8 @@ class Picture:
 
 def save(
     paths: Sequence[Path],
-    draw: Draw,
-    table: Levels,
+    draw: Callable[[Figure, Any], None],
+    table: Levels | None,
     size: tuple[float, float] = (9, 3.4),
     *,
     name: str = "figure",

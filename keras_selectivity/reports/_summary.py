@@ -46,24 +46,62 @@ def facts(table: Levels) -> list[tuple[str, str]]:
     return [(name, value) for name, value in found if value]
 
 
-def five_numbers(table: Levels, claims: pl.DataFrame | None) -> list[Number]:
-    """The numbers of the first screen."""
-    known = networks(table.rows)
-    main = table.filter(in_arm())
+@dataclass(frozen=True)
+class Change:
+    """What an alpha changes from alpha = 0: selectivity by a share, accuracy by points."""
+
+    alpha: float
+    selectivity: str
+    accuracy: str
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """The grid of a study in brief: accuracy and selectivity at alpha = 0, and what the example alphas change."""
+
+    accuracy: str
+    selectivity: str
+    changes: list[Change]
+
+
+def trade_off(table: Levels) -> TradeOff | None:
+    """The trade-off of the grid of a study, where it has one architecture, alpha = 0 and another alpha."""
+    rows = table.filter(in_arm()).rows
     accuracy, index = (
         {
             alpha: float(np.mean(values))
-            for alpha, values in per_alpha(pick(main.rows, name, evaluation="clean")).items()
+            for alpha, values in per_alpha(pick(rows, name, evaluation="clean")).items()
         }
         for name in ("accuracy", "mean_selectivity")
     )
-    several = main.rows.filter(pl.col("alpha").is_not_null())["network"].drop_nulls().n_unique() > 1
-    grid = known.drop_nulls("alpha").select(pl.col("alpha", "seed").n_unique())
-    alphas, seeds = grid.row(0)
+    several = rows.filter(pl.col("alpha").is_not_null())["network"].drop_nulls().n_unique() > 1
+    both = sorted(set(accuracy) & set(index))
+    if several or 0.0 not in both or len(both) < 2:
+        return None
+    changes = []
+    for alpha in filter(None, examples(both)):
+        share = f"{index[alpha] / index[0.0] - 1:+.0%}" if index[0.0] > 0 else f"{index[alpha]:.3g}"
+        changes.append(Change(alpha, share, f"{100 * (accuracy[alpha] - accuracy[0.0]):+.1f} points"))
+    return TradeOff(f"{accuracy[0.0]:.1%}", f"{index[0.0]:.3g}", changes)
+
+
+def how_many(table: Levels) -> Number:
+    """The networks of a table."""
+    known = networks(table.rows)
+    alphas, seeds = known.drop_nulls("alpha").select(pl.col("alpha", "seed").n_unique()).row(0)
     of = f"{alphas} α, {seeds} seed{'s' * (seeds > 1)}" if alphas else ""
-    found = [Number(str(known.height), f"network{'s' * (known.height > 1)}", of)]
-    if 0.0 in accuracy and 0.0 in index and len(accuracy) > 1 and not several:
-        found += _around_zero(accuracy, index)
+    return Number(str(known.height), f"network{'s' * (known.height > 1)}", of)
+
+
+def five_numbers(table: Levels, claims: pl.DataFrame | None) -> list[Number]:
+    """The numbers of the first screen."""
+    found = [how_many(table)]
+    if grid := trade_off(table):
+        found.append(Number(grid.accuracy, "test accuracy at α = 0", f"mean selectivity {grid.selectivity}"))
+        found += [
+            Number(each.selectivity, f"selectivity at α = {each.alpha:g}", f"accuracy {each.accuracy}")
+            for each in grid.changes
+        ]
     else:
         found += _of_any(table)
     if claims is not None:
@@ -74,18 +112,6 @@ def five_numbers(table: Levels, claims: pl.DataFrame | None) -> list[Number]:
             worst = dead.sort("value")[-1]
             found.append(Number(f"{worst['value'][0]:.1%}", "most dead units", f"{worst['label'][0]}"))
     return found[:5]
-
-
-def _around_zero(accuracy: dict[float, float], index: dict[float, float]) -> list[Number]:
-    zero = Number(f"{accuracy[0.0]:.1%}", "test accuracy at α = 0", f"mean selectivity {index[0.0]:.3g}")
-    found = [zero]
-    for alpha in examples(sorted(set(accuracy) & set(index))):
-        if alpha:
-            change = index[alpha] / index[0.0] - 1 if index[0.0] > 0 else np.nan
-            points = 100 * (accuracy[alpha] - accuracy[0.0])
-            value = f"{change:+.0%}" if np.isfinite(change) else f"{index[alpha]:.3g}"
-            found.append(Number(value, f"selectivity at α = {alpha:g}", f"accuracy {points:+.1f} points"))
-    return found
 
 
 def _of_any(table: Levels) -> list[Number]:
