@@ -11,6 +11,7 @@ from keras_selectivity.cli._parser import add_data_dir
 from keras_selectivity.cli._parser import add_json
 from keras_selectivity.cli._parser import add_pixel_range
 from keras_selectivity.cli._parser import add_settings
+from keras_selectivity.cli._parser import add_wide
 from keras_selectivity.cli._parser import file
 from keras_selectivity.cli._parser import folder
 from keras_selectivity.cli._parser import given
@@ -52,6 +53,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="start a new file")
     parser.add_argument("--page", type=folder, metavar="DIR", help="write a page with figures")
     add_json(parser)
+    add_wide(parser, "print lines of any length rather than several tables of 100 columns")
     add_data_dir(parser)
     for name, measurement in known.items():
         if measurement.model_fields:
@@ -79,6 +81,7 @@ def run(options: Options) -> None:
         data_dir=options.data_dir,
         verbose=int(not options.json),
     )
+    from keras_selectivity.reports import WIDTH
     from keras_selectivity.reports import layer_table
     from keras_selectivity.reports import table
     from keras_selectivity.reports import write_page
@@ -97,7 +100,7 @@ def run(options: Options) -> None:
     if options.json:
         print(json.dumps(rows.to_dicts()))
         return
-    print(table(rows, columns()))
+    print(table(rows, columns(), None if options.wide else WIDTH))
     if len(options.models) == 1:
         print(f"\n{layer_table(rows)}")
     if options.page:

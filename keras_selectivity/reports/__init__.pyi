@@ -9,5 +9,6 @@ from ._page import write_page as write_page
 from ._status import show as show
 from ._status import status_table as status_table
 from ._status import study_table as study_table
+from ._tables import WIDTH as WIDTH
 from ._tables import layer_table as layer_table
 from ._tables import table as table

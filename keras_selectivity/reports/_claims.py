@@ -1,5 +1,6 @@
 """Verdicts on the papers' claims, for a page and as text."""
 
+import textwrap
 from typing import Any
 
 import polars as pl
@@ -9,6 +10,7 @@ from keras_selectivity.claims import DISAGREES
 from keras_selectivity.claims import UNDECIDED
 from keras_selectivity.claims import UNTESTED
 from keras_selectivity.reports._interval import interval_plot
+from keras_selectivity.reports._tables import WIDTH
 
 PAPERS = {
     "S": "Selectivity considered harmful",
@@ -27,17 +29,24 @@ _HOW_TO_READ = (
 
 
 def claims_text(claims: pl.DataFrame) -> str:
-    """Verdicts for a terminal: a line per claim that was tested, and what the others need, together where it is the same.
+    """Verdicts for a terminal: a line per claim that was tested, and how many were not.
 
     Args:
         claims: What `keras_selectivity.claims.check` returns.
     """
-    tested = claims.filter(pl.col("verdict") != UNTESTED)
-    width = max((len(name) for name in tested["claim"]), default=0)
-    lines = [f"{c['verdict']:10} {c['claim']:{width}}  {c['ours']}" for c in tested.to_dicts()]
-    if any(c["departures"] for c in tested.to_dicts()):
-        lines.append("All verdicts are from a reduced protocol; the page says what it departs in.")
-    lines += [f"Not tested: {', '.join(names)}. {needed}" for needed, names in _untested(claims)]
+    tested = claims.filter(pl.col("verdict") != UNTESTED).to_dicts()
+    width = max((len(claim["claim"]) for claim in tested), default=0)
+    lines = []
+    for claim in tested:
+        head = f"{claim['verdict']:10} {claim['claim']:{width}}  "
+        first, *more = textwrap.wrap(claim["ours"], WIDTH - len(head)) or [""]
+        lines += [head + first, *(" " * len(head) + line for line in more)]
+    if any(claim["departures"] for claim in tested):
+        lines.append(
+            "All verdicts are from a reduced protocol; the page says where it departs from the papers'."
+        )
+    if len(tested) < claims.height:
+        lines.append("The page says what each of the claims needs that were not tested.")
     return "\n".join([*lines, _summary(claims)])
 
 
@@ -77,7 +86,8 @@ def _row(number: int, claim: dict[str, Any]) -> dict[str, Any]:
 
 def _summary(claims: pl.DataFrame) -> str:
     counts = {verdict: (claims["verdict"] == verdict).sum() for verdict in VERDICTS}
-    return ", ".join(f"{number} {verdict}" for verdict, number in counts.items()) + "."
+    plural = {verdict: verdict.removesuffix("s") if counts[verdict] != 1 else verdict for verdict in VERDICTS}
+    return ", ".join(f"{counts[verdict]} {plural[verdict]}" for verdict in VERDICTS) + "."
 
 
 def _untested(claims: pl.DataFrame) -> list[tuple[str, list[str]]]:

@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from keras_selectivity._progress import duration
+from keras_selectivity.reports._tables import WIDTH
 from keras_selectivity.studies import time_left
 
 Status = list[dict[str, Any]]
 Measured = Callable[[str], dict[str, Any]]
 
-WIDTH = 100  # columns of a table, unless more are asked for
 _FEW = 24  # runs that are all listed
 # What is listed first where not all are, and how runs are counted
 _STATES = ("failed", "running", "interrupted", "trained", "waiting", "done")

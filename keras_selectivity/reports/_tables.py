@@ -13,6 +13,8 @@ from keras_selectivity.results import mean_interval
 from keras_selectivity.results import networks
 from keras_selectivity.results import pick
 
+WIDTH = 100  # columns of a terminal, unless more are asked for
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -23,12 +25,14 @@ class Cell:
     link: str = ""
 
 
-def table(rows: Table, columns: Iterable[Column]) -> str:
+def table(rows: Table, columns: Iterable[Column], width: int | None = None) -> str:
     """One line per network, as aligned text: alpha, seed, and the main numbers there are.
 
     Args:
         rows: What `keras_selectivity.results.read` or `scan` returns.
         columns: The numbers, such as `keras_selectivity.measurements.columns` returns.
+        width: Longest line. What does not fit follows in further tables below the first, each with network and seed.
+            Defaults to lines as long as they get.
 
     Raises:
         InputError: The rows mix protocols.
@@ -36,7 +40,22 @@ def table(rows: Table, columns: Iterable[Column]) -> str:
     heads, lines = cells(levels(rows).rows, columns)
     texts = [heads, *([cell.text for cell in line] for line in lines)]
     widths = [max(len(line[i]) for line in texts) for i in range(len(heads))]
-    return "\n".join("  ".join(cell.rjust(w) for cell, w in zip(line, widths, strict=True)) for line in texts)
+    return "\n\n".join(
+        "\n".join("  ".join(line[i].rjust(widths[i]) for i in shown) for line in texts)
+        for shown in _blocks(widths, width)
+    )
+
+
+def _blocks(widths: list[int], width: int | None) -> list[list[int]]:
+    """Numbers of the columns of tables of at most a width, each with the first two."""
+    blocks: list[list[int]] = [[0, 1]]
+    for column in range(2, len(widths)):
+        fits = width is None or sum(widths[i] + 2 for i in blocks[-1]) + widths[column] <= width
+        if fits or len(blocks[-1]) == 2:
+            blocks[-1].append(column)
+        else:
+            blocks.append([0, 1, column])
+    return blocks
 
 
 def layer_table(rows: Table) -> str:

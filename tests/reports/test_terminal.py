@@ -1,0 +1,45 @@
+"""Tables of the terminal fit 100 columns and lose nothing."""
+
+import re
+
+import made_up
+import pytest
+
+from keras_selectivity.claims import check
+from keras_selectivity.measurements import columns
+from keras_selectivity.reports import WIDTH
+from keras_selectivity.reports import claims_text
+from keras_selectivity.reports import table
+from keras_selectivity.results import frame
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return frame(made_up.study(seeds=3))
+
+
+def test_narrow_tables_hold_the_columns_of_the_wide_one(rows):
+    wide = [re.split(r"  +", line.strip()) for line in table(rows, columns()).splitlines()]
+    assert len(table(rows, columns()).splitlines()[0]) > WIDTH
+    found = [[] for _ in wide]
+    for block in table(rows, columns(), WIDTH).split("\n\n"):
+        lines = block.splitlines()
+        assert max(map(len, lines)) <= WIDTH and len(lines) == len(wide)
+        for number, line in enumerate(lines):
+            network, seed, *numbers = re.split(r"  +", line.strip())
+            assert [network, seed] == wide[number][:2]
+            found[number] += numbers
+    assert found == [line[2:] for line in wide]
+
+
+def test_verdicts_fit(rows):
+    claims = check(rows)
+    lines = claims_text(claims).splitlines()
+    assert max(map(len, lines)) <= WIDTH
+    for claim in claims.filter(claims["verdict"] != "not tested").to_dicts():
+        (line,) = (
+            line for line in lines if re.match(rf"{claim['verdict']} +{re.escape(claim['claim'])}  ", line)
+        )
+        assert claim["ours"].split()[0] in line
+    untested = (claims["verdict"] == "not tested").sum()
+    assert lines[-1].endswith(f"{untested} not tested.")
