@@ -25,6 +25,7 @@ PAGES = {
     },
 }
 _CODE = re.compile(r"(^```.*?^```[ \t]*$|`[^`\n]+`)", re.MULTILINE | re.DOTALL)
+_LOADS = re.compile(r"<(?:script|img|link|iframe)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//[^>]*>")
 _LINK = re.compile(r"(\]\()([^)\s#]+)(#[^)\s]*)?(\))")
 
 
@@ -47,6 +48,13 @@ def on_page_markdown(markdown, page, config, files):
     for index in range(0, len(parts), 2):
         parts[index] = _LINK.sub(lambda link: _resolved(link, source, uri, config, files), parts[index])
     return "".join(parts)
+
+
+def on_post_page(output, page, config):
+    """Refuses a page that loads anything from elsewhere: the site works without a network."""
+    if found := _LOADS.search(output):
+        raise PluginError(f"{page.file.src_uri} loads something from elsewhere: {found.group()}")
+    return output
 
 
 def _resolved(link, source, uri, config, files):

@@ -1,7 +1,7 @@
 """Tutorials and how-tos that are executed when the site is built.
 
-One is a notebook, or a Markdown file whose blocks ```` ```python ```` and ```` ```bash ```` are its cells; ```` ```py ```` and
-```` ```sh ```` are shown only. All cells run in order in one fresh kernel, in an empty folder; what they print and draw stands
+One is a notebook, or a Markdown file whose blocks ```` ```python ```` and ```` ```bash ```` are its cells; one with a title
+becomes a file of this name, and ```` ```py ```` and ```` ```sh ```` are shown only. All cells run in order in one fresh kernel, in an empty folder; what they print and draw stands
 below them on the page. An error in a cell stops the build. `TUTORIALS=no` shows the code without running it.
 """
 
@@ -19,9 +19,10 @@ from mkdocs.structure.files import File
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
-FOLDERS = ("tutorials/", "howto/")
-_CELL = re.compile(r"^```(python|bash)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FOLDERS = ("index.md", "tutorials/", "howto/")
+_CELL = re.compile(r"^```(python|bash)(?: title=\"([\w.]+)\")?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SHELL = "%%bash\n"
+_FILE = re.compile(r"%%writefile ([\w.]+)\n")
 _ESCAPES = re.compile(r"\x1b\[[0-9;]*[a-zA-Z]")
 # Colours, and what TensorFlow says wherever it writes a file
 _NOISE = re.compile(_ESCAPES.pattern + r"|^INFO:tensorflow:.*\n", re.MULTILINE)
@@ -61,6 +62,9 @@ def page(uri: str, source: str) -> tuple[str, dict[str, bytes]]:
         if cell.cell_type == "markdown":
             parts.append(cell.source)
             continue
+        if file := _FILE.match(cell.source):
+            parts.append(_fenced(f'python title="{file[1]}"', cell.source[file.end() :]))
+            continue
         shell = cell.source.startswith(_SHELL)
         parts.append(_fenced("bash" if shell else "python", cell.source.removeprefix(_SHELL)))
         for output in cell.get("outputs", []):
@@ -83,8 +87,9 @@ def cells(markdown: str) -> nbformat.NotebookNode:
     made, position = [], 0
     for block in _CELL.finditer(markdown):
         made.append(nbformat.v4.new_markdown_cell(markdown[position : block.start()].strip()))
-        language, code = block.groups()
-        made.append(nbformat.v4.new_code_cell((_SHELL if language == "bash" else "") + code.rstrip()))
+        language, file, code = block.groups()
+        magic = f"%%writefile {file}\n" if file else _SHELL if language == "bash" else ""
+        made.append(nbformat.v4.new_code_cell(magic + code.rstrip()))
         position = block.end()
     made.append(nbformat.v4.new_markdown_cell(markdown[position:].strip()))
     return nbformat.v4.new_notebook(cells=[cell for cell in made if cell.source])

@@ -16,8 +16,14 @@ tutorials = importlib.import_module("tutorials")
 
 MARKDOWN = """# Title
 
+```python title="six_of_them.py"
+SIX = 6
+```
+
 ```python
-number = 6 * 7
+from six_of_them import SIX
+
+number = SIX * 7
 print("printed", number)
 ```
 
@@ -37,16 +43,23 @@ The end.
 
 def test_a_markdown_file_is_cells_and_text_in_order():
     notebook = tutorials.cells(MARKDOWN)
-    assert [cell.cell_type for cell in notebook.cells] == ["markdown", "code", "markdown", "code", "markdown"]
-    assert notebook.cells[3].source == '%%bash\necho "from the shell"'
-    assert "never run" in notebook.cells[4].source
+    assert [cell.cell_type for cell in notebook.cells] == [
+        "markdown",
+        "code",
+        "code",
+        "markdown",
+        "code",
+        "markdown",
+    ]
+    assert notebook.cells[4].source == '%%bash\necho "from the shell"'
+    assert "never run" in notebook.cells[5].source
 
 
 def test_what_cells_print_stands_below_them():
     text, pictures = tutorials.page("tutorials/made_up.md", MARKDOWN)
-    assert text.index("number = 6 * 7") < text.index("printed 42") < text.index("Between.")
+    assert text.index("number = SIX * 7") < text.index("printed 42") < text.index("Between.")
     assert text.index("```bash\necho") < text.index("\nfrom the shell\n") < text.index("The end.")
-    assert "%%bash" not in text and not pictures
+    assert '```python title="six_of_them.py"\nSIX = 6\n```' in text and "%%" not in text and not pictures
 
 
 def test_figures_of_a_notebook_are_files_beside_the_page():
