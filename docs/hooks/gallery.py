@@ -16,6 +16,7 @@ STUDIES = (
     "resnet18_tiny_imagenet_10_classes_reduced",
     "vgg16_cifar10_reduced",
 )
+_ACRONYMS = {"pwcca": "PWCCA"}
 _INTRODUCTION = """# Studies and figures
 
 The studies of this repository, and every figure that they have. `study report` draws all figures that a table of
@@ -42,12 +43,12 @@ def page() -> str:
             missing.append(f"`{kind.name}`")
             continue
         path = f"../experiments/{found}/{kind.name}.png"
-        title = kind.name.replace("_", " ")
+        title = _ACRONYMS.get(kind.name) or kind.name.replace("_", " ").capitalize()
         figures.append(
-            f"### {title[0].upper()}{title[1:]}\n\n[![{kind.caption}]({path})]({path})\n\n"
-            f"{kind.caption} From `{found}`."
+            f"### {title}\n\n[![{title} in the study {found}]({path})]({path})\n\n"
+            f"{kind.caption} From [`{found}`](../experiments/{found}/README.md)."
         )
-    head = "| study | networks and seeds | page | about |\n|---|---|---|---|\n"
+    head = "| study | α, seeds | page | about |\n|---|---|---|---|\n"
     return "\n\n".join(
         [
             _INTRODUCTION,
@@ -70,9 +71,7 @@ def _study(path):
     study = tomllib.loads(path.read_text(encoding="utf-8"))
     grid, place = study["grid"], f"../experiments/{folder.name}"
     made = (folder / "index.html").exists()
-    page = f"[figures and verdicts]({place}/index.html)" if made else "not run yet"
-    about = f"{place}/README.md" if (folder / "README.md").exists() else f"{place}/study.toml"
-    return (
-        f"| `{folder.name}` | {len(grid['alphas'])} α, {len(grid['seeds'])} seed(s) "
-        f"| {page} | [{Path(about).name}]({about}) |"
-    )
+    page = f"[figures, verdicts]({place}/index.html)" if made else "not run yet"
+    about = "README.md" if (folder / "README.md").exists() else "study.toml"
+    title = study["study"]["title"]
+    return f"| {title} | {len(grid['alphas'])}, {len(grid['seeds'])} | {page} | [{about}]({place}/{about}) |"

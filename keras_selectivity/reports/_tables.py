@@ -13,7 +13,8 @@ from keras_selectivity.results import mean_interval
 from keras_selectivity.results import networks
 from keras_selectivity.results import pick
 
-WIDTH = 100  # columns of a terminal, unless more are asked for
+WIDTH = 100
+"""Columns that a table for the terminal may fill."""
 
 
 @dataclass(frozen=True)
