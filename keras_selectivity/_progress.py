@@ -57,7 +57,7 @@ class Bar:
         if not isinstance(verbose, int) and not (isinstance(verbose, str) and verbose == "auto"):
             raise InputError(f"verbose must be 0, 1, 2 or 'auto'. Received: {verbose!r:.100}.")
         self.done, self._steps, self._unit = 0, steps, unit
-        self._start = self._said = time.monotonic()
+        self._start = self._printed = time.monotonic()
         self._drawn: Any = None
         self._lines = bool(verbose)
         if verbose and redraws(on := console()):
@@ -88,8 +88,8 @@ class Bar:
         self.done = done
         if self._drawn is not None:
             self._drawn.update(self._task, completed=done)
-        elif self._lines and time.monotonic() - self._said >= _MINUTE:
-            self._said = time.monotonic()
+        elif self._lines and time.monotonic() - self._printed >= _MINUTE:
+            self._printed = time.monotonic()
             console().print(self._line(), highlight=False, soft_wrap=True)
 
     def left(self) -> float | None:

@@ -116,11 +116,11 @@ def from_text(name: str, annotation: Any, text: str) -> Any:
 
 def _sentence(name: str, inside: tuple[int | str, ...], error: ErrorDetails) -> str:
     place = name + "".join(f"[{part}]" for part in inside if isinstance(part, int))
-    said = re.sub("^(Input|Value|String) should", "must", error["msg"])
-    said = said.replace("a valid tuple", "a list").replace("Field required", "is missing")
+    message = re.sub("^(Input|Value|String) should", "must", error["msg"])
+    message = message.replace("a valid tuple", "a list").replace("Field required", "is missing")
     short = reprlib.Repr()
     short.maxstring = short.maxother = 80
-    return f"{place} {said}. Received: {short.repr(error['input'])}."
+    return f"{place} {message}. Received: {short.repr(error['input'])}."
 
 
 def _shown(name: str | None) -> str:

@@ -228,7 +228,7 @@ def _row(each: Judged, undefined: list[str], departed: list[str]) -> dict[str, A
     bounds = zip(("theirs_low", "theirs_high", "no_effect"), (*found.paper(), found.no_effect), strict=True)
     row |= {
         **{"ours": found.ours(), "effect": effect, "low": low, "high": high, "unit": found.unit.strip()},
-        **{"seeds": found.seeds, "test": found.said()},
+        **{"seeds": found.seeds, "test": found.description()},
         **{
             **{"p": found.p, "p_adjusted": each.p_adjusted},
             **{"p_against": found.p_refute, "p_against_adjusted": each.p_against_adjusted},

@@ -126,10 +126,10 @@ def both_sides(
     taken = "taken as {:+.3g}{} per unit of α"
     made = []
     for name, side, word, number in zip(names, (LESS, MORE), ("below", "above"), theirs, strict=True):
-        said = taken.format(number, unit)
-        said = f"{printed}; {said}" if printed else f"a direction; {said}"
+        size = taken.format(number, unit)
+        size = f"{printed}; {size}" if printed else f"a direction; {size}"
         check = slope(get, side, number, unit)
-        made.append(Claim(name, paper, where, statement.format(word), said, about, check, **flags))
+        made.append(Claim(name, paper, where, statement.format(word), size, about, check, **flags))
     return made[0], made[1]
 
 

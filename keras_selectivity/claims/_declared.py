@@ -13,28 +13,28 @@ class Setting:
     Attributes:
         theirs: The papers' value, in words; where they state none, ours.
         fits: Whether a value is it.
-        said: How to say another value.
+        form: Format of another value.
         minor: Whether it matters less than what is measured, and how.
         unsaid: What rows that do not have it depart in, if in anything.
     """
 
     theirs: str
     fits: Callable[[Any], bool]
-    said: str = "{name} = {value}"
+    form: str = "{name} = {value}"
     minor: bool = False
     unsaid: str = ""
 
     def departure(self, name: str, value: Any) -> str:
-        """What is said of another value."""
+        """The departure of another value."""
         shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
-        return f"{self.said.format(name=name, value=shown)} instead of {self.theirs}"
+        return f"{self.form.format(name=name, value=shown)} instead of {self.theirs}"
 
 
 def _is(
-    value: Any, said: str = "{name} = {value}", theirs: str | None = None, minor: bool = False
+    value: Any, form: str = "{name} = {value}", theirs: str | None = None, minor: bool = False
 ) -> Setting:
     shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    return Setting(shown if theirs is None else theirs, lambda found: found == value, said, minor)
+    return Setting(shown if theirs is None else theirs, lambda found: found == value, form, minor)
 
 
 def _free() -> Setting:
@@ -42,9 +42,9 @@ def _free() -> Setting:
     return Setting("", lambda _: True)
 
 
-def _holds(least: set[float], said: str) -> Setting:
+def _holds(least: set[float], form: str) -> Setting:
     wanted = " and ".join(f"{value:g}" for value in sorted(least))
-    return Setting(f"some with {wanted}", lambda found: isinstance(found, list) and least <= set(found), said)
+    return Setting(f"some with {wanted}", lambda found: isinstance(found, list) and least <= set(found), form)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class Check(abc.ABC):
         """Seeds that would give 80 % power at the paper's effect, with the spread seen here; `None` for over 1,000."""
 
     @abc.abstractmethod
-    def said(self) -> str:
+    def description(self) -> str:
         """What was tested, in words."""
 
     @abc.abstractmethod
@@ -133,7 +133,7 @@ class Shift(Check):
     def needed(self, level: float) -> int | None:
         return tests.seeds_needed(abs(self.theirs), float(np.std(self.values, ddof=1)), level, True)
 
-    def said(self) -> str:
+    def description(self) -> str:
         what = f"{self.what}: " if self.what else ""
         return (
             f"{what}t-test of one value per seed against 0, n = {self.seeds}, p = {_p(self.p)}; "
@@ -165,7 +165,7 @@ class Ratio(Shift):
     def paper(self) -> tuple[float, float]:
         return float(np.exp(self.theirs)), float(np.exp(self.theirs))
 
-    def said(self) -> str:
+    def description(self) -> str:
         what = f"{self.what}: " if self.what else ""
         return (
             f"{what}t-test of log ratios, one per seed, n = {self.seeds}, p = {_p(self.p)}; equivalence within "
@@ -238,7 +238,7 @@ class Inside(Check):
         power = tests.POWER if np.isinf(self.low) or np.isinf(self.high) else (1 + tests.POWER) / 2
         return tests.seeds_needed(distance, spread, level, False, power)
 
-    def said(self) -> str:
+    def description(self) -> str:
         what = f"{self.what}: " if self.what else ""
         return (
             f"{what}one-sided t-tests of one value per seed for {self._bounds}, n = {self.seeds}, p = {_p(self.p)}; "
@@ -342,7 +342,7 @@ class Counted(Check):
         # Fewer signs than these have no pattern that is rare enough
         return found and max(found, int(np.ceil(-np.log2(level))))
 
-    def said(self) -> str:
+    def description(self) -> str:
         return (
             f"{self.what}: sign flips of {self.seeds} seeds, p = {_p(self.p)}; mean over all within "
             f"±{self.interest:.2g} points or fewer than {self.asked}, p = {_p(self.p_against)}"
@@ -409,10 +409,10 @@ class Every(Check):
         found = [part.needed(level) for part in self.parts]
         return max((n for n in found if n is not None), default=None) if None not in found else None
 
-    def said(self) -> str:
+    def description(self) -> str:
         if len(self.parts) == 1:
-            return self.parts[0].said()
-        return f"{len(self.parts)} parts, the weakest: {self._weakest.said()}"
+            return self.parts[0].description()
+        return f"{len(self.parts)} parts, the weakest: {self._weakest.description()}"
 
     def outline(self) -> str:
         kinds = list(dict.fromkeys(part.outline() for part in self.parts))

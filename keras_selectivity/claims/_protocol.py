@@ -70,8 +70,8 @@ def _of_training(mine: pl.DataFrame, paper: Paper) -> _Found:
     if fewest < paper.seeds:
         yield _TRAINING, f"{fewest} seed{'s' * (fewest > 1)} per α instead of {paper.seeds}"
     # Rows of one network may be of different versions: what one says goes for all.
-    said = pl.col("training").drop_nulls().first()
-    networks = mine.group_by("model").agg(pl.col("arm", *_COLUMNS).first(), said)
+    training = pl.col("training").drop_nulls().first()
+    networks = mine.group_by("model").agg(pl.col("arm", *_COLUMNS).first(), training)
     for arm, *columns, training in networks.drop("model").unique().sort(pl.all()).iter_rows():
         if training is None:
             yield _TRAINING, _UNSAID

@@ -82,9 +82,9 @@ def parser() -> Parser:
     for command, summary in _COMMANDS.items():
         group, _, name = command.rpartition(" ")
         if group and group not in groups:
-            told = _GROUPS[group]
-            found = groups[""].add_parser(group, help=told, description=_sentence(told))
-            groups[group] = found.add_subparsers(metavar="action", required=True, parser_class=Parser)
+            topic = _GROUPS[group]
+            grouped = groups[""].add_parser(group, help=topic, description=_sentence(topic))
+            groups[group] = grouped.add_subparsers(metavar="action", required=True, parser_class=Parser)
         module = f"{__name__}._{command.replace(' ', '_')}"
         groups[group].add_parser(
             name,

@@ -57,8 +57,8 @@ def add_options(parser: Parser) -> None:
     add_data_dir(parser)
     for name, measurement in known.items():
         if measurement.model_fields:
-            told = (measurement.__doc__ or "").split("\n")[0]
-            add_settings(parser.add_argument_group(name, told), measurement, prefix=f"{name}.")
+            summary = (measurement.__doc__ or "").split("\n")[0]
+            add_settings(parser.add_argument_group(name, summary), measurement, prefix=f"{name}.")
 
 
 def run(options: Options) -> None:

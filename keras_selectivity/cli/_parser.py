@@ -100,12 +100,12 @@ def add_settings(
     for name in settings.model_fields if names is None else names:
         declared = settings.model_fields[name]
         annotation = declared.rebuild_annotation()
-        option, told = "--" + (prefix + name).replace("_", "-"), (declared.description or "").rstrip(".")
-        told = told[0].lower() + told[1:] if told[1:2].islower() else told
-        told = told.replace("%", "%%")
+        option, text = "--" + (prefix + name).replace("_", "-"), (declared.description or "").rstrip(".")
+        text = text[0].lower() + text[1:] if text[1:2].islower() else text
+        text = text.replace("%", "%%")
         if annotation is bool:
             action = argparse.BooleanOptionalAction if declared.default else "store_true"
-            parser.add_argument(option, action=action, default=None, help=told)
+            parser.add_argument(option, action=action, default=None, help=text)
             continue
         default = declared.default
         if (
@@ -114,9 +114,9 @@ def add_settings(
             and (not isinstance(default, tuple) or len(default) < 4)
         ):
             shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
-            told += f" (default: {shown})"
+            text += f" (default: {shown})"
         parser.add_argument(
-            option, type=text_of(prefix + name, annotation), metavar=_metavar(annotation), help=told
+            option, type=text_of(prefix + name, annotation), metavar=_metavar(annotation), help=text
         )
 
 
@@ -172,15 +172,15 @@ def add_json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
 
-def add_wide(parser: Parser, told: str) -> None:
+def add_wide(parser: Parser, text: str) -> None:
     """Declares that tables may have more than 100 columns."""
-    parser.add_argument("--wide", action="store_true", help=told)
+    parser.add_argument("--wide", action="store_true", help=text)
 
 
-def add_pixel_range(parser: Parser, told: str) -> None:
+def add_pixel_range(parser: Parser, text: str) -> None:
     """Declares what a network expects for black and white."""
     parser.add_argument(
-        "--pixel-range", type=text_of("pixel_range", tuple[float, float]), metavar="LOW,HIGH", help=told
+        "--pixel-range", type=text_of("pixel_range", tuple[float, float]), metavar="LOW,HIGH", help=text
     )
 
 

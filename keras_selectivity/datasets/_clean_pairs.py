@@ -103,10 +103,10 @@ def pairs_by_content(corrupted: Array | ImagesOnDisk, candidates: Array) -> Clea
     positions = np.flatnonzero(ratio <= _LARGEST_RATIO)
     positions = positions[np.argsort(error[positions], kind="stable")]
     positions = np.sort(positions[np.unique(best[positions], return_index=True)[1]])
-    told = f"{len(positions):,} of {len(corrupted):,} images"
+    matched = f"{len(positions):,} of {len(corrupted):,} images"
     if len(positions) < _LEAST_SHARE * len(corrupted):
-        raise NoPairsError(f"Only {told} match a clean one by content.")
-    return CleanPairs(f"matched by content, {told}", positions, candidates[best[positions]])
+        raise NoPairsError(f"Only {matched} match a clean one by content.")
+    return CleanPairs(f"matched by content, {matched}", positions, candidates[best[positions]])
 
 
 def _thumbnails(images: Array) -> Array:

@@ -40,7 +40,7 @@ def about(name: str, network: Any) -> dict[str, Any]:
 
 def _training(trained: dict[str, Any]) -> str | None:
     """Everything else that the record of a training says, as one text that the networks of a study share."""
-    said = {key: value for key, value in trained.items() if key not in _NOT_TRAINING}
+    settings = {key: value for key, value in trained.items() if key not in _NOT_TRAINING}
     if isinstance(trained.get("alpha"), dict):  # a schedule, of which the column has the final value
-        said["alpha_schedule"] = {key: value for key, value in trained["alpha"].items() if key != "alpha"}
-    return json.dumps(said, sort_keys=True) if said else None
+        settings["alpha_schedule"] = {key: value for key, value in trained["alpha"].items() if key != "alpha"}
+    return json.dumps(settings, sort_keys=True) if settings else None

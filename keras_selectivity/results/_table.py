@@ -149,10 +149,10 @@ def _named(path: Path, error: BaseException) -> InputError:
     """The exception that says what is wrong with a file."""
     if isinstance(error, InputError):
         return error
-    said = " ".join(str(error).split())[:200]
+    reason = " ".join(str(error).split())[:200]
     if isinstance(error, ValueError | pl.exceptions.InvalidOperationError):
-        return DamagedError(f"{path} has a bad cell: {said}.")
-    return DamagedError(f"{path} cannot be read ({said}).")
+        return DamagedError(f"{path} has a bad cell: {reason}.")
+    return DamagedError(f"{path} cannot be read ({reason}).")
 
 
 def _refuse(path: Path, problem: str, columns: Collection[str]) -> None:

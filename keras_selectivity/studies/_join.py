@@ -29,10 +29,10 @@ def open_results(path: Path, name: str | None = None) -> Results:
         path: The folder.
         name: Of what is measured, for what is printed.
     """
-    said = f"{name}: " if name else ""
+    prefix = f"{name}: " if name else ""
 
     def damaged(file: Path, error: BaseException) -> None:
-        _LOG.warning("%s%s Set aside as %s; measuring again.", said, error, set_aside(file).name)
+        _LOG.warning("%s%s Set aside as %s; measuring again.", prefix, error, set_aside(file).name)
 
     found, older = results.Results(path, damaged=damaged), older_file(path)
     if older.exists():

@@ -74,15 +74,15 @@ class Engine(abc.ABC):
         status = self.folder.status(study)
         mine = next(row for row in status if row["name"] == name)
         done, failed = (sum(row["state"] == state for row in status) for state in ("done", "failed"))
-        said = mine["state"]
-        if said == "done":
+        outcome = mine["state"]
+        if outcome == "done":
             found = clean_values(self.folder, name)
             for measure, form in (("accuracy", ".2%"), ("mean_selectivity", ".4f")):
                 if found.get(measure) is not None:
-                    said += f", {measure.replace('_', ' ')} {found[measure]:{form}}"
+                    outcome += f", {measure.replace('_', ' ')} {found[measure]:{form}}"
         elif mine["reason"]:
-            said += f": {mine['reason']}"
+            outcome += f": {mine['reason']}"
         seconds = time_left(status)
         left = f", about {duration(seconds)} left" if seconds and done < len(status) else ""
         also = f", {failed} failed" if failed else ""
-        print(f"{name}: {said}  [{done}/{len(status)} done{also}{left}]", flush=True)
+        print(f"{name}: {outcome}  [{done}/{len(status)} done{also}{left}]", flush=True)

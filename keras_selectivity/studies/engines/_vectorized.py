@@ -40,7 +40,7 @@ _LOG = logging.getLogger(__name__)
 
 _SAVE_EVERY = 60.0  # Seconds between checkpoints
 # What a checkpoint tells besides arrays; each log has a list of the runs' values for each epoch.
-_TOLD = {"epochs": int, "history": {str: [HISTORY[str]]}, "preferred": [[[int]]]}
+_RECORD = {"epochs": int, "history": {str: [HISTORY[str]]}, "preferred": [[[int]]]}
 
 
 class Vectorized(Engine):
@@ -247,18 +247,18 @@ class _Group:
                 state = _unpack(file, "state", like)
                 found = {name: file[name] for name in ("best", "best_epoch")}
                 found["weights"] = _unpack(file, "weights", state[:2])
-                return state, found | parse_json(bytes(file["told"]), _TOLD, self.path)
+                return state, found | parse_json(bytes(file["told"]), _RECORD, self.path)
         except (ValueError, KeyError) as error:
             raise DamagedError(f"{self.path} is damaged ({error}).") from error
 
     def _save(self, program: Any, progress: Any) -> None:
-        told = {name: progress[name] for name in ("epochs", "history", "preferred")}
+        record = {name: progress[name] for name in ("epochs", "history", "preferred")}
         arrays = {
             **_packed("state", program.state),
             **_packed("weights", progress["weights"]),
             "best": progress["best"],
             "best_epoch": progress["best_epoch"],
-            "told": np.frombuffer(json.dumps(told).encode(), np.uint8),
+            "told": np.frombuffer(json.dumps(record).encode(), np.uint8),
         }
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with whole_file(self.path) as temporary:
