@@ -7,6 +7,7 @@ import tensorflow as tf
 from scipy import stats
 
 import keras_selectivity as ks
+from keras_selectivity._progress import Bar
 from keras_selectivity.representations import off_axis_selectivity
 from keras_selectivity.representations._off_axis import _fit
 
@@ -49,14 +50,12 @@ def test_it_never_reports_less_than_the_axes():
 
 
 def test_the_best_iterate_is_kept():
-    class Bar:
-        add = staticmethod(lambda n: None)
-
     fit, labels = selective(40)
     hidden = stats.special_ortho_group.rvs(5, random_state=3)
-    losses = [_fit(fit @ hidden, labels, np.eye(5), steps, Bar)[0] for steps in (1, 50, 300)]
+    bar = Bar(None, "step", 0)
+    losses = [_fit(fit @ hidden, labels, np.eye(5), steps, bar)[0] for steps in (1, 50, 300)]
     assert losses == sorted(losses, reverse=True) and losses[0] > losses[-1]
-    loss, rotation, _ = _fit(fit @ hidden, labels, np.eye(5), 300, Bar)
+    loss, rotation, _ = _fit(fit @ hidden, labels, np.eye(5), 300, bar)
     assert loss == pytest.approx(1 - shifted(fit @ hidden @ rotation, labels), abs=1e-4)
 
 
@@ -94,16 +93,11 @@ def test_gradient_of_the_search_is_that_of_the_definition():
         move = np.zeros([5, 5])
         move[i, j] = 1e-5
         slope[i, j] = (loss(move) - loss(-move)) / 2e-5
-    seen = []
 
-    class Bar:
-        @staticmethod
-        def add(n):
-            seen.append(n)
-
-    rotation = _fit(fit, labels, np.eye(5), 2, Bar)[1]
+    bar = Bar(2, "step", 0)
+    rotation = _fit(fit, labels, np.eye(5), 2, bar)[1]
     free = -1e-3 * np.sign(slope) * (np.abs(slope) > 1e-4)
     half = (free - free.T) / 2
     expected = np.linalg.solve(np.eye(5) - half, np.eye(5) + half)
     np.testing.assert_allclose(rotation, expected, atol=2e-4)
-    assert len(seen) == 2 and tf.executing_eagerly()
+    assert bar.done == 2 and tf.executing_eagerly()

@@ -169,7 +169,7 @@ def test_the_grid_is_every_alpha_with_every_seed_and_arms_come_beside():
         ),
         ("[run]", '[evaluation]\ncorrupted_data = "tfds"\n[run]', r"line 10: .*does not go with shapes"),
         ("[grid]", "[grids]", "line 6: the file: unknown grids"),
-        ("[grid]", "[grid", r"no valid TOML.*line"),
+        ("[grid]", "[grid", r"not valid TOML.*line"),
     ],
 )
 def test_bad_study_files(tmp_path, old, new, message):
