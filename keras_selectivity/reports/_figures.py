@@ -25,6 +25,8 @@ from keras_selectivity.results import evaluation_in
 from keras_selectivity.results import in_arm
 from keras_selectivity.results import levels
 
+_ROOM = 2_400_000  # characters of the pictures of a page
+
 # What has to be done for rows that a figure needs, where that is not a measurement of the same name
 _SOURCES = {
     "clean selectivity": "evaluate",
@@ -60,13 +62,32 @@ def draw(
     """
     formats = tuple(formats)
     check_formats(formats)
-    drawn, missing = [], []
-    table = _as_drawn(levels(table).filter(pl.col("value").is_not_null()))
+    drawable, missing = _sorted(_as_drawn(levels(table).filter(pl.col("value").is_not_null())))
+    drawn, room = [], _ROOM
+    for left, (kind, mine) in zip(range(len(drawable), 0, -1), drawable, strict=True):
+        picture = save(
+            [folder / f"{kind.name}.{ending}" for ending in formats],
+            kind.draw,
+            mine,
+            kind.size,
+            name=kind.name,
+            alternative=kind.caption,
+            room=room * 2 // (left + 1),  # twice an equal share, but for the last
+        )
+        room -= len(picture.element)
+        said = caption(kind.caption, kind.interval, kind.test, per_alpha(mine, kind.values))
+        papers = drawn_in(picture.letters, of_networks(kind.papers, named_networks(mine)))
+        drawn.append(replace(kind, caption=said, papers=papers, picture=picture))
+    return drawn, missing
+
+
+def _sorted(table: Levels) -> tuple[list[tuple[FigureKind, Levels]], list[tuple[FigureKind, str]]]:
+    """Figures that a table allows, with their part of it; and the others, with what they lack."""
+    found, missing = [], []
     arm: str | None = ""
     mine, there = table, set[str]()
-    for kind in kinds(
-        name for name in table.rows["arm"].unique(maintain_order=True) if name not in (None, MAIN)
-    ):
+    arms = [name for name in table.rows["arm"].unique(maintain_order=True) if name not in (None, MAIN)]
+    for kind in kinds(arms):
         if kind.arm != arm:
             arm, mine = kind.arm, table.filter(in_arm(kind.arm)) if kind.arm else table
             there = _there(mine)
@@ -81,18 +102,8 @@ def draw(
         elif lacking := incomplete(mine, kind.values):
             missing.append((kind, lacking))
         else:
-            picture = save(
-                [folder / f"{kind.name}.{ending}" for ending in formats],
-                kind.draw,
-                mine,
-                kind.size,
-                name=kind.name,
-                alternative=kind.caption,
-            )
-            said = caption(kind.caption, kind.interval, kind.test, per_alpha(mine, kind.values))
-            papers = drawn_in(picture.letters, of_networks(kind.papers, named_networks(mine)))
-            drawn.append(replace(kind, caption=said, papers=papers, picture=picture))
-    return drawn, missing
+            found.append((kind, mine))
+    return found, missing
 
 
 def _as_drawn(table: Levels) -> Levels:

@@ -12,6 +12,7 @@ from typing import Any
 import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from PIL import Image
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
@@ -23,9 +24,13 @@ from keras_selectivity.results import Levels
 FORMATS = ("png", "svg", "pdf")
 # Without a date in it, the same rows give the same file.
 _DATES: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-_DOTS = 200  # per inch
+_DOTS = 200  # per inch, of files
 _COARSE = 130  # of clouds of points inside a vector picture
-_MOST = 250_000  # characters of a vector picture inside a page; more is a raster
+# A picture inside a page that is a vector has at most so many characters; else it is a raster, the first of these
+# resolutions that there is room for.
+_MOST = 180_000
+_RASTERS = (170, 130, 100, 75)
+_COLORS = 128
 _STYLE: Any = {
     "axes.edgecolor": "0.3",
     "axes.labelcolor": "0.15",
@@ -64,6 +69,7 @@ def save(
     *,
     name: str = "figure",
     alternative: str = "",
+    room: int = _MOST,
 ) -> Picture:
     """Draws a figure of a size in inches with `draw(figure, table)` and writes it whole, in every format.
 
@@ -74,6 +80,7 @@ def save(
         size: Width and height.
         name: Of the picture in a page.
         alternative: What it shows, where its points do not say it.
+        room: Characters that the page has for it.
     """
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=size, layout="constrained", dpi=_DOTS)
@@ -86,7 +93,7 @@ def save(
             with whole_file(path) as temporary:
                 figure.savefig(temporary, metadata=_DATES.get(path.suffix))
         shown = _told.sentences(panels) or alternative
-        return Picture(letters, _element(figure, panels, name, shown), shown)
+        return Picture(letters, _element(figure, panels, name, shown, room), shown)
 
 
 def check_formats(formats: tuple[str, ...]) -> None:
@@ -98,7 +105,7 @@ def check_formats(formats: tuple[str, ...]) -> None:
         )
 
 
-def _element(figure: Figure, panels: list[Any], name: str, alternative: str) -> str:
+def _element(figure: Figure, panels: list[Any], name: str, alternative: str, room: int) -> str:
     hints: dict[str, list[str]] = {}
     for axes in panels:
         for line, points in _told.told(axes):
@@ -108,9 +115,20 @@ def _element(figure: Figure, panels: list[Any], name: str, alternative: str) -> 
     with matplotlib.rc_context({"svg.fonttype": "none"}):
         figure.savefig(text, format="svg", dpi=_COARSE, transparent=True, metadata=_DATES[".svg"])
     element = inside(text.getvalue(), name, hints, alternative)
-    if len(element) <= _MOST:
+    if len(element) <= min(room, _MOST):
         return element
-    raster = io.BytesIO()
-    figure.savefig(raster, format="png")
-    data = base64.b64encode(raster.getvalue()).decode()
-    return f'<img src="data:image/png;base64,{data}" alt="{escape(alternative)}">'
+    for dots in _RASTERS:
+        element = f'<img src="data:image/png;base64,{_raster(figure, dots)}" alt="{escape(alternative)}">'
+        if len(element) <= room:
+            break
+    return element
+
+
+def _raster(figure: Figure, dots: int) -> str:
+    """The figure as a PNG of few colours, in base64."""
+    raster, small = io.BytesIO(), io.BytesIO()
+    figure.savefig(raster, format="png", dpi=dots)
+    with Image.open(raster) as image:
+        colors = image.convert("RGB").quantize(_COLORS, dither=Image.Dither.NONE)
+    colors.save(small, format="png", optimize=True)
+    return base64.b64encode(small.getvalue()).decode()

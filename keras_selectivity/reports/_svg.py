@@ -7,7 +7,9 @@ from xml.etree import ElementTree
 
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _LONG = re.compile(r"-?\d+\.\d{3,}(?:e-?\d+)?")
-_FAMILY = re.compile(r"(font: [^']*)'[^;]*")
+# Texts take the page's font, and stand upright unless they are turned
+_FAMILY = re.compile(r"(?<=font: )([^';]*)'[^;]*|font-family: [^;]*;? ?")
+_UNTURNED = re.compile(r"rotate\(-?0 [^)]*\)")
 _REACH = "5"  # points around a marker in which its text appears
 
 
@@ -25,12 +27,15 @@ def inside(svg: str, name: str, hints: Mapping[str, Sequence[str]], alternative:
     for element in list(root.iter()):
         element.tag = _local(element.tag)
         element.attrib = {_local(key): _short(value) for key, value in element.attrib.items()}
+        if _UNTURNED.fullmatch(element.attrib.get("transform", "")):
+            del element.attrib["transform"]
         if element.attrib.get("id") in hints:
             _say(element, hints[element.attrib["id"]])
     for parent in list(root.iter()):
         for child in list(parent):
             if child.tag in ("metadata", "style"):
                 parent.remove(child)
+        _share_style(parent)
     wanted = {each for element in root.iter() for each in _references(element)}
     for element in root.iter():
         own = element.attrib.pop("id", None)
@@ -71,6 +76,16 @@ def _say(group: ElementTree.Element, texts: Sequence[str]) -> None:
         title.text = text
 
 
+def _share_style(parent: ElementTree.Element) -> None:
+    """Says once, of the group, what all markers of it look like."""
+    markers = [child for child in parent if child.tag == "use"]
+    styles = {marker.get("style") for marker in markers}
+    if len(markers) > 1 and len(styles) == 1 and "style" not in parent.attrib and (style := styles.pop()):
+        parent.attrib["style"] = style
+        for marker in markers:
+            del marker.attrib["style"]
+
+
 def _references(element: ElementTree.Element) -> list[str]:
     found = [each for value in element.attrib.values() for each in _REFERENCE.findall(value)]
     target = element.get("href", "")
@@ -81,7 +96,7 @@ def _short(value: str) -> str:
     """An attribute with numbers as long as a picture needs, and the page's font."""
     if value.startswith("data:"):
         return value
-    return _FAMILY.sub(r"\1system-ui, sans-serif", _LONG.sub(_rounded, value))
+    return _FAMILY.sub(lambda found: f"{found[1]}system-ui" if found[1] else "", _LONG.sub(_rounded, value))
 
 
 def _rounded(found: re.Match[str]) -> str:

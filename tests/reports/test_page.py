@@ -3,15 +3,19 @@
 import re
 from html.parser import HTMLParser
 
+import made_up
 import numpy as np
 import pytest
 
 from keras_selectivity.reports import _drawing
+from keras_selectivity.reports import _figures
 from keras_selectivity.reports import _picture
 from keras_selectivity.reports import _told
+from keras_selectivity.reports import draw
 from keras_selectivity.reports._interval import interval_plot
 from keras_selectivity.reports._typography import minus
 from keras_selectivity.reports._typography import typeset
+from keras_selectivity.results import frame
 from keras_selectivity.results import mean_interval
 
 
@@ -207,3 +211,14 @@ def test_a_figure_that_is_too_large_is_a_raster(monkeypatch):
 
     picture = _picture.save([], draw, None, name="large")
     assert picture.element.startswith('<img src="data:image/png;base64,') and "&lt;all&gt;" in picture.element
+
+
+def test_pictures_share_the_room_of_a_page(tmp_path, monkeypatch):
+    rows = frame(made_up.study(seeds=3, everything=False))
+    found = []
+    for room in (2_400_000, 120_000):
+        monkeypatch.setattr(_figures, "_ROOM", room)
+        pictures = [kind.picture.element for kind in draw(rows, tmp_path, ())[0]]
+        assert sum(map(len, pictures)) <= room and not list(tmp_path.iterdir())
+        found.append(sum(each.startswith("<svg") for each in pictures))
+    assert found[0] == len(pictures) > found[1]
