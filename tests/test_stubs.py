@@ -49,7 +49,7 @@ def test_packages_and_stubs_are_the_same():
 
 
 @pytest.mark.slow
-def test_a_wheel_holds_the_stubs(tmp_path):
+def test_a_wheel_holds_the_package_and_nothing_else(tmp_path):
     pytest.importorskip("setuptools")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
@@ -59,5 +59,7 @@ def test_a_wheel_holds_the_stubs(tmp_path):
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         shipped = set(archive.namelist())
-    assert {path.relative_to(ROOT).as_posix() for path in STUBS.values()} < shipped
-    assert "keras_selectivity/py.typed" in shipped
+    package = [path for path in (ROOT / "keras_selectivity").rglob("*") if path.is_file()]
+    besides = {path.relative_to(ROOT).as_posix() for path in package if path.suffix not in (".py", ".pyc")}
+    assert {"keras_selectivity/py.typed", "keras_selectivity/__init__.pyi"} < besides < shipped
+    assert all(name.startswith(("keras_selectivity/", "keras_selectivity-")) for name in shipped)
