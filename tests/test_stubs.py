@@ -60,6 +60,8 @@ def test_a_wheel_holds_the_package_and_nothing_else(tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         shipped = set(archive.namelist())
     package = [path for path in (ROOT / "keras_selectivity").rglob("*") if path.is_file()]
-    besides = {path.relative_to(ROOT).as_posix() for path in package if path.suffix not in (".py", ".pyc")}
+    besides = {
+        path.relative_to(ROOT).as_posix() for path in package if path.suffix not in (".py", ".pyc", ".md")
+    }
     assert {"keras_selectivity/py.typed", "keras_selectivity/__init__.pyi"} < besides < shipped
     assert all(name.startswith(("keras_selectivity/", "keras_selectivity-")) for name in shipped)
