@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 
 from keras_selectivity.results import MAIN
@@ -112,4 +113,8 @@ def _mean(form: str, values: list[float]) -> Cell:
     if not values:
         return Cell("")
     mean, low, high = mean_interval(values)
-    return Cell(form.format(mean), f"± {form.format((high - low) / 2)}" if len(values) > 1 else "")
+    note = ""
+    if len(values) > 1:  # from ten values on, intervals are not symmetric
+        symmetric = np.isclose(high - mean, mean - low)
+        note = f"± {form.format(high - mean)}" if symmetric else f"{form.format(low)} to {form.format(high)}"
+    return Cell(form.format(mean), note)

@@ -3,14 +3,18 @@
 import re
 
 import made_up
+import numpy as np
 import pytest
+from scipy import stats
 
 from keras_selectivity.claims import check
 from keras_selectivity.measurements import columns
 from keras_selectivity.reports import WIDTH
 from keras_selectivity.reports import claims_text
 from keras_selectivity.reports import table
+from keras_selectivity.reports._tables import cells
 from keras_selectivity.results import frame
+from keras_selectivity.results import mean_interval
 
 
 @pytest.fixture(scope="module")
@@ -43,3 +47,14 @@ def test_verdicts_fit(rows):
         assert claim["ours"].split()[0] in line
     untested = (claims["verdict"] == "not tested").sum()
     assert lines[-1].endswith(f"{untested} not tested.")
+
+
+@pytest.mark.parametrize("seeds", [3, 12])
+def test_cells_hold_the_interval(seeds):
+    rows = made_up.study(seeds=seeds, everything=False)
+    line = cells(frame(rows), columns(), by_alpha=True)[1][0]
+    values = [row["value"] for row in rows if row["measure"] == "accuracy" and row["alpha"] == -1.0]
+    mean, low, high = mean_interval(values)
+    half = stats.t.ppf(0.975, seeds - 1) * np.std(values, ddof=1) / seeds**0.5
+    assert line[2].text == f"{np.mean(values):.2%}" == f"{mean:.2%}"
+    assert line[2].note == (f"± {half:.2%}" if seeds < 10 else f"{low:.2%} to {high:.2%}")
