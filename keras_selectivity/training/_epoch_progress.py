@@ -9,7 +9,7 @@ from keras_selectivity._progress import Bar
 from keras_selectivity._progress import duration
 
 # What a line shows of the logs, where it is there
-_SHOWN = ("loss", "accuracy", "selectivity", "val_accuracy", "val_selectivity")
+_SHOWN = ("loss", "accuracy", "selectivity", "val_accuracy")
 
 
 class EpochProgress(keras.callbacks.Callback):
@@ -48,7 +48,7 @@ class EpochProgress(keras.callbacks.Callback):
         if not self.verbose:
             return
         epochs, now = self.params["epochs"], time.monotonic()
-        values = [f"{name} {logs[name]:.4f}" for name in _SHOWN if name in (logs or {})]
+        values = [f"{name} {logs[name]:.3f}" for name in _SHOWN if name in (logs or {})]
         times = duration(now - self._begun)
         if epoch + 1 < epochs:
             speed = (now - self._start) / (epoch + 1 - self._first)
