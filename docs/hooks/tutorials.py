@@ -8,6 +8,7 @@ below them on the page. An error in a cell stops the build. `TUTORIALS=no` shows
 import base64
 import os
 import re
+import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -111,7 +112,8 @@ def _execute(uri, notebook):
             timeout=900,
         )
         try:
-            client.execute(env=environment)
+            # What TensorFlow says when it starts is no part of the build's log.
+            client.execute(env=environment, stderr=subprocess.DEVNULL)
         except CellExecutionError as error:
             raise PluginError(f"{uri}: a cell failed.\n{_ESCAPES.sub('', str(error))}") from error
 
