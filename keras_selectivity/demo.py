@@ -1,5 +1,6 @@
 """The demonstration: three small networks on embedded data, from training to a page."""
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -41,6 +42,33 @@ STUDY = {
     },
 }
 
+# Texts and commands that a reader of the page can paste; `{folder}` is the demonstration's
+_NEXT = (
+    (
+        "Attack these networks and corrupt their images: who is more robust? (About a minute.)",
+        "keras-selectivity evaluate {folder}/runs/*/model --dataset shapes --measure fgsm,pgd,corruptions,units "
+        "--csv robustness.csv --page robustness",
+    ),
+    (
+        "Turn the knob further: train a network at another α.",
+        "keras-selectivity train --dataset shapes --network resnet8 --alpha 2 --warmup-epochs 8 --epochs 14 "
+        "--milestones 10,13 --batch-size 128 --pad 2 --validation-per-class 50 --output alpha2",
+    ),
+    (
+        "Regularise a network of your own, from its weights, in Python.",
+        "import keras_selectivity as ks\n\n"
+        "model = ks.regularize(your_keras_classifier, alpha=-1)\n"
+        'model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])\n'
+        "model.fit(images, labels, epochs=5)\n"
+        'ks.export(model, "regularised")',
+    ),
+    (
+        "Run a study on CIFAR-10, several seeds per α, and check the papers' claims on it. (From a clone; hours on two cores.)",
+        "keras-selectivity data prepare cifar10\n"
+        "keras-selectivity study run experiments/resnet8_cifar10_reduced/study.toml --runs runs",
+    ),
+)
+
 
 def run_demo(folder: StrPath, *, resume: bool = False, overwrite: bool = False) -> None:
     """Trains, exports and measures the networks of the demonstration and writes its page.
@@ -63,11 +91,19 @@ def run_demo(folder: StrPath, *, resume: bool = False, overwrite: bool = False) 
         raise InputError(f"The demonstration failed. {next(iter(runs.failures.values()), 'No run is done.')}")
     rows = read(results)
     write_page(
-        work, rows, title=study.title, description=study.description, results=results.name, columns=columns()
+        work,
+        rows,
+        title=study.title,
+        description=study.description,
+        results=results.name,
+        columns=columns(),
+        next_steps=[(text, command.replace("{folder}", shlex.quote(str(folder)))) for text, command in _NEXT],
     )
     if work != folder:
         replace_directory(work, folder)
-    print(f"\n{table(rows, columns())}\n\nSavedModels in {folder / 'runs'}, page in {folder / 'index.html'}")
+    print(
+        f"\n{table(rows, columns())}\n\nSavedModels in {folder / 'runs'}, page, which says what to try next, in {folder / 'index.html'}"
+    )
 
 
 def _is_demo(folder: Path) -> bool:

@@ -215,10 +215,11 @@ def test_a_figure_that_is_too_large_is_a_raster(monkeypatch):
 
 def test_pictures_share_the_room_of_a_page(tmp_path, monkeypatch):
     rows = frame(made_up.study(seeds=3, everything=False))
-    found = []
-    for room in (2_400_000, 120_000):
-        monkeypatch.setattr(_figures, "_ROOM", room)
-        pictures = [kind.picture.element for kind in draw(rows, tmp_path, ())[0]]
-        assert sum(map(len, pictures)) <= room and not list(tmp_path.iterdir())
-        found.append(sum(each.startswith("<svg") for each in pictures))
-    assert found[0] == len(pictures) > found[1]
+    vectors = [kind.picture.element for kind in draw(rows, tmp_path, ())[0]]
+    room = sum(map(len, vectors)) * 3 // 4
+    monkeypatch.setattr(_figures, "_ROOM", room)
+    pictures = [kind.picture.element for kind in draw(rows, tmp_path, ())[0]]
+    # The smallest raster of a picture may be larger than its share
+    assert sum(map(len, pictures)) < 1.1 * room and not list(tmp_path.iterdir())
+    assert all(each.startswith("<svg") for each in vectors)
+    assert not all(each.startswith("<svg") for each in pictures)
