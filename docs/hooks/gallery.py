@@ -15,8 +15,8 @@ STUDIES = (
     "vit_cifar10_reduced",
     "resnet18_tiny_imagenet_10_classes_reduced",
     "vgg16_cifar10_reduced",
+    "first_light_robustness_cifar10",
 )
-_ACRONYMS = {"pwcca": "PWCCA"}
 _INTRODUCTION = """# Studies and figures
 
 The studies of this repository, and every figure that they have. `study report` draws all figures that a table of
@@ -43,9 +43,8 @@ def page() -> str:
             missing.append(f"`{kind.name}`")
             continue
         path = f"../experiments/{found}/{kind.name}.png"
-        title = _ACRONYMS.get(kind.name) or kind.name.replace("_", " ").capitalize()
         figures.append(
-            f"### {title}\n\n[![{title} in the study {found}]({path})]({path})\n\n"
+            f"### {kind.title}\n\n[![{kind.title} in the study {found}]({path})]({path})\n\n"
             f"{kind.caption} From [`{found}`](../experiments/{found}/README.md)."
         )
     head = "| study | α, seeds | page | about |\n|---|---|---|---|\n"

@@ -24,6 +24,7 @@ from keras_selectivity.reports._protocol import measured
 from keras_selectivity.reports._protocol import software
 from keras_selectivity.reports._summary import facts
 from keras_selectivity.reports._summary import five_numbers
+from keras_selectivity.reports._tables import Cell
 from keras_selectivity.reports._tables import cells
 from keras_selectivity.reports._template import render
 from keras_selectivity.results import Column
@@ -84,9 +85,7 @@ def write_page(
         departures=departures(found) if claims is not None else None,
         undefined=undefined,
         table={
-            "caption": "Main numbers by α, with 95 % intervals over seeds"
-            if claims is not None
-            else "Main numbers",
+            "caption": _caption(lines, claims is not None),
             "heads": heads,
             "lines": lines,
         },
@@ -104,6 +103,11 @@ def write_page(
     path = folder / "index.html"
     write_text(path, text)
     return path
+
+
+def _caption(lines: list[list[Cell]], by_alpha: bool) -> str:
+    seeds = any(cell.note for line in lines for cell in line)
+    return f"Main numbers{' by α' * by_alpha}{', with 95 % intervals over seeds' * seeds}"
 
 
 def _groups(drawn: Iterable[FigureKind]) -> list[dict[str, Any]]:

@@ -104,7 +104,7 @@ def five_numbers(table: Levels, claims: pl.DataFrame | None) -> list[Number]:
         ]
     else:
         found += _of_any(table)
-    if claims is not None:
+    if claims is not None and (claims["verdict"] != UNTESTED).any():
         found.append(_verdicts(claims))
     else:
         dead = pick(table.rows, "dead_units", evaluation="clean")
