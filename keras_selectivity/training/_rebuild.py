@@ -85,25 +85,49 @@ def _is_shape(shape: Any) -> bool:
     )
 
 
+# Lengths of free axes (of tokens, or rows and columns of pixels) in the order in which they are tried: networks have a
+# largest number of tokens, or a smallest picture
+_LENGTHS = (32, 16, 8, 4, 2, 1, 64, 128, 256)
+
+
 def example_inputs(
     network: KerasObject, fill: Callable[[Any, Any], Array] = lambda shape, dtype: np.zeros(shape, dtype)
 ) -> Any:
     """One sample of zeros, or of what `fill(shape, dtype)` returns, in the structure of a built network's input.
 
+    Axes of any length have the first of some lengths that the network takes.
+
     Raises:
-        InputError: The shape of the input is not known, or it holds text.
+        InputError: The shape of the input is not known, the network takes none of the lengths, or it takes text.
     """
+    specs = input_specs(network)
+    flat = tree.flatten(specs)
+    if any(spec.dtype == "string" for spec in flat):
+        raise InputError(
+            f"{network.name!r} takes text. Regularise the part that follows the vectorisation, and give it "
+            "the vectorised texts."
+        )
 
-    def example(spec: Any) -> Any:
-        if spec.dtype == "string":
-            raise InputError(
-                f"{network.name!r} takes text. Regularise the part that follows the vectorisation, and give it "
-                "the vectorised texts."
-            )
-        first, *others = spec.shape
-        return fill([first or 1, *(n or 32 for n in others)], spec.dtype)
+    def examples(length: int, fill: Callable[[Any, Any], Array]) -> Any:
+        def example(spec: Any) -> Any:
+            first, *others = spec.shape
+            return fill([first or 1, *(n or length for n in others)], spec.dtype)
 
-    return tree.map_structure(example, input_specs(network))
+        return tree.map_structure(example, specs)
+
+    if all(None not in spec.shape[1:] for spec in flat):
+        return examples(0, fill)
+    reasons = []
+    for length in _LENGTHS:
+        try:
+            network(examples(length, np.zeros), training=False)
+            return examples(length, fill)
+        except Exception as error:  # whatever layers raise for a shape that they do not take
+            reasons.append(str(error).strip().partition("\n")[0][:200])
+    raise InputError(
+        f"{network.name!r} takes inputs of no length among {', '.join(map(str, _LENGTHS))} ({reasons[0]}). Give its "
+        "keras.Input a fixed shape."
+    )
 
 
 def random_inputs(network: KerasObject) -> Any:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from conftest import compiled
 from keras import layers
 from keras import ops
 
@@ -189,3 +190,33 @@ def test_a_selectivity_beyond_one_is_an_error():
     x = np.random.default_rng(0).normal(size=(12, 4)).astype("float32")
     with pytest.raises(ks.InputError, match=r"outside \[0, 1\].*shift=True"):
         regularized.fit(x, np.arange(12) % 3, verbose=0)
+
+
+@keras.saving.register_keras_serializable("test_tokens")
+class FewPositions(layers.Layer):
+    """Adds one of at most twelve vectors to each token."""
+
+    def build(self, shape):
+        self.vectors = self.add_weight(shape=(12, shape[-1]), initializer="glorot_uniform")
+
+    def call(self, x):
+        return x + self.vectors[: ops.shape(x)[1]]
+
+
+def text_network(between):
+    inputs = keras.Input((None,), dtype="int32")
+    x = layers.Dense(5, activation="relu", name="hidden")(between(layers.Embedding(9, 6)(inputs)))
+    return keras.Model(inputs, layers.Dense(3)(layers.GlobalAveragePooling1D()(x)))
+
+
+def test_networks_take_fewer_tokens_than_are_tried_first():
+    model = text_network(FewPositions())
+    regularized = compiled(ks.regularize(model, -1.0))
+    tokens = np.random.default_rng(0).integers(0, 9, (16, 12))
+    np.testing.assert_allclose(regularized(tokens), model(tokens), atol=1e-6)
+    assert 0 < regularized.fit(tokens, np.arange(16) % 3, verbose=0).history["selectivity"][0] < 1
+
+
+def test_a_network_that_takes_no_length_is_refused():
+    with pytest.raises(ks.InputError, match=r"takes inputs of no length among 32, 16.*fixed shape"):
+        ks.regularize(text_network(layers.Reshape((3, 9 * 111))), -1.0)
