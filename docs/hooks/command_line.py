@@ -39,7 +39,7 @@ def commands() -> list[tuple[str, ...]]:
 
 def _help(*words):
     run = [sys.executable, "-m", "keras_selectivity", *words, "--help"]
-    environment = {**os.environ, "COLUMNS": "100", "NO_COLOR": "1"}
+    environment = {**os.environ, "COLUMNS": "92", "NO_COLOR": "1"}
     return subprocess.run(run, env=environment, check=True, capture_output=True, text=True).stdout
 
 
