@@ -22,6 +22,14 @@ def clock(monkeypatch):
     return now
 
 
+@pytest.fixture(autouse=True)
+def new_console():
+    """A console that has not yet seen whether its stream is a terminal."""
+    _progress.console.cache_clear()
+    yield
+    _progress.console.cache_clear()
+
+
 class Terminal(io.StringIO):
     """What a program takes for a terminal."""
 
