@@ -45,7 +45,7 @@ STUDY = {
 # Texts and commands that a reader of the page can paste; `{folder}` is the demonstration's
 _NEXT = (
     (
-        "Attack these networks and corrupt their images: who is more robust? (About a minute.)",
+        "Attack these networks and corrupt their images: who is more robust? (A few minutes.)",
         "keras-selectivity evaluate {folder}/runs/*/model --dataset shapes --measure fgsm,pgd,corruptions,units "
         "--csv robustness.csv --page robustness",
     ),

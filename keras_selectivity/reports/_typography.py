@@ -3,7 +3,7 @@
 import re
 
 # A hyphen that begins a number, not one inside a name such as `a-1`; "−" is what figures draw.
-_MINUS = re.compile(r"(?<![\w-])-(?=[\d.∞])")
+_MINUS = re.compile(r"(?<![\w-])-(?=[\d.∞])|(?<= )-(?= α)")
 _POWER = re.compile(r"(?<=\d)e([+-])0*(\d+)\b")
 _PER_CENT = re.compile(r"(?<=\d) ?%")
 _RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
