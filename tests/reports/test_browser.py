@@ -7,6 +7,7 @@ import unicodedata
 
 import numpy as np
 import pytest
+from made_up_page import page_file_fixture  # noqa: F401
 from PIL import Image
 
 pytestmark = pytest.mark.browser

@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import made_up
 import numpy as np
 import pytest
+from made_up_page import page_file_fixture  # noqa: F401
 
 from keras_selectivity.reports import _drawing
 from keras_selectivity.reports import _figures

@@ -9,8 +9,8 @@ from keras_selectivity.reports import write_page
 from keras_selectivity.results import frame
 
 
-@pytest.fixture(name="page_file", scope="session")
-def _page_file(tmp_path_factory):
+@pytest.fixture(name="page_file", scope="module")
+def page_file_fixture(tmp_path_factory):
     """The page of a study with two arms, some claims of which were tested."""
     rows = frame(made_up.study(seeds=3) + made_up.study(arm="warmup", everything=False))
     return write_page(
