@@ -1,5 +1,6 @@
 """`tune`."""
 
+import contextlib
 import json
 import os
 import sys
@@ -95,14 +96,16 @@ def run(options: Options) -> int:
     from keras_selectivity.studies import tune
 
     shared = ("objective", "search", "trials", "weight", "samples", "data_dir")
-    found = tune(
-        config,
-        options.output,
-        alphas=alphas,
-        seeds=options.seeds,
-        verbose=int(not options.json),
-        **{name: getattr(options, name) for name in shared},
-    )
+    # Keras Tuner prints, too, where a program reads.
+    with contextlib.redirect_stdout(sys.stderr) if options.json else contextlib.nullcontext():
+        found = tune(
+            config,
+            options.output,
+            alphas=alphas,
+            seeds=options.seeds,
+            verbose=int(not options.json),
+            **{name: getattr(options, name) for name in shared},
+        )
     for line in found.failed:
         print(f"keras-selectivity: a trial failed, {line}", file=sys.stderr)
     if found.failed:

@@ -346,7 +346,7 @@ def test_two_runners_share_a_study(tmp_path):
     ]
     said = [process.communicate(timeout=500) for process in both]
     assert [process.returncode for process in both] == [0, 0], said
-    trained = "".join(out for out, _ in said).count("Epoch 1/2")
+    trained = "".join(out for out, _ in said).count("epoch 1/2")
     assert trained == 2, "each run is trained once"
     rows = read(tmp_path / "results.parquet").to_dicts()
     assert len({row["model"] for row in rows}) == 2

@@ -67,7 +67,7 @@ def test_a_trial_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, capsy
         tune(CONFIG, tmp_path, alphas=[-1], seeds=[0, 1, 2, 3], verbose=0)
     code = main([*COMMAND, "--output", str(tmp_path), "--json"])
     found = capsys.readouterr()
-    (row,) = json.loads(found.out[found.out.rindex("\n[{") :])
+    (row,) = json.loads(found.out)
     assert (code, row["alpha"]) == (1, 0) and "a trial failed, alpha -1.0, seed 0: bad luck" in found.err
     monkeypatch.setattr(_tune, "trained", original)
     rows, failed = tune(CONFIG, tmp_path, alphas=[-1, 0], verbose=0)
