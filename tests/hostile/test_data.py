@@ -129,7 +129,7 @@ ZIPS = {
     "an annotated image that leads out": (tiny(**{VAL: "../../x\tn30\n"}), {}, "lacks"),
     "a class twice": (tiny(**{"wnids.txt": "n30\nn10\nn30\n"}), {}, "names a class twice"),
     "no class": (tiny(**{"wnids.txt": ""}), {}, "names no class"),
-    "not UTF-8": (tiny(**{"wnids.txt": b"\xff\n"}), {}, "no UTF-8"),
+    "not UTF-8": (tiny(**{"wnids.txt": b"\xff\n"}), {}, "not UTF-8"),
     "a name without a number": (tiny(**{"train/n10/images/n10_x.JPEG": picture()}), {}, "no number"),
     "a name with a strange digit": (tiny(**{"train/n10/images/n10_²x.JPEG": picture()}), {}, "no number"),
     "a name that leads out": (tiny(**{"../../evil": "x"}), {}, "leads out"),

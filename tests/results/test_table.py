@@ -78,7 +78,7 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(ks.InputError, match=r"\.csv or \.parquet files, or a folder. Received: rows.xls"):
         Results("rows.xls")
     (tmp_path / "a.csv").write_text("x,y\n1,2\n")
-    with pytest.raises(ks.InputError, match=r"lacks the columns schema, study.*no table of results"):
+    with pytest.raises(ks.InputError, match=r"lacks the columns schema, study.*not a table of results"):
         Results(tmp_path / "a.csv")
     Results(tmp_path / "b.csv").add([ROW])
     text = (tmp_path / "b.csv").read_text()
