@@ -16,7 +16,7 @@ from PIL import Image
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
-from keras_selectivity.reports import _told
+from keras_selectivity.reports import _descriptions
 from keras_selectivity.reports._drawing import key
 from keras_selectivity.reports._svg import inside
 from keras_selectivity.results import Levels
@@ -92,7 +92,7 @@ def save(
         for path in paths:
             with whole_file(path) as temporary:
                 figure.savefig(temporary, metadata=_DATES.get(path.suffix))
-        shown = _told.sentences(panels) or alternative
+        shown = _descriptions.sentences(panels) or alternative
         return Picture(letters, _element(figure, panels, name, shown, room), shown)
 
 
@@ -108,8 +108,8 @@ def check_formats(formats: tuple[str, ...]) -> None:
 def _element(figure: Figure, panels: list[Any], name: str, alternative: str, room: int) -> str:
     hints: dict[str, list[str]] = {}
     for axes in panels:
-        for line, points in _told.told(axes):
-            hints[mark := f"told{len(hints)}"] = _told.hints(axes, line, points)
+        for line, points in _descriptions.described(axes):
+            hints[mark := f"hint{len(hints)}"] = _descriptions.hints(axes, line, points)
             line.set_gid(mark)
     text = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none"}):

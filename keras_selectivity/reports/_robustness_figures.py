@@ -9,6 +9,7 @@ from matplotlib.ticker import NullFormatter
 from matplotlib.ticker import StrMethodFormatter
 
 from keras_selectivity.claims import mediation
+from keras_selectivity.reports._descriptions import describe
 from keras_selectivity.reports._drawing import GREY
 from keras_selectivity.reports._drawing import OTHERS
 from keras_selectivity.reports._drawing import from_zero
@@ -18,12 +19,11 @@ from keras_selectivity.reports._drawing import sideways
 from keras_selectivity.reports._series import against_alpha
 from keras_selectivity.reports._series import curves
 from keras_selectivity.reports._series import layers_of
-from keras_selectivity.reports._told import tell
 from keras_selectivity.results import Levels
 from keras_selectivity.results import by_label
 from keras_selectivity.results import pick
 
-APART = " by cross-entropy"  # what the papers' gradient is told from the exact one by
+APART = " by cross-entropy"  # what the papers' gradient is distinguished from the exact one by
 WORST = {"autoattack": "AutoAttack", "apgd": "APGD", "autoattack in l2": "AutoAttack", "apgd in l2": "APGD"}
 
 
@@ -126,7 +126,7 @@ def mediated(figure: Figure, table: Levels) -> None:
         errors = [slope - low, high - slope]
         axes.errorbar(slope, places, xerr=errors, fmt="none", ecolor=color, elinewidth=1.2, capsize=2)
         (line,) = axes.plot(slope, places, marker, color=color, ms=5, label=label)
-        tell(line, label.replace("\n", " "), names=names, low=low, high=high, sideways=True)
+        describe(line, label.replace("\n", " "), names=names, low=low, high=high, sideways=True)
     axes.axvline(0, color=GREY, lw=0.8, zorder=0)
     sideways(axes, names, "standard deviations per standard deviation of selectivity")
     most, seeds = max(found["networks"].to_list()), max(found["seeds"].to_list())

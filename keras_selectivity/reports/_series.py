@@ -11,10 +11,10 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 from numpy.typing import NDArray
 
+from keras_selectivity.reports._descriptions import describe
 from keras_selectivity.reports._drawing import from_zero
 from keras_selectivity.reports._drawing import palette
 from keras_selectivity.reports._drawing import short
-from keras_selectivity.reports._told import tell
 from keras_selectivity.reports._typography import minus
 from keras_selectivity.results import Levels
 from keras_selectivity.results import by_label
@@ -65,7 +65,7 @@ def mean_with_interval(
     low, high = means - errors[0], means + errors[1]
     places = (means[there], across[there]) if sideways else (across[there], means[there])
     (line,) = axes.plot(*places, style, color=color, label=label, **{"ms": 4, "zorder": 3, **options})
-    tell(
+    describe(
         line,
         series or label,
         names=[name for name, shown in zip(names, there, strict=False) if shown],

@@ -8,6 +8,7 @@ import polars as pl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from keras_selectivity.reports._descriptions import describe
 from keras_selectivity.reports._drawing import OTHERS
 from keras_selectivity.reports._drawing import from_zero
 from keras_selectivity.reports._drawing import palette
@@ -18,7 +19,6 @@ from keras_selectivity.reports._series import mark
 from keras_selectivity.reports._series import matrix
 from keras_selectivity.reports._series import mean_with_interval
 from keras_selectivity.reports._series import name_places
-from keras_selectivity.reports._told import tell
 from keras_selectivity.results import MAIN
 from keras_selectivity.results import Levels
 from keras_selectivity.results import by_label
@@ -170,7 +170,7 @@ def activity(figure: Figure, table: Levels) -> None:
         _box(axes, place, values, shades[label])
         (line,) = axes.plot(place, np.median(values), "_", color="w", ms=14, mew=1.5, zorder=3)
         low, high = np.quantile(values, [0.25, 0.75])
-        tell(line, label, low=low, high=high, called="median and quartiles")
+        describe(line, label, low=low, high=high, called="median and quartiles")
         labels.append(label)
     name_places(axes, labels)
     axes.set(ylabel="samples that activate\na unit (%)", ylim=(-3, 103))

@@ -3,13 +3,13 @@
 import polars as pl
 from matplotlib.figure import Figure
 
+from keras_selectivity.reports._descriptions import describe
 from keras_selectivity.reports._drawing import from_zero
 from keras_selectivity.reports._drawing import marks
 from keras_selectivity.reports._drawing import palette
 from keras_selectivity.reports._drawing import panels
 from keras_selectivity.reports._series import against_alpha
 from keras_selectivity.reports._series import layers_of
-from keras_selectivity.reports._told import tell
 from keras_selectivity.results import Levels
 from keras_selectivity.results import by_label
 from keras_selectivity.results import per_model
@@ -85,6 +85,6 @@ def training(figure: Figure, table: Levels) -> None:
                 (line,) = axes.plot(
                     run["epoch"] + 1, run["value"] * scale, color=shades[title], label=title, lw=1
                 )
-                tell(line, title, along=True)
+                describe(line, title, along=True)
         axes.set(xlabel="epoch", ylabel=label)
         from_zero(axes)

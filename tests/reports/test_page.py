@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from made_up_page import page_file_fixture  # noqa: F401
 
+from keras_selectivity.reports import _descriptions
 from keras_selectivity.reports import _drawing
 from keras_selectivity.reports import _figures
 from keras_selectivity.reports import _picture
-from keras_selectivity.reports import _told
 from keras_selectivity.reports import draw
 from keras_selectivity.reports._interval import interval_plot
 from keras_selectivity.reports._typography import minus
@@ -180,14 +180,14 @@ def _sentence(draw):
     figure = _drawing.Figure()
     axes = figure.subplots()
     draw(axes)
-    return _told.sentences(figure.axes)
+    return _descriptions.sentences(figure.axes)
 
 
 def test_a_sentence_says_where_values_go():
     def draw(axes):
         for alpha, value in ((-1, 50.2), (0, 50.0), (1, 40.0)):
             (line,) = axes.plot([alpha], [value], "o")
-            _told.tell(line, f"α = {alpha}")
+            _descriptions.describe(line, f"α = {alpha}")
         axes.set(ylabel="test\naccuracy (%)")
 
     expected = "Test accuracy: 50 % at α = 0, about the same, 50.2 %, at α = −1, down to 40 % at α = 1."
@@ -197,7 +197,7 @@ def test_a_sentence_says_where_values_go():
 def test_a_sentence_on_curves_names_their_ends():
     def draw(axes):
         (line,) = axes.plot([1, 2, 3], [0.1, 0.9, 0.3], "o-")
-        _told.tell(line, "α = 0", along=True)
+        _descriptions.describe(line, "α = 0", along=True)
         axes.set(xlabel="layer, input side first", ylabel="index")
 
     assert _sentence(draw) == "Index, from layer = 1 to 3: 0.1 to 0.3 for α = 0."
@@ -208,7 +208,7 @@ def test_a_figure_that_is_too_large_is_a_raster(monkeypatch):
 
     def draw(figure, table):
         (line,) = figure.subplots().plot(np.arange(3), np.arange(3), "o")
-        _told.tell(line, "<all>")
+        _descriptions.describe(line, "<all>")
 
     picture = _picture.save([], draw, None, name="large")
     assert picture.element.startswith('<img src="data:image/png;base64,') and "&lt;all&gt;" in picture.element

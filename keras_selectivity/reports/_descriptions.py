@@ -1,4 +1,4 @@
-"""What the points of a figure stand for: said where a pointer rests, and in words for those who do not see it."""
+"""What the points of a figure stand for: shown where a pointer rests, and in words for those who do not see it."""
 
 import re
 import weakref
@@ -47,7 +47,7 @@ class Points:
 _POINTS: weakref.WeakKeyDictionary[Line2D, Points] = weakref.WeakKeyDictionary()
 
 
-def tell(
+def describe(
     line: Line2D,
     series: str | None,
     *,
@@ -65,7 +65,7 @@ def tell(
     _POINTS[line] = Points(minus(series or ""), shown, along, ends[0], ends[1], called, sideways)
 
 
-def told(axes: Axes) -> list[tuple[Line2D, Points]]:
+def described(axes: Axes) -> list[tuple[Line2D, Points]]:
     """The lines of a panel whose points stand for something that was said."""
     return [(line, _POINTS[line]) for line in axes.lines if line in _POINTS]
 
@@ -95,7 +95,7 @@ def sentences(panels: Sequence[Axes]) -> str:
 
 
 def _sentence(axes: Axes, label: str) -> str:
-    lines = told(axes)
+    lines = described(axes)
     shown = [
         (data, points)
         for line, points in lines
