@@ -153,4 +153,4 @@ def test_what_jax_does_not_do_is_said(tmp_path):
     )
     assert found.returncode == 2 and "cifar10.npz" in found.stderr, found.stderr
     found = on_jax("export", tmp_path / "run.keras")
-    assert found.returncode == 2 and "no .keras file" in found.stderr
+    assert found.returncode == 2 and "not a .keras file" in found.stderr
