@@ -6,7 +6,6 @@ import logging
 import os
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -68,10 +67,14 @@ class _Withheld:
 def native_log_withheld() -> Iterator[_Withheld]:
     """Drops what C++ code logs to the standard error; anything else appears at the end, and all of it after an error."""
     withheld = _Withheld()
+    try:
+        terminal = os.dup(2)
+    except OSError:  # it is closed: nothing that is written reaches anybody
+        yield withheld
+        return
     sys.stderr.flush()
-    terminal = os.dup(2)
     ours = not faulthandler.is_enabled()
-    with tempfile.TemporaryFile() as lines:
+    with open(os.memfd_create("stderr"), "w+b") as lines:  # in memory, since a disk may be full
         os.dup2(lines.fileno(), 2)
         if ours:
             faulthandler.enable(terminal)  # a process that dies in here says where
@@ -85,7 +88,7 @@ def native_log_withheld() -> Iterator[_Withheld]:
             os.dup2(terminal, 2)
             if ours:
                 faulthandler.disable()
-            lines.seek(0)
-            shown = [line for line in lines if withheld.complete or not _NATIVE.match(line)]
-            os.write(2, b"".join(shown))
             os.close(terminal)
+            lines.seek(0)
+            with open(2, "wb", closefd=False) as stream:
+                stream.writelines(line for line in lines if withheld.complete or not _NATIVE.match(line))

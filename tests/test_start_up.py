@@ -52,6 +52,12 @@ def test_the_descriptor_is_the_one_of_before():
     assert os.fstat(2) == before
 
 
+def test_a_closed_descriptor_does_not_matter():
+    withheld = "from keras_selectivity._start_up import native_log_withheld\nwith native_log_withheld(): print(1 + 1)"
+    done = run(f"import os; os.close(2)\n{withheld}")
+    assert (done.returncode, done.stdout) == (0, "2\n")
+
+
 @pytest.mark.slow
 def test_tensorflow_starts_in_silence():
     script = (
