@@ -19,20 +19,18 @@ def add_runs(parser: Parser) -> None:
 
 
 def print_status(
-    study: Any,
+    status: list[dict[str, Any]],
     runs: Any,
-    names: Iterable[str] | None = None,
     *,
     everything: bool = False,
     wide: bool = False,
     stream: Any = None,
 ) -> None:
-    """Prints how far runs of a study are; `everything` lists all of many, `wide` breaks no line."""
+    """Prints how far runs of a `RunsFolder` are; `everything` lists all of many, `wide` breaks no line."""
     from keras_selectivity.reports import show
     from keras_selectivity.reports import status_table
     from keras_selectivity.studies import clean_values
 
-    status = [row for row in runs.status(study) if names is None or row["name"] in names]
     measured = functools.partial(clean_values, runs)
     print(show(status_table(status, measured, everything), wide), file=stream)
 

@@ -152,7 +152,7 @@ def run(options: Options) -> int:
         row for row in runs.unfinished(study, options.only) if row["state"] == "failed" or engine.measures
     ]
     if left:
-        print_status(study, runs, [row["name"] for row in left], wide=True, stream=sys.stderr)
+        print_status(left, runs, wide=True, stream=sys.stderr)
         print("keras-selectivity: start the command again to do what is not done", file=sys.stderr)
     return int(bool(left))
 

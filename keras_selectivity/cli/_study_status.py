@@ -24,8 +24,9 @@ def run(options: Options) -> None:
     from keras_selectivity.studies import RunsFolder
     from keras_selectivity.studies import read_study
 
-    study, runs = read_study(options.study), RunsFolder(options.runs)
+    runs = RunsFolder(options.runs)
+    status = runs.status(read_study(options.study))
     if options.json:
-        print(json.dumps(runs.status(study)))
+        print(json.dumps(status))
     else:
-        print_status(study, runs, everything=options.wide, wide=options.wide)
+        print_status(status, runs, everything=options.wide, wide=options.wide)
