@@ -61,6 +61,8 @@ class Input:
         return "float32" if self.is_float or self.range else self.dtype
 
     def __str__(self) -> str:
+        if self.dtype == "string" and not self.shape:
+            return "texts"
         shape = " x ".join("any" if n is None else str(n) for n in self.shape) or "one number each"
         if self.range is None:
             return f"{self.dtype} of {shape}"

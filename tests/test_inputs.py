@@ -52,6 +52,14 @@ def tokens(dtype="int32", mask=False, length=6):
     return keras.Model(x, head(layers.GlobalAveragePooling1D()(layers.Embedding(9, 4, mask_zero=mask)(x))))
 
 
+def texts():
+    words = layers.TextVectorization(output_sequence_length=4)
+    words.adapt(["a b c d", "e f g h"])
+    vectors = layers.Embedding(10, 4)
+    return keras.Sequential([keras.Input((), dtype="string"), words, vectors, layers.GlobalAveragePooling1D(),
+                             layers.Dense(6, activation="relu"), layers.Dense(CLASSES)])  # fmt: skip
+
+
 def several(kind):
     inputs = {"a": keras.Input((5,), name="a"), "b": keras.Input((6,), dtype="int32", name="b")}
     joined = layers.Concatenate()([inputs["a"], layers.Flatten()(layers.Embedding(9, 2)(inputs["b"]))])
@@ -102,6 +110,7 @@ OTHERS = {
     "tokens with a mask": (lambda: tokens(mask=True), PADDED),
     "tokens of any length": (lambda: tokens(length=None), IDS[:, :4]),
     "tokens of a subclassed network": (subclassed, IDS),
+    "texts": (texts, RNG.choice(["a b", "b c d", "e", "f g h a", "h z"], N)),
     "a list": (lambda: several(list), [floats(5), IDS]),
     "a dict": (lambda: several(dict), {"a": floats(5), "b": IDS}),
     "an explicit mask": (with_a_mask, {"x": floats(6, 4), "mask": np.arange(6) < RNG.integers(1, 7, (N, 1))}),

@@ -11,6 +11,7 @@ from keras_selectivity._errors import InputError
 from keras_selectivity._types import Array
 from keras_selectivity._types import KerasObject
 from keras_selectivity._types import Tensor
+from keras_selectivity.training._rebuild import input_specs
 
 
 def check_data(
@@ -36,7 +37,8 @@ def check_data(
     for part in keras.tree.flatten(spec[0] if spec is not x and isinstance(spec, tuple) else _parts(x)):
         kind = getattr(part, "dtype", "float32")
         kind = str(getattr(kind, "name", kind))
-        if not kind.startswith(("float", "bfloat", "int", "uint", "bool")):
+        # Texts are what Keras takes them as: it says what it does not take itself
+        if not (kind.startswith(("float", "bfloat", "int", "uint", "bool")) or _takes_text(model)):
             raise InputError(f"{model.name!r} takes numbers. Received: inputs of dtype {kind}.")
     if _is_array(y):
         _check_labels(model, real_array("Labels", y))
@@ -51,6 +53,10 @@ def check_optimizer(model: KerasObject) -> None:
     """Refuses a learning rate that is negative or no number."""
     if getattr(model, "optimizer", None) is not None:
         number("The learning rate", float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)), 0)
+
+
+def _takes_text(model: KerasObject) -> bool:
+    return any(spec.dtype == "string" for spec in keras.tree.flatten(input_specs(model.network)))
 
 
 def _check_labels(model: KerasObject, labels: Any) -> None:

@@ -91,22 +91,17 @@ _LENGTHS = (32, 16, 8, 4, 2, 1, 64, 128, 256)
 
 
 def example_inputs(
-    network: KerasObject, fill: Callable[[Any, Any], Array] = lambda shape, dtype: np.zeros(shape, dtype)
+    network: KerasObject, fill: Callable[[Any, Any], Array] = lambda shape, dtype: _zeros(shape, dtype)
 ) -> Any:
-    """One sample of zeros, or of what `fill(shape, dtype)` returns, in the structure of a built network's input.
+    """One sample of zeros (empty texts), or of what `fill(shape, dtype)` returns, in the structure of a built network's input.
 
     Axes of any length have the first of some lengths that the network takes.
 
     Raises:
-        InputError: The shape of the input is not known, the network takes none of the lengths, or it takes text.
+        InputError: The shape of the input is not known, or the network takes none of the lengths.
     """
     specs = input_specs(network)
     flat = tree.flatten(specs)
-    if any(spec.dtype == "string" for spec in flat):
-        raise InputError(
-            f"{network.name!r} takes text. Regularise the part that follows the vectorisation, and give it "
-            "the vectorised texts."
-        )
 
     def examples(length: int, fill: Callable[[Any, Any], Array]) -> Any:
         def example(spec: Any) -> Any:
@@ -120,7 +115,7 @@ def example_inputs(
     reasons = []
     for length in _LENGTHS:
         try:
-            network(examples(length, np.zeros), training=False)
+            network(examples(length, _zeros), training=False)
             return examples(length, fill)
         except Exception as error:  # whatever layers raise for a shape that they do not take
             reasons.append(str(error).strip().partition("\n")[0][:200])
@@ -130,11 +125,17 @@ def example_inputs(
     )
 
 
+def _zeros(shape: Any, dtype: Any) -> Array:
+    return np.full(shape, "", object) if dtype == "string" else np.zeros(shape, dtype)
+
+
 def random_inputs(network: KerasObject) -> Any:
-    """As `example_inputs`, with random numbers in [0, 1], or of 0 and 1 if they are integers."""
+    """As `example_inputs`, with random numbers in [0, 1], of 0 and 1 if they are integers, or letters if they are texts."""
     rng = np.random.default_rng(0)
 
     def fill(shape: Any, dtype: Any) -> Array:
+        if dtype == "string":
+            return rng.choice(list("abcdefgh"), shape).astype(object)
         whole = not str(dtype).startswith(("float", "bfloat"))
         return (rng.integers(0, 2, shape) if whole else rng.random(shape, "float32")).astype(
             "float32" if dtype == "bfloat16" else dtype

@@ -204,12 +204,6 @@ def test_what_keras_offers_of_a_model_with_a_graph(model, tiny_data, tmp_path):
     np.testing.assert_allclose(found, found[0], rtol=1e-5)
 
 
-def text():
-    inputs = keras.Input((), dtype="string")
-    vectors = layers.TextVectorization(output_mode="multi_hot", vocabulary=["a", "b"])(inputs)
-    return keras.Model(inputs, layers.Dense(3)(layers.Dense(4, activation="relu")(vectors)))
-
-
 def ending_in(outputs):
     inputs = keras.Input((6,))
     return keras.Model(inputs, outputs(layers.Dense(4, activation="relu")(inputs)))
@@ -218,12 +212,11 @@ def ending_in(outputs):
 @pytest.mark.parametrize(
     ("build", "match"),
     [
-        (text, "takes text"),
         (lambda: ending_in(lambda x: {"a": layers.Dense(3)(x), "b": layers.Dense(2)(x)}), "output="),
         (lambda: ending_in(lambda x: layers.Reshape((2, 2))(x)), r"it returns a shape \(1, 2, 2\)"),
         (lambda: ending_in(lambda x: layers.Reshape(())(layers.Dense(1)(x))), r"it returns a shape \(1,\)"),
     ],
-    ids=["text", "dict of two", "sequence", "scalar"],
+    ids=["dict of two", "sequence", "scalar"],
 )
 def test_outputs_and_inputs_of_other_kinds(build, match):
     with pytest.raises(ks.InputError, match=match):

@@ -13,6 +13,8 @@ def samples(model, count=6):
 
     def several(name, value):
         shape = (count, *value.shape[1:])
+        if value.dtype == object:
+            return rng.choice(list("abcdefgh"), shape).astype(object)
         if value.dtype.kind == "f":
             return rng.random(shape).astype(value.dtype)
         binary = "segment" in name or "mask" in name

@@ -91,6 +91,16 @@ def two_inputs():
     return keras.Model({"a": a, "b": b}, layers.Dense(CLASSES)(layers.Dense(6, activation="relu")(x)))
 
 
+def texts():
+    """Words of one letter are looked up inside the network, in a vocabulary that it was adapted to."""
+    words = layers.TextVectorization(output_sequence_length=4)
+    words.adapt(np.array(["a b c d", "e f g h"]))
+    return sequence(
+        words, layers.Embedding(10, 6), layers.Dense(7, activation="relu"), layers.GlobalAveragePooling1D(),
+        dtype="string", shape=(),
+    )  # fmt: skip
+
+
 def sequence(*body, dtype="float32", shape=(8, 5)):
     return keras.Sequential([keras.Input(shape, dtype=dtype), *body, layers.Dense(CLASSES)])
 
@@ -112,6 +122,7 @@ OWN = {
         layers.Embedding(20, 6, mask_zero=True), layers.Dense(7, activation="gelu"), layers.GlobalAveragePooling1D(),
         dtype="int32", shape=(8,),
     ),
+    "texts, looked up in the network": texts,
     "several inputs": two_inputs,
     "MLP-Mixer with sublayers made in build": lambda: sequence(Mixer(), Mixer(), layers.GlobalAveragePooling1D()),
     "SwiGLU": lambda: sequence(SwiGLU(6), layers.GlobalAveragePooling1D()),
