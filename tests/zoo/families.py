@@ -13,15 +13,16 @@ def image(body, shape=(16, 16, 3)):
     return keras.Model(inputs, layers.Dense(CLASSES)(body(inputs)))
 
 
-def hub(name, num_classes=CLASSES, **options):
-    """A classifier task of Keras Hub around a backbone of this size, without a download."""
+def hub(name, num_classes=CLASSES, head=None, **options):
+    """A classifier task of Keras Hub around a backbone of this size, without a download; `head` is of the task alone."""
 
     def build():
         import keras_hub.models as models
 
         backbone = getattr(models, f"{name}Backbone")(**options)
-        kind = "Image" if "image_shape" in options else "Text"
-        return getattr(models, f"{name}{kind}Classifier")(backbone=backbone, num_classes=num_classes)
+        kind = "Text" if "vocabulary_size" in options else "Image"
+        task = getattr(models, f"{name}{kind}Classifier")
+        return task(backbone=backbone, num_classes=num_classes, **(head or {}))
 
     return build
 
@@ -145,6 +146,36 @@ HUB = {
                     growth_rate=4),
     "Xception": hub("Xception", image_shape=(32, 32, 3), stackwise_conv_filters=[[4, 4], [6, 6]],
                     stackwise_pooling=[True, False]),
+    "CSPNet": hub("CSPNet", image_shape=(32, 32, 3), stem_filters=4, stem_kernel_size=3, stem_strides=1,
+                  stackwise_depth=[1, 2], stackwise_strides=[1, 2], stackwise_num_filters=[8, 12],
+                  block_type="dark_block", stage_type="dark"),
+    "HGNetV2": hub("HGNetV2", head={"preprocessor": None}, image_shape=(32, 32, 3), depths=[1, 1], embedding_size=8,
+                   hidden_sizes=[8, 12], stem_channels=[3, 4, 8], hidden_act="relu", use_learnable_affine_block=False,
+                   stackwise_stage_filters=[(8, 4, 8, 1, 1, 3), (8, 6, 12, 1, 1, 3)], apply_downsample=[False, True],
+                   use_lightweight_conv_block=[False, False]),
+    "EfficientNet": hub("EfficientNet", input_shape=(32, 32, 3), stackwise_width_coefficients=[1.0, 1.0],
+                        stackwise_depth_coefficients=[1.0, 1.0], stackwise_kernel_sizes=[3, 3],
+                        stackwise_num_repeats=[1, 2], stackwise_input_filters=[8, 8],
+                        stackwise_output_filters=[8, 12], stackwise_expansion_ratios=[1, 2],
+                        stackwise_squeeze_and_excite_ratios=[0.0, 0.25], stackwise_strides=[1, 2],
+                        stackwise_block_types=["fused", "unfused"], num_features=16),
+    "MobileNet": hub("MobileNet", image_shape=(32, 32, 3), stackwise_expansion=[[8, 12], [16]],
+                     stackwise_num_blocks=[2, 1], stackwise_num_filters=[[6, 6], [8]],
+                     stackwise_kernel_size=[[3, 3], [5]], stackwise_num_strides=[[2, 1], [1]],
+                     stackwise_se_ratio=[[None, None], [0.25]], stackwise_padding=[[1, 1], [2]],
+                     stackwise_activation=[["relu", "relu"], ["hard_swish"]], output_num_filters=16,
+                     depthwise_filters=8, depthwise_stride=2, depthwise_residual=False, last_layer_filter=16,
+                     squeeze_and_excite=0.5, input_activation="hard_swish", output_activation="hard_swish",
+                     input_num_filters=8),
+    "MobileNetV5": hub("MobileNetV5", image_shape=(32, 32, 3), stackwise_block_types=[["er"], ["uir"]],
+                       stackwise_num_blocks=[1, 1], stackwise_num_filters=[[8], [12]], stackwise_strides=[[2], [2]],
+                       stackwise_act_layers=[["relu"], ["relu"]], stackwise_exp_ratios=[[2.0], [2.0]],
+                       stackwise_se_ratios=[[0.0], [0.0]], stackwise_dw_kernel_sizes=[[0], [5]],
+                       stackwise_dw_start_kernel_sizes=[[0], [0]], stackwise_dw_end_kernel_sizes=[[0], [0]],
+                       stackwise_exp_kernel_sizes=[[3], [0]], stackwise_pw_kernel_sizes=[[1], [0]],
+                       stackwise_num_heads=[[0], [0]], stackwise_key_dims=[[0], [0]],
+                       stackwise_value_dims=[[0], [0]], stackwise_kv_strides=[[0], [0]],
+                       stackwise_use_cpe=[[False], [False]], use_msfa=False),
     "BERT": hub("Bert", **TEXT, **HEADS),
     "DistilBERT": hub("DistilBert", **TEXT, **HEADS),
     "RoBERTa": hub("Roberta", **TEXT, **HEADS),
@@ -152,6 +183,8 @@ HUB = {
     "ALBERT": hub("Albert", **TEXT, **HEADS, embedding_dim=6),
     "DeBERTa": hub("DebertaV3", **TEXT, **HEADS),
     "FNet": hub("FNet", **TEXT),
+    "RoFormer V2": hub("RoformerV2", vocabulary_size=30, num_layers=2, num_heads=2, hidden_dim=8, intermediate_dim=12,
+                       head_size=4),
 }  # fmt: skip
 APPLICATIONS = {
     "ConvNeXt": applications("ConvNeXtTiny"),
