@@ -102,7 +102,7 @@ def read_record(path: StrPath) -> dict[str, Any]:
 
 
 def load_model(path: StrPath, compile: bool = True) -> KerasObject:
-    """The model of a `.keras` file: the one place where such files are loaded.
+    """The model of a `.keras` or `.h5` file: the one place where such files are loaded.
 
     Args:
         path: The file.
@@ -118,4 +118,5 @@ def load_model(path: StrPath, compile: bool = True) -> KerasObject:
     try:
         return keras.saving.load_model(path, compile=compile)
     except Exception as error:  # whatever a damaged or foreign file makes Keras stumble over
-        raise InputError(f"{path} cannot be loaded as a Keras model ({error}).") from error
+        reason = str(error).strip().partition("\n\n")[0]  # after which Keras shows whole configurations
+        raise InputError(f"{path} cannot be loaded as a Keras model ({reason}).") from error

@@ -49,6 +49,7 @@ from keras_selectivity._wrap import require_finite
 from keras_selectivity._wrap import require_tensorflow
 
 _RUN = "run.json"
+_OLDER = (".h5", ".hdf5")  # files of a whole model before Keras 3
 _FORMAT = "keras_selectivity SavedModel"
 _FORMAT_VERSION = 2  # 1 knew images only: input_shape and pixel_range
 # An entry that some version has not written ends in "?".
@@ -182,12 +183,13 @@ def load(
 
     Args:
         path: A directory written by `export`; a SavedModel of someone else's classifier, which
-            offers logits only; or a `.keras` file, which is instrumented here.
-        pixel_range: What a foreign network or that of a `.keras` file expects for pixels 0 and 1, for
+            offers logits only; or a `.keras` file, or an `.h5` file of older versions of Keras, which is instrumented
+            here.
+        pixel_range: What a foreign network or that of a `.keras` or `.h5` file expects for pixels 0 and 1, for
             example `(0, 255)`; `None` if values go in as they are. Defaults to `"auto"`, as for `wrap`. What `export`
             wrote knows its own.
-        output: Which output of a foreign network or that of a `.keras` file holds the scores of the classes, by name
-            or, for a `.keras` file, position, of several.
+        output: Which output of a foreign network or that of a file holds the scores of the classes, by name or, for a
+            file, position, of several.
         nonlinearities: Which hidden units a model that this package did not make has, as for `regularize`: `"rectifiers"`,
             `"all"`, or `None` for rectifiers if there are any and all if there are none.
         outputs: What a foreign SavedModel returns: `"logits"`, or `"probabilities"`, whose logarithm is
@@ -206,7 +208,7 @@ def load(
     if pixel_range not in (None, AUTO):
         pixel_range = checked_range(pixel_range)
     if not path.exists():
-        raise InputError(f"{path} does not exist. Name a SavedModel directory or a .keras file.")
+        raise InputError(f"{path} does not exist. Name a SavedModel directory, or a .keras or .h5 file.")
     if outputs is not None and (path.is_file() or (path / _RUN).exists()):
         raise InputError(
             f"outputs= is for SavedModels of others. Leave it out for {path}: it tells by itself."
@@ -283,12 +285,14 @@ def _load_keras(path: Path, pixel_range: Any, output: Any, nonlinearities: str |
     from keras_selectivity.training import SelectivityModel
 
     require_tensorflow(keras)
-    if path.suffix != ".keras":
-        raise InputError(f"{path} is not a .keras file. Load it with Keras and save it as one, or export it.")
+    if path.suffix not in (".keras", *_OLDER):
+        raise InputError(
+            f"{path} is neither a .keras nor an .h5 file. Load it with Keras and save it as one, or export it."
+        )
     check_seal(path)
-    model = load_model(path)
+    model = load_model(path, compile=path.suffix not in _OLDER)  # whose losses may be known no more
     network, hooks, inputs, record = instrumented(model, pixel_range, output, nonlinearities)
     require_finite(path, network.weights)
-    record |= read_record(path)
+    record |= {} if path.suffix in _OLDER else read_record(path)
     record["trained_with"] = type(model).__name__ if isinstance(model, SelectivityModel) else None
     return in_memory(network, hooks, inputs, record, hashlib.sha256(path.read_bytes()))

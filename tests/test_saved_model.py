@@ -227,14 +227,22 @@ def test_a_foreign_saved_model_tells_what_it_returns(classes, tiny_data, tmp_pat
         ks.load(tmp_path / "plain", outputs="probabilities")
 
 
+def test_a_file_of_older_versions_of_keras(tmp_path):
+    network = tiny_network(seed=3)
+    network.compile("adam", "sparse_categorical_crossentropy")
+    network.save(tmp_path / "model.h5")
+    x = np.random.default_rng(0).random((4, *network.input_shape[1:]), np.float32)
+    loaded, wrapped = ks.load(tmp_path / "model.h5"), ks.wrap(network)
+    assert loaded.layer_names == wrapped.layer_names != []
+    np.testing.assert_allclose(loaded.logits(x), network(x), atol=1e-6)
+
+
 @pytest.mark.data
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:The structure of `inputs`")  # the old file lists its only input
-def test_somebody_else_s_classifier(cifar10, tmp_path):
+def test_somebody_else_s_classifier(cifar10):
     """The MLPerf Tiny ResNet8 takes pixels 0-255 and has seven ReLU layers; 87.19 % is its known accuracy."""
-    foreign = keras.models.load_model(real_data("reference/mlperf_tiny_resnet8.h5"), compile=False)
-    foreign.save(tmp_path / "foreign.keras")
-    loaded = ks.load(tmp_path / "foreign.keras", pixel_range=(0, 255))
+    loaded = ks.load(real_data("reference/mlperf_tiny_resnet8.h5"), pixel_range=(0, 255))
     measured = ks.measure_selectivity(loaded, tuple(cifar10.test), verbose=0)
     assert measured.accuracy == 0.8719
     assert len(measured.layers) == 7
@@ -285,8 +293,10 @@ def test_missing_half_written_and_damaged_directories(copy, tmp_path):
     (tmp_path / "foreign" / "saved_model.pb").write_bytes(b"no protobuf")
     cases["cannot be loaded as a Keras model"] = tmp_path / "cut.keras"
     (tmp_path / "cut.keras").write_bytes(b"PK\x03\x04")
-    cases["is not a .keras file"] = tmp_path / "model.h5"
+    cases["Keras model \\(.*signature not found"] = tmp_path / "model.h5"
     (tmp_path / "model.h5").write_bytes(b"\x89HDF")
+    cases["is neither a .keras nor an .h5 file"] = tmp_path / "model.pkl"
+    (tmp_path / "model.pkl").write_bytes(b"")
     for message, path in cases.items():
         with pytest.raises(ks.InputError, match=message):
             ks.load(path)
