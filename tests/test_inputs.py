@@ -329,3 +329,18 @@ def test_batches_of_a_data_set_may_be_structures():
     assert found.mean == pytest.approx(
         ks.measure_selectivity(exported, (x, LABELS), verbose=0).mean, abs=1e-6
     )
+
+
+def test_what_follows_an_embedding_has_a_gradient():
+    """What the documentation does with tokens; the gradient is compared with finite differences."""
+    model = tokens()
+    with pytest.raises(ks.InputError, match="what comes after the embedding"):
+        ks.jacobian_norm(model, IDS, verbose=0)
+    embedded = next(layer for layer in model.layers if isinstance(layer, layers.Embedding)).output
+    before, after = keras.Model(model.input, embedded), keras.Model(embedded, model.output)
+    vectors = before.predict(IDS, verbose=0)
+    np.testing.assert_allclose(after.predict(vectors, verbose=0), model.predict(IDS, verbose=0), atol=1e-6)
+    steps = 1e-3 * np.eye(vectors[0].size).reshape(-1, *vectors.shape[1:])
+    change = [(after(vectors[:1] + step) - after(vectors[:1] - step)) / 2e-3 for step in steps]
+    norm = ks.jacobian_norm(after, vectors[:1], verbose=0)
+    np.testing.assert_allclose(norm, np.linalg.norm(change), rtol=1e-3)

@@ -40,6 +40,8 @@ def train(strategy, variant):
         options = {"micro_batch": 4}  # against the whole batch on one device
     if variant == "fused norm":
         options = {"fused_batch_norm": True}
+    if variant == "in place":
+        options = {"copy": False}
     with strategy.scope():
         network = tiny_network(normalised=variant.endswith("norm"))
         if variant == "leaky":
@@ -47,6 +49,8 @@ def train(strategy, variant):
             x = keras.layers.LeakyReLU(name="leaky")(keras.layers.Conv2D(4, 3)(inputs))
             x = keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(x))
             network = keras.Model(inputs, x)
+        if variant == "in place":
+            network = inside_a_call()
         model = compiled(ks.regularize(network, -1.0, **options), 0.01)
     arrays = (images, labels, weights) if variant == "weighted" else (images, labels)
     data = tf.data.Dataset.from_tensor_slices(arrays).batch(16, drop_remainder=True)
@@ -55,6 +59,22 @@ def train(strategy, variant):
     arrays = {f"w{i}": w.numpy() for i, w in enumerate(model.weights)}
     arrays |= {f"log_{k}": np.array(v) for k, v in history.items()}
     return arrays | {f"evaluated_{k}": np.array(v) for k, v in evaluated.items()}
+
+
+def inside_a_call():
+    """A network whose rectifier is computed in the `call` of a layer that holds its convolution."""
+    import keras
+
+    class Block(keras.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.convolution = keras.layers.Conv2D(4, 3)
+
+        def call(self, x):
+            return keras.ops.relu(self.convolution(x))
+
+    inputs = keras.Input((8, 8, 3))
+    return keras.Model(inputs, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(Block()(inputs))))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from keras_selectivity.training._replicas import check_fit
 WORKER = Path(__file__).with_name("replicas_worker.py")
 
 
-VARIANTS = ("plain", "weighted", "leaky", "discriminability", "parts")
+VARIANTS = ("plain", "weighted", "leaky", "discriminability", "parts", "in place")
 NORMS = ("keras norm", "fused norm")
 
 
