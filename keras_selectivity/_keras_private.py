@@ -123,6 +123,20 @@ class ChoosesExample(keras.Model):
         super()._symbolic_build(iterator=iterator, data_batch=data_batch)
 
 
+def write_once(archive: Any) -> None:
+    """Lets a `keras.export.ExportArchive` write each variable once.
+
+    It tracks Keras's variables as well as those of TensorFlow that they are made of, and a SavedModel then holds the
+    values of both.
+
+    Args:
+        archive: With its layers tracked.
+    """
+    for name in ("variables", "trainable_variables", "non_trainable_variables"):
+        found = getattr(archive._tf_trackable, name)
+        setattr(archive._tf_trackable, name, [getattr(variable, "value", variable) for variable in found])
+
+
 def _local(strategy: Any, batch: Any) -> Any:
     """A batch of all replicas as the first one of this process sees it."""
     return keras.tree.map_structure(lambda value: strategy.experimental_local_results(value)[0], batch)

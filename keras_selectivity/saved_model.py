@@ -34,6 +34,7 @@ from keras_selectivity._inputs import Inputs
 from keras_selectivity._json_file import mismatch
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
+from keras_selectivity._keras_private import write_once
 from keras_selectivity._paths import path_of
 from keras_selectivity._replacement import is_ours
 from keras_selectivity._run_file import TRAINING
@@ -120,6 +121,7 @@ def export(
         archive.track(network)
         fast, record["batch_norms"] = folded(network)
         archive.track(fast)
+        write_once(archive)
         units = keras.InputSpec(shape=(sum(t["units"] for t in record["layers"]),), dtype="float32")
         for name, function in endpoints(network, fast, record, inputs, hooks).items():
             signature = inputs.specs() + ([units, units] if name == "ablated_logits" else [])

@@ -126,6 +126,24 @@ def test_a_model_on_replicas_is_built_on_its_own_example(of_keras):
     assert model.dense.kernel.shape == (3, 2)
 
 
+def test_an_archive_writes_each_variable_once(tmp_path):
+    """`ExportArchive._tf_trackable`: what is written is as large as the weights, and a loaded archive has them all."""
+    model = keras.Sequential([keras.Input((6,)), layers.Dense(4), layers.BatchNormalization()])
+    archive = keras.export.ExportArchive()
+    archive.track(model)
+    private.write_once(archive)
+    archive.add_endpoint("outputs", model.call, [keras.InputSpec(shape=(None, 6), dtype="float32")])
+    archive.write_out(tmp_path, verbose=False)
+    written = [
+        np.prod(shape) for _, shape in tf.train.list_variables(tmp_path / "variables" / "variables") if shape
+    ]
+    assert sum(written) == model.count_params()
+    loaded = tf.saved_model.load(tmp_path)
+    assert (len(loaded.variables), len(loaded.trainable_variables)) == (6, 4)
+    x = np.random.default_rng(0).random((3, 6), np.float32)
+    np.testing.assert_allclose(loaded.outputs(x), model(x), atol=1e-6)
+
+
 ON_JAX = """
 import keras
 import numpy as np
