@@ -1,7 +1,6 @@
 import json
 import shutil
 from contextlib import nullcontext as nothing
-from pathlib import Path
 
 import keras
 import numpy as np

@@ -30,7 +30,9 @@ EXAMPLE = (
 def add_options(parser: Parser) -> None:
     """Declares its options."""
     known = measurements()
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="SavedModel directory, or .keras or .h5 file")
+    parser.add_argument(
+        "models", nargs="+", metavar="MODEL", help="SavedModel directory, or .keras or .h5 file"
+    )
     parser.add_argument(
         "--measure",
         type=text_of("measure", Several[Text]),

@@ -114,8 +114,12 @@ def observe(model: KerasObject, layers: Iterable[KerasObject], inputs: Any) -> O
             each += nested
         for site in nested:
             site.squeezed |= _pixels(site.value) == 1 and all(_pixels(t) > 1 for t in (outputs, *given[:1]))
-        if type(layer).__name__ == "Multiply" and _pixels(outputs) > 1:
-            _mark_gates([t for t in given if _pixels(t) <= 1], returned, seen)
+        if type(layer).__name__ == "Multiply":
+            if _pixels(outputs) > 1:
+                _mark_gates([t for t in given if _pixels(t) <= 1], returned, seen)
+            elif len(given) == 2:
+                for gate, gated in (given, given[::-1]):
+                    _mark(_between(gate, gated, returned), seen)
         from_within = returned.get(id(outputs))
         latest = from_within.data_format if from_within else _data_format(layer, outputs, before)
         seen.calls[id(layer)] += 1
@@ -155,10 +159,39 @@ def _mark_gates(tensors: list[Tensor], returned: dict[int, _Returned], seen: Obs
         found = returned.get(id(tensor))
         if found is not None and id(tensor) not in visited:
             visited.add(id(tensor))
-            for layer in found.makers:
-                for site in seen.sites.get(id(layer), ()):
-                    site.squeezed = True
+            _mark(found.makers, seen)
             tensors += [t for t in found.made_of if _pixels(t) <= 1]
+
+
+def _between(gate: Tensor, gated: Tensor, returned: dict[int, _Returned]) -> list[KerasObject]:
+    """The layers that make `gate` of the pooled `gated`; none if it is made of anything else."""
+    layers: list[KerasObject] = []
+    ahead, visited, pooled = [gate], set(), False
+    while ahead:
+        tensor = ahead.pop()
+        found = returned.get(id(tensor))
+        if tensor is gated:
+            return []
+        if found is None or id(tensor) in visited:
+            continue
+        visited.add(id(tensor))
+        if any(t is gated for t in found.made_of) and any(map(_pools, found.makers)):
+            pooled = True
+        else:
+            layers += found.makers
+            ahead += found.made_of
+    return layers if pooled else []
+
+
+def _mark(layers: Iterable[KerasObject], seen: Observation) -> None:
+    for layer in layers:
+        for site in seen.sites.get(id(layer), ()):
+            site.squeezed = True
+
+
+def _pools(layer: KerasObject) -> bool:
+    """Whether a layer or operation takes the mean or maximum over space."""
+    return type(layer).__name__.startswith(("GlobalAveragePooling", "GlobalMaxPooling", "Mean", "Max"))
 
 
 def _pixels(tensor: Any) -> int:

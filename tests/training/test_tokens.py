@@ -98,11 +98,15 @@ def squeeze_and_excite(x, kind):
 
 
 @pytest.mark.parametrize("kind", ["convolution", "dense"])
-def test_squeeze_and_excite_is_left_out(kind):
-    inputs = keras.Input((8, 8, 3))
+@pytest.mark.parametrize("size", [8, 3], ids=["of pixels", "of one pixel"])
+def test_squeeze_and_excite_is_left_out(kind, size):
+    """Also where the maps that it weights are as small as what they are pooled to."""
+    inputs = keras.Input((size, size, 3))
     x = layers.Conv2D(4, 3, activation="relu", name="before")(inputs)
     x = squeeze_and_excite(x, kind)
-    x = layers.GlobalAveragePooling2D(keepdims=True)(layers.Conv2D(4, 3, activation="relu", name="after")(x))
+    x = layers.GlobalAveragePooling2D(keepdims=True)(
+        layers.Conv2D(4, 3, padding="same", activation="relu", name="after")(x)
+    )
     x = layers.Conv2D(5, 1, activation="relu", name="top")(x)
     model = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x)))
     regularized = ks.regularize(model, 1.0)
