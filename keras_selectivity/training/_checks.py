@@ -10,7 +10,12 @@ from keras_selectivity.training._logits import squashing
 
 
 def check_built(model: KerasObject) -> None:
-    """Refuses what is not a Keras model, or has no weights yet."""
+    """Refuses what is not a Keras model, has no weights yet, or runs on another backend than TensorFlow and JAX."""
+    if keras.backend.backend() not in ("tensorflow", "jax"):
+        raise InputError(
+            f"Networks are trained on TensorFlow or JAX; Keras runs on {keras.backend.backend()}. Set KERAS_BACKEND to "
+            "tensorflow or jax before Python starts, and bring a PyTorch network over with its weights."
+        )
     if not isinstance(model, keras.Model):
         raise InputError(f"Expected a Keras model. Received: {type(model).__name__} {model!r:.100}.")
     if not model.built:

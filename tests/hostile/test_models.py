@@ -204,6 +204,13 @@ def test_what_keras_offers_of_a_model_with_a_graph(model, tiny_data, tmp_path):
     np.testing.assert_allclose(found, found[0], rtol=1e-5)
 
 
+def test_a_backend_that_nothing_here_runs_on(monkeypatch):
+    network = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="relu"), layers.Dense(2)])
+    monkeypatch.setattr(keras.backend, "backend", lambda: "torch")
+    with pytest.raises(ks.InputError, match=r"TensorFlow or JAX; Keras runs on torch\. Set KERAS_BACKEND"):
+        ks.regularize(network, -1.0)
+
+
 def ending_in(outputs):
     inputs = keras.Input((6,))
     return keras.Model(inputs, outputs(layers.Dense(4, activation="relu")(inputs)))
