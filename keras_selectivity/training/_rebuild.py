@@ -90,9 +90,11 @@ def _is_shape(shape: Any) -> bool:
 _LENGTHS = (32, 16, 8, 4, 2, 1, 64, 128, 256)
 
 
-def example_inputs(
-    network: KerasObject, fill: Callable[[Any, Any], Array] = lambda shape, dtype: _zeros(shape, dtype)
-) -> Any:
+def _zeros(shape: Any, dtype: Any) -> Array:
+    return np.full(shape, "", object) if dtype == "string" else np.zeros(shape, dtype)
+
+
+def example_inputs(network: KerasObject, fill: Callable[[Any, Any], Array] = _zeros) -> Any:
     """One sample of zeros (empty texts), or of what `fill(shape, dtype)` returns, in the structure of a built network's input.
 
     Axes of any length have the first of some lengths that the network takes.
@@ -123,10 +125,6 @@ def example_inputs(
         f"{network.name!r} takes inputs of no length among {', '.join(map(str, _LENGTHS))} ({reasons[0]}). Give its "
         "keras.Input a fixed shape."
     )
-
-
-def _zeros(shape: Any, dtype: Any) -> Array:
-    return np.full(shape, "", object) if dtype == "string" else np.zeros(shape, dtype)
 
 
 def random_inputs(network: KerasObject) -> Any:
