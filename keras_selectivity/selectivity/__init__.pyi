@@ -1,6 +1,7 @@
 """Class-conditional statistics and selectivity metrics: arithmetic only, no models or files."""
 
 from ._batch import METRICS as METRICS
+from ._batch import Metric as Metric
 from ._batch import Reduction as Reduction
 from ._batch import batch_selectivity as batch_selectivity
 from ._batch import class_weights as class_weights

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from keras import ops
 
@@ -12,7 +13,9 @@ from keras_selectivity.selectivity._index import mean_over_layers
 from keras_selectivity.selectivity._index import selectivity_index
 
 METRICS = ("selectivity", "discriminability")
-"""Names of the metrics that training can regularise."""
+"""Names of the metrics that training can regularise; a function is another."""
+Metric: TypeAlias = str | Callable[[Tensor, Tensor], Tensor]
+"""One of `METRICS`, or a function of `(classes, units)` class means and `(classes,)` counts that returns `(units,)` values."""
 
 
 def class_weights(labels: Tensor, classes: int, sample_weight: Tensor = None) -> Tensor:
@@ -76,7 +79,7 @@ def batch_selectivity(
     weights: Tensor,
     units_per_layer: Sequence[int],
     *,
-    metric: str,
+    metric: Metric,
     shifted: Sequence[bool],
     reduction: Reduction | None = None,
 ) -> Tensor:
@@ -90,7 +93,8 @@ def batch_selectivity(
         unit_means: `(batch, units)` float32, the units of all layers side by side.
         weights: `(batch, classes)` float32 from `class_weights`.
         units_per_layer: Units of each layer.
-        metric: `"selectivity"` or `"discriminability"`.
+        metric: `"selectivity"`, `"discriminability"`, or a function of the means of the units in each class and of how
+            many samples each class has, which are all of them floats; see `regularize`.
         shifted: One bool a layer: subtract the unit's minimum over the batch first (for
             activations that can be negative, such as leaky ReLU).
         reduction: A `Reduction`.
@@ -115,7 +119,12 @@ def batch_selectivity(
         minimum = ops.min(packed[classes:, :-1], axis=0)
         used = [float(s) for s, units in zip(shifted, units_per_layer, strict=True) for _ in range(units)]
         means = ops.maximum(means - ops.expand_dims(minimum * ops.convert_to_tensor(used), 0), 0.0)
-    return mean_over_layers(selectivity_index(means, counts), units_per_layer)
+    if callable(metric):
+        several = ops.sum(ops.cast(counts > 0, "int32")) >= 2
+        values = ops.where(several, metric(means, counts), 0.0)
+    else:
+        values = selectivity_index(means, counts)
+    return mean_over_layers(values, units_per_layer)
 
 
 def _minimum_rows(unit_means: Tensor, weights: Tensor, reduction: Reduction) -> Tensor:

@@ -1,11 +1,14 @@
 """What must be true of a model, and of its copy."""
 
+from typing import Any
+
 import keras
 import numpy as np
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._types import KerasObject
 from keras_selectivity._types import Tensor
+from keras_selectivity.selectivity import METRICS
 from keras_selectivity.training._logits import squashing
 
 
@@ -57,3 +60,30 @@ def check_equal(model: KerasObject, copy: KerasObject, inputs: Tensor) -> None:
             "weights nor in its get_config. Add it there, or wrap the activations in ks.UnitMeans yourself and "
             "use ks.SelectivityModel(model, alpha)."
         )
+
+
+def metric_name(metric: Any, classes: int) -> str:
+    """What a metric is called in logs and files; refuses what is none, or gives no value per unit."""
+    if isinstance(metric, str) and metric in METRICS:
+        return metric
+    if not callable(metric):
+        raise InputError(
+            f"metric must be one of {', '.join(METRICS)}, or a function. Received: metric={metric!r}."
+        )
+    name = str(getattr(metric, "__name__", ""))
+    if not name.isidentifier() or name in (*METRICS, *_LOGS):
+        raise InputError(
+            f"Logs and files call a metric by its name, and {name or type(metric).__name__!r} cannot be used. Pass a "
+            f"function with a name of its own (no lambda, and none of {', '.join((*METRICS, *_LOGS))})."
+        )
+    means = keras.ops.convert_to_tensor(np.arange(3 * classes, dtype=np.float32).reshape(classes, 3))
+    values = metric(means, keras.ops.ones((classes,)))
+    if tuple(getattr(values, "shape", ())) != (3,):
+        raise InputError(
+            f"The metric {name} must return one value per unit: for class means of shape ({classes}, 3), three. "
+            f"Received: shape {tuple(getattr(values, 'shape', ()))}."
+        )
+    return name
+
+
+_LOGS = ("loss", "cross_entropy", "alpha")

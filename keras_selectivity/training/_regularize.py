@@ -8,6 +8,7 @@ import keras
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import InputError
 from keras_selectivity._types import KerasObject
+from keras_selectivity.selectivity import Metric
 from keras_selectivity.training._instrument import instrument
 from keras_selectivity.training._outputs import classifier_of
 from keras_selectivity.training._schedules import AlphaSchedule
@@ -22,7 +23,7 @@ def regularize(
     model: KerasObject,
     alpha: float | AlphaSchedule,
     *,
-    metric: str = "selectivity",
+    metric: Metric = "selectivity",
     layers: Any = None,
     output: str | int | None = None,
     warmup_epochs: int = 0,
@@ -45,7 +46,12 @@ def regularize(
             `keras.applications`: inputs to `(batch, classes)` logits or probabilities.
         alpha: Scale of the regulariser: a finite number, or an `AlphaSchedule`. Negative values
             make units less class-selective, positive ones more; 0 trains as the plain model does.
-        metric: `"selectivity"` (the class selectivity index) or `"discriminability"` (d').
+        metric: `"selectivity"` (the class selectivity index), `"discriminability"` (d'), or a function of your own:
+            from the mean of every unit in every class of the batch, `(classes, units)` float32, and the number of samples
+            of each class, `(classes,)` float32, to `(units,)` float32 values, by `keras.ops`, so that they have a
+            gradient. Units that can be negative are shifted by their minimum before. Classes without samples have means of
+            0 and a number of 0. The name of the function is that of its logs; decorate it with
+            `keras.saving.register_keras_serializable()` if the model is to be loaded again.
         layers: Which layers to regularise: `None` for every tapped one; a list of names, which may be those of
             any layers but the output, and of whatever `nonlinearities` lists; a slice, or `"first 3"` /
             `"last 3"`, of the tapped ones in the order in which they are called; or a function from a
@@ -76,7 +82,7 @@ def regularize(
         A `SelectivityModel`. Its `report` says which layers were found and which were skipped.
 
     Raises:
-        InputError: alpha is not finite, the model is not a classifier or regularised already, nothing is there to
+        InputError: alpha is not finite, the metric is none, the model is not a classifier or regularised already, nothing is there to
             regularise, `layers` matches nothing, or a part of the model cannot be copied.
 
     Example:

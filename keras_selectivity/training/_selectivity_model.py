@@ -13,11 +13,12 @@ from keras_selectivity._keras_private import ChoosesExample
 from keras_selectivity._types import KerasObject
 from keras_selectivity._types import StrPath
 from keras_selectivity._types import Tensor
-from keras_selectivity.selectivity import METRICS
+from keras_selectivity.selectivity import Metric
 from keras_selectivity.selectivity import Reduction
 from keras_selectivity.selectivity import batch_selectivity
 from keras_selectivity.selectivity import class_weights
 from keras_selectivity.training._checks import check_built
+from keras_selectivity.training._checks import metric_name
 from keras_selectivity.training._data_checks import check_data
 from keras_selectivity.training._data_checks import check_optimizer
 from keras_selectivity.training._instrument import Instrumented
@@ -59,7 +60,7 @@ class SelectivityModel(ChoosesExample):
         network: A built classifier that holds `UnitMeans` layers: `(batch, ...)` inputs to
             `(batch, classes)` outputs.
         alpha: A finite number or an `AlphaSchedule`. Negative makes units less selective.
-        metric: `"selectivity"` or `"discriminability"` (d').
+        metric: `"selectivity"`, `"discriminability"` (d'), or a function, see `regularize`.
         layers: Names of the regularised layers; `None` for all that are tapped.
         instrumented: What `instrument` says of the network, if that has tapped it.
         method: `None`, an `Adversarial` or an `AugMixConsistency`: what a training step does besides.
@@ -70,6 +71,7 @@ class SelectivityModel(ChoosesExample):
         network: The instrumented classifier.
         taps: All tapped layers (`Tapped`), in the order of the calls.
         classes: Number of classes.
+        metric: Name of the metric, also in the logs.
         regularized: Names of the layers that the regulariser sees.
         report: What was found in the model and what was skipped.
         hooks: Opens the taps that no layer of the network is, or `None`; see `training.collecting`.
@@ -84,7 +86,7 @@ class SelectivityModel(ChoosesExample):
         network: KerasObject,
         alpha: float | AlphaSchedule = 0.0,
         *,
-        metric: str = "selectivity",
+        metric: Metric = "selectivity",
         layers: Iterable[str] | None = None,
         instrumented: Instrumented | None = None,
         method: Any = None,
@@ -93,16 +95,14 @@ class SelectivityModel(ChoosesExample):
     ) -> None:
         # TensorFlow orders operations by name: under another one, sums are rounded otherwise than in the network.
         super().__init__(**{"name": getattr(network, "name", None), **kwargs})
-        if not isinstance(metric, str) or metric not in METRICS:
-            raise InputError(f"metric must be one of {', '.join(METRICS)}. Received: metric={metric!r}.")
         check_built(network)
         self.network = network
-        self.metric = metric
         self._instrumented = instrumented
         self.hooks = instrumented.hooks if instrumented else None
         self.taps, _, outputs = probe(network, self.hooks)
         # A single output is the probability of the second of two classes.
         self.classes = max(outputs, 2)
+        self.metric, self._metric = metric_name(metric, self.classes), metric
         self.report = instrumented.report if instrumented else None
         self.method = checked_method(method)
         self.micro_batch = None if micro_batch is None else whole_number("micro_batch", micro_batch, 1)
@@ -125,7 +125,7 @@ class SelectivityModel(ChoosesExample):
             name="alpha", shape=(), initializer="zeros", trainable=False, dtype="float32"
         )
         self.alpha = alpha
-        self._logged = [keras.metrics.Mean(name=name) for name in ("cross_entropy", metric, "alpha")]
+        self._logged = [keras.metrics.Mean(name=name) for name in ("cross_entropy", self.metric, "alpha")]
         self.built = True
 
     @property
@@ -324,10 +324,10 @@ class SelectivityModel(ChoosesExample):
 
     def get_config(self) -> dict[str, Any]:
         config = {"network": self.network, "alpha": self._alpha, "name": self.name, "method": self.method}
+        config["metric"] = self._metric
         config = {key: keras.saving.serialize_keras_object(value) for key, value in config.items()}
         return {
             **config,
-            "metric": self.metric,
             "layers": self.regularized,
             "micro_batch": self.micro_batch,
             "taps": self._instrumented.plan if self._instrumented else None,
@@ -338,7 +338,7 @@ class SelectivityModel(ChoosesExample):
         cls, config: dict[str, Any], custom_objects: dict[str, Any] | None = None
     ) -> "SelectivityModel":
         config = dict(config)
-        for key in ("network", "alpha", "method"):
+        for key in ("network", "alpha", "method", "metric"):
             config[key] = keras.saving.deserialize_keras_object(config[key], custom_objects)
         network, plan = config.pop("network"), config.pop("taps", None)
         if plan is not None:
@@ -389,7 +389,7 @@ class SelectivityModel(ChoosesExample):
             ops.concatenate([means[t.name] for t in taps], axis=1),
             weights,
             [t.units for t in taps],
-            metric=self.metric,
+            metric=self._metric,
             shifted=[t.shift for t in taps],
             reduction=reduction,
         )

@@ -2,12 +2,19 @@ import numpy as np
 import pytest
 import reference
 import tensorflow as tf
+from keras import ops
 
 from keras_selectivity.selectivity import Reduction
 from keras_selectivity.selectivity import batch_selectivity
 from keras_selectivity.selectivity import class_weights
 
 UNITS = [3, 2]
+
+
+def two_best(means, counts):
+    """Share of a unit's response that its two best classes have: a metric of somebody's own."""
+    ordered = ops.sort(means, axis=0)
+    return ops.sum(ordered[-2:], axis=0) / ops.maximum(ops.sum(ordered, axis=0), 1e-7)
 
 
 def batch(seed=0, samples=30, classes=4):
@@ -63,7 +70,25 @@ def test_shift_subtracts_each_unit_s_minimum():
     assert float(value(values, labels, shifted=(True, False))) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("metric", ["selectivity", "discriminability"])
+def test_a_function_is_given_class_means_and_numbers():
+    values, labels = batch()
+    labels = np.where(labels == 3, 0, labels)  # a class without samples
+    means = np.array(
+        [values[labels == c].mean(axis=0) if c < 3 else np.zeros(5) for c in range(4)], np.float64
+    )
+    best = np.sort(means, axis=0)[-2:].sum(axis=0) / means.sum(axis=0)
+    expected = reference.mean_over_layers(best, UNITS)
+    seen = []
+
+    def recording(means, counts):
+        seen.append(np.asarray(counts))
+        return two_best(means, counts)
+
+    assert float(value(values, labels, metric=recording)) == pytest.approx(expected, abs=1e-6)
+    np.testing.assert_array_equal(seen[0], np.bincount(labels, minlength=4))
+
+
+@pytest.mark.parametrize("metric", ["selectivity", "discriminability", two_best])
 def test_shards_see_the_whole_batch(metric):
     """Three shards of different classes, summed by hand, give the value of the whole batch."""
     values, labels = batch()
@@ -106,7 +131,7 @@ def test_shards_see_the_whole_batch(metric):
 
 def test_one_class_gives_zero_and_a_finite_gradient():
     values, _ = batch()
-    for metric in ("selectivity", "discriminability"):
+    for metric in ("selectivity", "discriminability", two_best):
         variable = tf.Variable(values)
         with tf.GradientTape() as tape:
             result = value(tf.convert_to_tensor(variable), np.zeros(30, int), metric=metric)

@@ -12,10 +12,18 @@ from conftest import tiny_network
 
 import keras_selectivity as ks
 
+
+def two_best(means, counts):
+    """Share of a unit's response that its two best classes have."""
+    ordered = keras.ops.sort(means, axis=0)
+    return keras.ops.sum(ordered[-2:], axis=0) / keras.ops.maximum(keras.ops.sum(ordered, axis=0), 1e-7)
+
+
 VARIANTS = {
     "alpha": {"alpha": -2.0},
     "zero": {"alpha": 0.0},
     "discriminability": {"alpha": 1.0, "metric": "discriminability"},
+    "metric of one's own": {"alpha": 2.0, "metric": two_best},
     "some layers": {"alpha": 3.0, "layers": "first 2"},
     "warm-up": {"alpha": ks.LinearWarmup(-2.0, 3)},
     "augmix": {"alpha": -1.0, "method": ks.training.AugMixConsistency()},

@@ -236,9 +236,48 @@ def test_bad_alpha(alpha):
         ks.regularize(tiny_network(), alpha)
 
 
-def test_bad_metric():
-    with pytest.raises(ks.InputError, match="metric must be one of selectivity, discriminability"):
-        ks.regularize(tiny_network(), 1.0, metric="precision")
+@keras.saving.register_keras_serializable("tests")
+def written_out(means, counts):
+    """The index once more, without the package."""
+    ordered = keras.ops.sort(means, axis=0)
+    best, rest = ordered[-1], keras.ops.mean(ordered[:-1], axis=0)
+    return (best - rest) / (best + rest + 1e-7)
+
+
+def test_a_metric_of_one_s_own(tiny_data, tmp_path):
+    found = []
+    for metric in ("selectivity", written_out):
+        model = compiled(ks.regularize(tiny_network(), -2.0, metric=metric))
+        logs = model.fit(*tiny_data, shuffle=False, verbose=0).history
+        found.append((model.get_weights(), logs[model.metric]))
+    (expected, index), (weights, values) = found
+    assert model.metric == "written_out" and values == pytest.approx(index, abs=1e-6)
+    for a, b in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.metric == "written_out"
+    again, once = (m.evaluate(*tiny_data, verbose=0, return_dict=True) for m in (loaded, model))
+    assert again["written_out"] == once["written_out"]
+    assert ks.wrap(loaded).run["metric"] == "written_out"
+
+
+def one_value(means, counts):
+    return keras.ops.sum(means)
+
+
+@pytest.mark.parametrize(
+    ("metric", "match"),
+    [
+        ("precision", "metric must be one of selectivity, discriminability, or a function"),
+        (lambda means, counts: means[0], "call a metric by its name"),
+        (one_value, "must return one value per unit"),
+    ],
+    ids=["unknown", "without a name", "of another shape"],
+)
+def test_bad_metric(metric, match):
+    with pytest.raises(ks.InputError, match=match):
+        ks.regularize(tiny_network(), 1.0, metric=metric)
 
 
 @pytest.mark.parametrize("bad", [4, -1])
