@@ -16,6 +16,7 @@ STUDIES = (
     "resnet18_tiny_imagenet_10_classes_reduced",
     "vgg16_cifar10_reduced",
     "first_light_robustness_cifar10",
+    "resnet20_cifar10_attacks_reduced",
 )
 _INTRODUCTION = """# Studies and figures
 
