@@ -8,12 +8,9 @@ import keras
 from keras_selectivity._progress import Bar
 from keras_selectivity._progress import duration
 
-# What a line shows of the logs, where it is there
-_SHOWN = ("loss", "accuracy", "selectivity", "val_accuracy")
-
 
 class EpochProgress(keras.callbacks.Callback):
-    """Prints one line of at most 100 columns per epoch, and shows between them how far the training is.
+    """Prints one line per epoch (loss, accuracy, what is regularised, validation accuracy, times), and shows between them how far the training is.
 
     Keras's own progress bar prints every log, which is a line of a thousand characters with those of
     `SelectivityMonitor`. Put this last, and pass `verbose=0` to `fit`:
@@ -48,7 +45,8 @@ class EpochProgress(keras.callbacks.Callback):
         if not self.verbose:
             return
         epochs, now = self.params["epochs"], time.monotonic()
-        values = [f"{name} {logs[name]:.3f}" for name in _SHOWN if name in (logs or {})]
+        shown = ("loss", "accuracy", getattr(self.model, "metric", "selectivity"), "val_accuracy")
+        values = [f"{name} {logs[name]:.3f}" for name in shown if name in (logs or {})]
         times = duration(now - self._begun)
         if epoch + 1 < epochs:
             speed = (now - self._start) / (epoch + 1 - self._first)

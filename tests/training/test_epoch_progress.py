@@ -26,14 +26,15 @@ def fit(model, data, epochs, verbose=1, initial_epoch=0):
     )
 
 
-def test_an_epoch_is_a_line_of_its_logs(regularized, tiny_data, capsys):
-    history = fit(regularized, tiny_data, 2).history
+@pytest.mark.parametrize("metric", ["selectivity", "discriminability"])
+def test_an_epoch_is_a_line_of_its_logs(metric, tiny_data, capsys):
+    history = fit(compiled(ks.regularize(tiny_network(), -1.0, metric=metric)), tiny_data, 2).history
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 and all(len(line) <= 100 for line in lines)
     assert any("/" in name for name in history)  # the monitor's logs, which are not shown
     for number, line in enumerate(lines):
         shown = dict(re.findall(r"(\w+) (\d+\.\d{3})\b", line))
-        assert list(shown) == ["loss", "accuracy", "selectivity", "val_accuracy"]
+        assert list(shown) == ["loss", "accuracy", metric, "val_accuracy"]
         for name, value in shown.items():
             assert float(value) == round(history[name][number], 3)
     assert lines[0].startswith("epoch 1/2") and lines[0].endswith(" left") and lines[1].endswith(" s")
