@@ -34,7 +34,6 @@ from keras_selectivity._inputs import Inputs
 from keras_selectivity._json_file import mismatch
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
-from keras_selectivity._keras_private import write_once
 from keras_selectivity._paths import path_of
 from keras_selectivity._replacement import is_ours
 from keras_selectivity._run_file import TRAINING
@@ -109,6 +108,8 @@ def export(
             not of their kind, or the backend is not TensorFlow.
     """
     import keras
+
+    from keras_selectivity._keras_private import write_once
 
     require_tensorflow(keras)
     network, hooks, inputs, record = instrumented(model, pixel_range, output, nonlinearities)
