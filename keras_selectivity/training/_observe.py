@@ -191,7 +191,8 @@ def _mark(layers: Iterable[KerasObject], seen: Observation) -> None:
 
 def _pools(layer: KerasObject) -> bool:
     """Whether a layer or operation takes the mean or maximum over space."""
-    return type(layer).__name__.startswith(("GlobalAveragePooling", "GlobalMaxPooling", "Mean", "Max"))
+    name = type(layer).__name__
+    return name in ("Mean", "Max") or name.startswith(("GlobalAveragePooling", "GlobalMaxPooling"))
 
 
 def _pixels(tensor: Any) -> int:

@@ -323,8 +323,8 @@ class SelectivityModel(ChoosesExample):
         return self._steps.compiled_unit_means(self)
 
     def get_config(self) -> dict[str, Any]:
-        config = {"network": self.network, "alpha": self._alpha, "name": self.name, "method": self.method}
-        config["metric"] = self._metric
+        config = {"network": self.network, "alpha": self._alpha, "name": self.name}
+        config |= {"method": self.method, "metric": self._metric}
         config = {key: keras.saving.serialize_keras_object(value) for key, value in config.items()}
         return {
             **config,
