@@ -24,6 +24,7 @@ from keras_selectivity.measurements._networks import about
 from keras_selectivity.results import COLUMNS
 from keras_selectivity.results import PIECE
 from keras_selectivity.results import SUFFIXES
+from keras_selectivity.results import Parts
 from keras_selectivity.results import Results
 from keras_selectivity.results import sole_writer
 
@@ -203,12 +204,38 @@ def _run(measurement: Measurement, todo: list[Any], context: Context, results: A
                         filter(None, ("" if named else measurement.name, piece.perturbation, piece.other))
                     )
                     context.say(f"{name}: {what}, {len(piece.samples.labels):,} images")
-                    rows = piece.measure(name, prepared)
+                    parts = results.parts(shared)
+                    if piece.parts:
+                        rows = piece.measure(name, _in_parts(piece, name, prepared, parts, context))
+                    else:
+                        rows = piece.measure(name, prepared)
                     _check(measurement, rows, known)
                     results.add([{**shared, **row} for row in rows])
+                    parts.forget()
                     progress.add()
     finally:
         context.options["verbose"] = verbose
+
+
+def _in_parts(piece: Piece, name: str, prepared: Any, kept: Parts, context: Context) -> list[Any]:
+    """What the parts of a piece did, now or before it was interrupted."""
+    found = {part: arrays for part in piece.parts if (arrays := kept.read(part)) is not None}
+    todo = [part for part in piece.parts if part not in found]
+    if found:
+        context.say(f"{name}: {len(found)} of {len(piece.parts)} parts are there")
+    verbose = context.options["verbose"]
+    # One part shows what it does itself
+    several = len(todo) > 1
+    context.options["verbose"] = 0 if several else verbose
+    try:
+        with Bar(len(todo), "part", verbose if several else 0) as progress:
+            for part in todo:
+                found[part] = piece.parts[part](name, prepared)
+                kept.write(part, found[part])
+                progress.add()
+    finally:
+        context.options["verbose"] = verbose
+    return [found[part] for part in piece.parts]
 
 
 def _check(measurement: Measurement, rows: list[Row], known: set[str]) -> None:

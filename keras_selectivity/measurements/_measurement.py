@@ -12,6 +12,7 @@ from typing import Any
 from typing import ClassVar
 
 from keras_selectivity._settings import Settings
+from keras_selectivity._types import Array
 from keras_selectivity.results import Column
 
 if TYPE_CHECKING:
@@ -45,7 +46,8 @@ class Piece:
     """Rows that are measured, and appear in the results, together.
 
     Attributes:
-        measure: Function of a network's name and of what `prepare` returned; returns its rows.
+        measure: Function of a network's name and of what `prepare` returned, or of the list of what the `parts` did;
+            returns its rows.
         samples: What it is measured on.
         protocol: What it took to make the rows, besides the name of the measurement, the seed and the samples: JSON
             values.
@@ -55,6 +57,9 @@ class Piece:
         networks: Names of the networks that the piece is about; `None` for all.
         prepare: Function that returns what all networks share, such as corrupted images. It is called in another
             thread, while the piece before is measured, and only if some network lacks the piece.
+        parts: What a piece that takes long is done in, name -> function of a network's name and of what `prepare` returned
+            that returns named arrays. Those are kept until the piece is finished, so that one that was interrupted
+            resumes with the next part. A name says which samples it is about and can stand in a file's name.
     """
 
     measure: Callable[[str, Any], list[Row]]
@@ -65,6 +70,7 @@ class Piece:
     other: str | None = None
     networks: tuple[str, ...] | None = None
     prepare: Callable[[], Any] | None = None
+    parts: Mapping[str, Callable[[str, Any], Mapping[str, Array]]] = field(default_factory=dict)
 
 
 class Measurement(Settings, abc.ABC):

@@ -6,6 +6,7 @@ from ._frames import conform as conform
 from ._frames import frame as frame
 from ._join import Part as Part
 from ._join import join as join
+from ._parts import Parts as Parts
 from ._sealed import SUFFIXES as SUFFIXES
 from ._select import MAIN as MAIN
 from ._select import Levels as Levels

@@ -1,5 +1,6 @@
 """Results that grow piece by piece: what of them is there, and adding to them."""
 
+import shutil
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from keras_selectivity._errors import InputError
 from keras_selectivity.results._columns import PIECE
 from keras_selectivity.results._folder import Folder
 from keras_selectivity.results._frames import frame
+from keras_selectivity.results._parts import Parts
+from keras_selectivity.results._parts import folder_of_parts
 from keras_selectivity.results._sealed import SUFFIXES
 from keras_selectivity.results._sealed import write_checked
 from keras_selectivity.results._select import evaluation_in
@@ -58,6 +61,8 @@ class Results:
             self._kept = _Memory()
         elif self.path.suffix:
             self._kept = _File(self.path, overwrite)
+            if overwrite:
+                shutil.rmtree(folder_of_parts(self.path), ignore_errors=True)
         elif overwrite:
             raise InputError(f"A folder of results is not overwritten. Choose another than {path}.")
         else:
@@ -120,6 +125,14 @@ class Results:
             raise InputError(f"The results hold that piece already: {keys.pop()}.")
         self._kept.append(piece)
         self._note(piece)
+
+    def parts(self, shared: Mapping[str, object]) -> Parts:
+        """What is there of a piece that was interrupted, and where the rest of it goes.
+
+        Args:
+            shared: Columns that all its rows share.
+        """
+        return Parts(self.path, shared)
 
     def adopt(self, table: pl.DataFrame) -> None:
         """Adds those pieces of another table that are not there yet, all at once.

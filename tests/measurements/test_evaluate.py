@@ -21,6 +21,7 @@ from keras_selectivity.measurements import FGSM
 from keras_selectivity.measurements import PGD
 from keras_selectivity.measurements import PWCCA
 from keras_selectivity.measurements import Ablation
+from keras_selectivity.measurements import AutoAttack
 from keras_selectivity.measurements import Corruptions
 from keras_selectivity.measurements import Dimensionality
 from keras_selectivity.measurements import Evaluation
@@ -233,6 +234,41 @@ def test_an_interrupted_evaluation_goes_on(models, table, tmp_path, monkeypatch)
     before = path.stat().st_mtime_ns
     evaluate(models, EVERYTHING, Results(path), verbose=0)
     assert path.stat().st_mtime_ns == before
+
+
+def test_an_interrupted_attack_resumes_with_the_next_batch(models, tmp_path, monkeypatch):
+    """Killed in the third of four batches; the first two are not attacked again, and the rows are those of one go."""
+    measure = AutoAttack(
+        epsilons=(0.001, 0.004, 0.02), iterations=3, targets=2, queries=20, version="standard"
+    )
+    evaluation = Evaluation("shapes", limit=20, batch_size=5, measure=(measure,))
+    model = {"a": models["a"]}
+    whole = evaluate(model, evaluation, verbose=0)
+    attacked, accuracy = [], robustness.autoattack_accuracy
+    to_stop_at = {2}
+
+    class Stopped(Exception):
+        pass
+
+    def attacking(*arguments, positions, **options):
+        if positions[0] // 5 in to_stop_at:
+            raise Stopped
+        attacked.append(positions[0] // 5)
+        return accuracy(*arguments, positions=positions, **options)
+
+    monkeypatch.setattr(robustness, "autoattack_accuracy", attacking)
+    with pytest.raises(Stopped):
+        evaluate(model, evaluation, Results(tmp_path / "rows"), verbose=0)
+    assert set(attacked) == {0, 1}
+    to_stop_at.clear()
+    attacked.clear()
+    resumed = evaluate(model, evaluation, Results(tmp_path / "rows"), verbose=0)
+    assert set(attacked) == {2, 3}
+    rows = rows_of(resumed, "a", "autoattack", "accuracy")
+    assert rows == rows_of(whole, "a", "autoattack", "accuracy")
+    values = [row["value"] for row in rows]
+    assert values == sorted(values, reverse=True) and values[0] > values[-1]
+    assert not list(tmp_path.rglob("*.npz"))
 
 
 def test_the_batch_size_does_not_matter(models, table):
