@@ -1,10 +1,12 @@
 """Checks every family of networks of `tests/zoo` and writes the table of science/networks.md, between its two marks.
 
 python docs/make_networks.py
+python docs/make_networks.py "Keras Hub: BERT" "keras.applications: VGG"
 
-Needs what `pip install -e .[dev]` installs, and some minutes.
+Needs what `pip install -e .[dev]` installs, and some minutes per family of keras.applications.
 """
 
+import argparse
 import collections
 import sys
 import tempfile
@@ -36,18 +38,34 @@ def page(text, rows):
     return "\n".join([before + START, *heads, *rows, END + rest.split(END)[1]])
 
 
+def rows_in(text):
+    """The rows of a page's table, by network."""
+    table = text.split(START)[1].split(END)[0].splitlines()
+    return {row.split(" | ")[0].removeprefix("| "): row for row in table if row.startswith("| ")}
+
+
 def main():
-    """Checks all families, showing each row as it is made, and writes the page."""
+    """Checks families, showing each row as it is made, and writes the page."""
     from zoo.families import APPLICATIONS
     from zoo.families import HUB
     from zoo.families import OWN
 
-    rows = []
-    for source, families in (("", OWN), ("Keras Hub: ", HUB), ("keras.applications: ", APPLICATIONS)):
-        for family, build in families.items():
-            rows.append(line(source + family, build))
-            print(rows[-1], flush=True)
-    PAGE.write_text(page(PAGE.read_text(), rows))
+    sources = {"": OWN, "Keras Hub: ": HUB, "keras.applications: ": APPLICATIONS}
+    builds = {
+        source + name: build for source, families in sources.items() for name, build in families.items()
+    }
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "families", nargs="*", help="as the table calls them; the other rows stay. Defaults to all"
+    )
+    named = parser.parse_args().families or list(builds)
+    if unknown := set(named) - set(builds):
+        parser.error(f"no such family: {', '.join(sorted(unknown))}")
+    rows = rows_in(PAGE.read_text())
+    for family in named:
+        rows[family] = line(family, builds[family])
+        print(rows[family], flush=True)
+    PAGE.write_text(page(PAGE.read_text(), [rows[family] for family in builds if family in rows]))
 
 
 if __name__ == "__main__":

@@ -27,10 +27,10 @@ def hub(name, num_classes=CLASSES, head=None, **options):
     return build
 
 
-def applications(name, **options):
+def applications(name, side=64):
     def build():
         make = getattr(keras.applications, name)
-        return make(weights=None, input_shape=(64, 64, 3), classes=CLASSES, **options)
+        return make(weights=None, input_shape=(side, side, 3), classes=CLASSES)
 
     return build
 
@@ -186,9 +186,20 @@ HUB = {
     "RoFormer V2": hub("RoformerV2", vocabulary_size=30, num_layers=2, num_heads=2, hidden_dim=8, intermediate_dim=12,
                        head_size=4),
 }  # fmt: skip
+# The smallest of every family
 APPLICATIONS = {
     "ConvNeXt": applications("ConvNeXtTiny"),
+    "DenseNet": applications("DenseNet121"),
     "EfficientNet": applications("EfficientNetB0"),
     "EfficientNetV2": applications("EfficientNetV2B0"),
+    "Inception": applications("InceptionV3", 75),
+    "Inception-ResNet": applications("InceptionResNetV2", 75),
+    "MobileNet": applications("MobileNet"),
+    "MobileNetV2": applications("MobileNetV2"),
     "MobileNetV3": applications("MobileNetV3Small"),
+    "NASNet": applications("NASNetMobile"),
+    "ResNet": applications("ResNet50"),
+    "ResNetV2": applications("ResNet50V2"),
+    "VGG": applications("VGG16"),
+    "Xception": applications("Xception", 71),
 }
