@@ -146,7 +146,7 @@ def _max_and_rest(xp: Any, class_means: Tensor, present: Tensor) -> tuple[Tensor
     """Largest class mean, mean of the other present class means, and where the largest is."""
     candidates = xp.where(present, class_means, -math.inf)
     classes = class_means.shape[0]
-    rows = xp.reshape(xp.arange(classes), (-1, 1))
+    rows = xp.reshape(xp.arange(classes, dtype="int32"), (-1, 1))
     is_max = rows == xp.expand_dims(xp.argmax(candidates, axis=0), 0)
     is_rest = xp.logical_and(present, xp.logical_not(is_max))
     zero = xp.zeros_like(class_means)

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from zoo.checks import check
+from zoo.checks import in_float64
 from zoo.families import APPLICATIONS
 from zoo.families import HEADS
 from zoo.families import HUB
@@ -23,6 +24,12 @@ pytestmark = pytest.mark.filterwarnings("ignore:`compile:UserWarning", "ignore:`
 @pytest.mark.parametrize("build", OWN.values(), ids=OWN)
 def test_own(build, tmp_path):
     assert check(build, tmp_path).taps
+
+
+def test_where_keras_computes_in_float64(tmp_path):
+    with in_float64():
+        model = check(OWN["dense layers"], tmp_path)
+        assert {value.dtype for value in model.network.trainable_variables} == {"float64"}
 
 
 @pytest.mark.slow
