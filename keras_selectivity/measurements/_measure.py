@@ -222,7 +222,7 @@ def _in_parts(piece: Piece, name: str, prepared: Any, kept: Parts, context: Cont
     found = {part: arrays for part in piece.parts if (arrays := kept.read(part)) is not None}
     todo = [part for part in piece.parts if part not in found]
     if found:
-        context.say(f"{name}: {len(found)} of {len(piece.parts)} parts are there")
+        context.say(f"{name}: resumes, {len(found)} of {len(piece.parts)} parts are done")
     verbose = context.options["verbose"]
     # One part shows what it does itself
     several = len(todo) > 1
