@@ -48,7 +48,7 @@ def rows_in(text):
 
 
 def main():
-    """Checks families, showing each row as it is made, and writes the page."""
+    """Checks families and writes the page with each row as it is made."""
     from zoo.families import APPLICATIONS
     from zoo.families import HUB
     from zoo.families import OWN
@@ -68,7 +68,7 @@ def main():
     for family in named:
         rows[family] = line(family, builds[family])
         print(rows[family], flush=True)
-    PAGE.write_text(page(PAGE.read_text(), [rows[family] for family in builds if family in rows]))
+        PAGE.write_text(page(PAGE.read_text(), [rows[family] for family in builds if family in rows]))
 
 
 if __name__ == "__main__":
