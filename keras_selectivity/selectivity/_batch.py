@@ -111,14 +111,15 @@ def batch_selectivity(
     if any(shifted):
         rows.append(_minimum_rows(unit_means, weights, reduction))
     packed = ops.concatenate(rows, axis=0)
-    column = ops.concatenate([counts, ops.zeros((packed.shape[0] - classes,))], axis=0)
+    column = ops.concatenate([counts, ops.zeros((packed.shape[0] - classes,), counts.dtype)], axis=0)
     packed = reduction.all_reduce(ops.concatenate([packed, ops.expand_dims(column, 1)], axis=1))
     counts = packed[:classes, -1]
     means = packed[:classes, :-1] / ops.maximum(ops.expand_dims(counts, 1), 1e-12)
     if any(shifted):
         minimum = ops.min(packed[classes:, :-1], axis=0)
         used = [float(s) for s, units in zip(shifted, units_per_layer, strict=True) for _ in range(units)]
-        means = ops.maximum(means - ops.expand_dims(minimum * ops.convert_to_tensor(used), 0), 0.0)
+        minimum = minimum * ops.convert_to_tensor(used, minimum.dtype)
+        means = ops.maximum(means - ops.expand_dims(minimum, 0), 0.0)
     if callable(metric):
         several = ops.sum(ops.cast(counts > 0, "int32")) >= 2
         values = ops.where(several, metric(means, counts), 0.0)

@@ -255,7 +255,7 @@ class SelectivityModel(ChoosesExample):
             loss = loss + penalty / reduction.shards
         # Alpha = 0 must train exactly as the plain model does: not even a zero is added.
         if self._alpha != 0:
-            loss = loss - self.alpha_variable * selectivity / reduction.shards
+            loss = ops.subtract(loss, self.alpha_variable * selectivity / reduction.shards)
         return loss, outputs, (cross_entropy, selectivity, penalty)
 
     def fit(
@@ -405,7 +405,7 @@ class SelectivityModel(ChoosesExample):
         """Updates the means that `fit` shows."""
         # compute_loss has divided by the number of replicas; the logs are those of one device.
         cross_entropy = cross_entropy * reduction.shards
-        loss = cross_entropy - self.alpha_variable * selectivity
+        loss = ops.subtract(cross_entropy, self.alpha_variable * selectivity)
         loss = loss if penalty is None else loss + penalty
         size = ops.shape(keras.tree.flatten(x)[0])[0]
         next(m for m in self.metrics if m.name == "loss").update_state(loss, sample_weight=size)

@@ -26,9 +26,11 @@ def test_own(build, tmp_path):
     assert check(build, tmp_path).taps
 
 
-def test_where_keras_computes_in_float64(tmp_path):
+@pytest.mark.parametrize("family", ["dense layers", "SwiGLU", "convolutions of one dimension", "LSTM"])
+def test_where_keras_computes_in_float64(family, tmp_path):
+    """The statistics stay in float32."""
     with in_float64():
-        model = check(OWN["dense layers"], tmp_path)
+        model = check(OWN[family], tmp_path)
         assert {value.dtype for value in model.network.trainable_variables} == {"float64"}
 
 
