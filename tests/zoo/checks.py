@@ -46,12 +46,14 @@ def in_float64():
 
     For deep networks whose batch norms see a few values: they magnify rounding errors of float32 above 1e-6.
     """
-    before = keras.config.floatx()
+    before = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")  # that of the first layer of a process is kept
     try:
         yield
     finally:
-        keras.config.set_floatx(before)
+        keras.config.set_floatx(before[0])
+        keras.config.set_dtype_policy(before[1])
 
 
 def check(build, folder):
