@@ -204,14 +204,13 @@ def _run(measurement: Measurement, todo: list[Any], context: Context, results: A
                         filter(None, ("" if named else measurement.name, piece.perturbation, piece.other))
                     )
                     context.say(f"{name}: {what}, {len(piece.samples.labels):,} images")
-                    parts = results.parts(shared)
-                    if piece.parts:
-                        rows = piece.measure(name, _in_parts(piece, name, prepared, parts, context))
-                    else:
-                        rows = piece.measure(name, prepared)
+                    kept = results.parts(shared) if piece.parts else None
+                    given = prepared if kept is None else _in_parts(piece, name, prepared, kept, context)
+                    rows = piece.measure(name, given)
                     _check(measurement, rows, known)
                     results.add([{**shared, **row} for row in rows])
-                    parts.forget()
+                    if kept is not None:
+                        kept.forget()
                     progress.add()
     finally:
         context.options["verbose"] = verbose

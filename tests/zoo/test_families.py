@@ -28,7 +28,7 @@ def test_own(build, tmp_path):
 
 @pytest.mark.parametrize("family", ["dense layers", "SwiGLU", "convolutions of one dimension", "LSTM"])
 def test_where_keras_computes_in_float64(family, tmp_path):
-    """The statistics stay in float32."""
+    """The term is computed in float32; the network's step stays one of float64."""
     with in_float64():
         model = check(OWN[family], tmp_path)
         assert {value.dtype for value in model.network.trainable_variables} == {"float64"}
