@@ -171,6 +171,15 @@ def check_absent(path: StrPath, overwrite: bool = False, ours: Callable[[Path], 
         raise InputError(f"{path} holds something else and is not overwritten. Choose another output path.")
 
 
+def set_aside(path: Path, word: str = "damaged") -> Path:
+    """Renames a file or folder that is of no more use, so that it is not lost; returns the new path."""
+    number = 1
+    while (free := path.with_name(f"{path.name}.{word}-{number}")).exists():
+        number += 1
+    os.replace(path, free)
+    return free
+
+
 def digests(folder: StrPath) -> dict[str, str]:
     """SHA-256 of every file below a folder, by relative path."""
     return {

@@ -100,8 +100,8 @@ def add_options(parser: Parser) -> None:
     add(
         "--accept-change",
         action="store_true",
-        help="continue although the study file or the package has changed; runs with another configuration are set aside and "
-        "done again",
+        help="continue although the study file or the package has changed; runs with another configuration, and "
+        "measurements with other settings, are set aside and done again, and nothing else is",
     )
     add(
         "--networks",

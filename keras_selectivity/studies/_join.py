@@ -1,4 +1,4 @@
-"""The rows of a study: kept by run while they are measured, joined as one table in the end."""
+"""The rows of a study's runs, joined as one table."""
 
 import logging
 from pathlib import Path
@@ -8,45 +8,13 @@ import polars as pl
 
 from keras_selectivity import results
 from keras_selectivity._errors import DamagedError
-from keras_selectivity.results import Results
-from keras_selectivity.studies._runs_folder import PAIRS
-from keras_selectivity.studies._runs_folder import ROWS
+from keras_selectivity.studies._rows import PAIRS
+from keras_selectivity.studies._rows import ROWS
+from keras_selectivity.studies._rows import table_at
 from keras_selectivity.studies._runs_folder import RunsFolder
-from keras_selectivity.studies._runs_folder import older_file
-from keras_selectivity.studies._runs_folder import places
-from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._study import Study
 
 _LOG = logging.getLogger(__name__)
-
-
-def open_results(path: Path, name: str | None = None) -> Results:
-    """The `Results` of a folder to which one process adds; what is damaged is named, set aside and to be done again.
-
-    Rows that an older version kept in one file beside it are taken over.
-
-    Args:
-        path: The folder.
-        name: Of what is measured, for what is printed.
-    """
-    prefix = f"{name}: " if name else ""
-
-    def damaged(file: Path, error: BaseException) -> None:
-        _LOG.warning("%s%s Set aside as %s; measuring again.", prefix, error, set_aside(file).name)
-
-    found, older = results.Results(path, damaged=damaged), older_file(path)
-    if older.exists():
-        try:
-            found.adopt(results.read(older))
-            set_aside(older, "replaced")
-        except DamagedError as error:
-            damaged(older, error)
-    return found
-
-
-def table_at(path: Path) -> Path | None:
-    """Where the rows are that belong into a folder, or `None`."""
-    return next(iter(places(path)), None)
 
 
 def join(study: Study, folder: RunsFolder, output: Any) -> Path | None:

@@ -8,10 +8,10 @@ import polars as pl
 from keras_selectivity import results
 from keras_selectivity._types import StrPath
 from keras_selectivity.measurements import measure
-from keras_selectivity.studies._join import open_results
-from keras_selectivity.studies._join import table_at
-from keras_selectivity.studies._runs_folder import PAIRS
-from keras_selectivity.studies._runs_folder import ROWS
+from keras_selectivity.studies._rows import PAIRS
+from keras_selectivity.studies._rows import ROWS
+from keras_selectivity.studies._rows import open_results
+from keras_selectivity.studies._rows import table_at
 from keras_selectivity.studies._runs_folder import RunsFolder
 from keras_selectivity.studies._setup import MODEL
 from keras_selectivity.studies._study import MAIN

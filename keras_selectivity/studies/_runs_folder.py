@@ -2,7 +2,6 @@
 
 import json
 import logging
-import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,10 +13,14 @@ from keras_selectivity import __version__
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import clean_leftovers
+from keras_selectivity._files import set_aside
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
 from keras_selectivity._types import StrPath
 from keras_selectivity.studies._config import RunConfig
+from keras_selectivity.studies._rows import PAIRS
+from keras_selectivity.studies._rows import ROWS
+from keras_selectivity.studies._rows import forget
 from keras_selectivity.studies._run import changed_settings
 from keras_selectivity.studies._run import progress_of
 from keras_selectivity.studies._setup import MODEL
@@ -27,10 +30,9 @@ from keras_selectivity.studies._study import Study
 
 _LOG = logging.getLogger(__name__)
 
-# Folders of `keras_selectivity.results.Results`
-ROWS = "rows"
-PAIRS = "pairs"
 _STATE = "_state"
+# Entries of `[evaluation]` that no number depends on
+_NO_RESULT = {"batch_size", "verify"}
 _TABLE = {str: object}
 # What `_state/study.json` and the notes of the runs hold
 STUDY = {
@@ -68,8 +70,8 @@ class RunsFolder:
         Args:
             study: A `Study`.
             accept_change: Continue with a study that differs from what the folder was made for. Runs
-                whose configuration changed are set aside as `NAME.replaced-1` and done again; so are
-                all measurements if one of them changed in more than being added.
+                whose configuration changed are set aside as `NAME.replaced-1` and done again, and so are
+                measurements whose settings changed.
 
         Raises:
             InputError: The study, or the version of the package, is another than before.
@@ -89,23 +91,20 @@ class RunsFolder:
                 + "\nChoose another folder for the runs, or pass --accept-change."
             )
         if before:
-            remeasure = _measures_otherwise(before["content"], study.content)
+            again = _measured_otherwise(before["content"], study.content)
             for name, config in study.runs.items():
                 folder = self.path / name
                 if folder.exists() and changed_settings(config, folder):
                     set_aside(folder, "replaced")
                     self.forget_pairs()
-                elif remeasure:
-                    for place in places(folder / ROWS):
-                        set_aside(place, "replaced")
-            if remeasure:
-                self.forget_pairs()
+                else:
+                    forget(folder / ROWS, again)
+            forget(self.path / PAIRS, again)
         write_json(self.study_file, {"content": study.content, "version": __version__})
 
     def forget_pairs(self) -> None:
         """Sets distances between networks aside, one of which is not what it was."""
-        for place in places(self.path / PAIRS):
-            set_aside(place, "replaced")
+        forget(self.path / PAIRS)
 
     def _before(self) -> dict[str, Any] | None:
         """What was registered, or `None`; also if it is damaged, since it can be written again."""
@@ -240,25 +239,6 @@ class RunsFolder:
         return (time.time() - begun["time"]) / done if done > 0 else None
 
 
-def places(path: Path) -> list[Path]:
-    """Where the rows are that belong into a folder: there, in the one file that an older version kept, or both."""
-    return [place for place in (path, older_file(path)) if place.exists()]
-
-
-def older_file(path: Path) -> Path:
-    """The file in which an older version kept the rows that belong into a folder."""
-    return path.with_name(f"{path.name}.parquet")
-
-
-def set_aside(path: Path, word: str = "damaged") -> Path:
-    """Renames a file or folder that is of no more use, so that it is not lost; returns the new path."""
-    number = 1
-    while (free := path.with_name(f"{path.name}.{word}-{number}")).exists():
-        number += 1
-    os.replace(path, free)
-    return free
-
-
 def time_left(status: list[dict[str, Any]]) -> float | None:
     """Seconds until all runs are done, at the median speed of those that are done or running; `None` if none is.
 
@@ -282,13 +262,13 @@ def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
-def _measures_otherwise(before: dict[str, Any], now: dict[str, Any]) -> bool:
-    """Whether measurements of a study changed in more than that some were added."""
+def _measured_otherwise(before: dict[str, Any], now: dict[str, Any]) -> set[str] | None:
+    """Names of the measurements whose rows are not those of the study any more; `None` for all of them."""
     old, new = before.get("evaluation", {}), now.get("evaluation", {})
-    changed = [key for key in old | new if old.get(key) != new.get(key)]
-    return any(
-        key in old or not isinstance(new[key], dict) for key in changed
-    )  # a new table is one more to do
+    changed = {key for key in old | new if old.get(key) != new.get(key)} - _NO_RESULT
+    if any(not isinstance(table.get(key, {}), dict) for key in changed for table in (old, new)):
+        return None
+    return changed & set(old)
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -19,13 +19,13 @@ from keras_selectivity import results
 from keras_selectivity import robustness
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
+from keras_selectivity._files import set_aside
 from keras_selectivity._files import whole_directory
 from keras_selectivity._types import KerasObject
 from keras_selectivity._types import StrPath
 from keras_selectivity.measurements import about
 from keras_selectivity.saved_model import is_export
 from keras_selectivity.studies._config import RunConfig
-from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._setup import on_tensorflow
 from keras_selectivity.studies._worker import reason_of
 from keras_selectivity.studies._worker import trained

@@ -13,6 +13,7 @@ import filelock
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
+from keras_selectivity._files import set_aside
 from keras_selectivity._system_errors import explain
 from keras_selectivity._types import StrPath
 from keras_selectivity.measurements import about
@@ -20,11 +21,10 @@ from keras_selectivity.measurements import evaluate
 from keras_selectivity.results import PIECE
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._join import compared
-from keras_selectivity.studies._join import open_results
+from keras_selectivity.studies._rows import ROWS
+from keras_selectivity.studies._rows import open_results
 from keras_selectivity.studies._run import execute
-from keras_selectivity.studies._runs_folder import ROWS
 from keras_selectivity.studies._runs_folder import RunsFolder
-from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._setup import MODEL
 from keras_selectivity.studies._study import Study
 

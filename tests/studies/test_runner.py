@@ -22,6 +22,7 @@ import keras_selectivity as ks
 from keras_selectivity import datasets
 from keras_selectivity import robustness
 from keras_selectivity._json_file import write_json
+from keras_selectivity.results import evaluation_in
 from keras_selectivity.results import pick
 from keras_selectivity.results import read
 from keras_selectivity.results import write
@@ -191,7 +192,7 @@ def test_a_changed_study_is_refused_with_the_difference(done):
     again(done, {**content, "study": {**content["study"], "title": "another title"}})  # no run depends on it
 
 
-def test_an_added_measurement_keeps_the_others_and_a_changed_one_replaces_them(done):
+def test_an_added_measurement_keeps_the_others_and_another_limit_replaces_all(done):
     trained, path = stamp(done), done / "runs" / NAME / "rows"
     first = [row for row in read(path).to_dicts() if row["measure"] == "accuracy" and row["epoch"] is None]
     more = changed("evaluation", units={})
@@ -205,6 +206,25 @@ def test_an_added_measurement_keeps_the_others_and_a_changed_one_replaces_them(d
     ]
     assert [row["samples"] for row in first] == [50] and [row["samples"] for row in rows] == [20]
     assert (path.parent / "rows.replaced-1").exists() and stamp(done) == trained
+
+
+def test_a_changed_measurement_is_done_again_and_no_other(done):
+    path = done / "runs" / NAME / "rows"
+    before = {name: rows_of(read(path), name) for name in ("clean", "jacobian", "")}
+    again(done, changed("evaluation", jacobian={"projections": 2}), accept_change=True)
+    kept, new = (pl.concat(map(read, sorted(pack.glob("*.parquet")))) for pack in sorted(path.glob("pack-*")))
+    assert not rows_of(kept, "jacobian") and 0 < new.height == len(rows_of(new, "jacobian"))
+    assert all(rows_of(kept, name) == before[name] for name in ("clean", "")), "measured once"
+    assert rows_of(read(path.with_name("rows.replaced-1")), "jacobian") == before["jacobian"]
+    left = {**CONTENT, "evaluation": {"limit": 50, "batch_size": 10}}
+    again(done, left, accept_change=True)
+    assert not rows_of(read(path), "jacobian") and rows_of(read(path), "clean") == before["clean"]
+    assert path.with_name("rows.replaced-2").exists()
+
+
+def rows_of(table, evaluation):
+    """Rows of an evaluation; of no evaluation, the history of the training."""
+    return [row for row in table.to_dicts() if evaluation_in(row["protocol"] or "{}") == evaluation]
 
 
 def test_another_version_of_the_package_is_refused(done):

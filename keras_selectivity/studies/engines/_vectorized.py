@@ -16,6 +16,7 @@ from keras_selectivity._checks import number
 from keras_selectivity._checks import whole_number
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
+from keras_selectivity._files import set_aside
 from keras_selectivity._files import whole_file
 from keras_selectivity._json_file import parse_json
 from keras_selectivity._json_file import write_json
@@ -24,7 +25,6 @@ from keras_selectivity._seal import check_zip
 from keras_selectivity._seal import seal_zip
 from keras_selectivity._types import StrPath
 from keras_selectivity.studies._runs_folder import RunsFolder
-from keras_selectivity.studies._runs_folder import set_aside
 from keras_selectivity.studies._setup import CONFIG
 from keras_selectivity.studies._setup import MODEL
 from keras_selectivity.studies._setup import RUN_FILE
