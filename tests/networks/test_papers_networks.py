@@ -1,4 +1,4 @@
-"""ResNet18, ResNet50 and VGG16 have the papers' sizes and compute what PyTorch's layers compute."""
+"""The papers' networks have their sizes, compute what PyTorch's layers compute, and learn what they learn."""
 
 import importlib.util
 import subprocess
@@ -64,26 +64,53 @@ def test_initial_weights(built):
 @pytest.mark.parametrize("name", SIZES)
 def test_forward_pass_is_pytorchs(name, tmp_path):
     """The same random weights and statistics in PyTorch's own layers, at inference and in training."""
-    if importlib.util.find_spec("torch") is None:
-        pytest.skip("needs PyTorch")
+    network, images, arrays = built_at_random(name)
+    expected = in_pytorch(name, tmp_path, images=images, **arrays)
+    for mode in ("inference", "training"):
+        found = np.asarray(network(images, training=mode == "training"))
+        scale = np.abs(expected[mode]).max()
+        np.testing.assert_allclose(found, expected[mode], rtol=1e-3, atol=2e-4 * scale, err_msg=mode)
+
+
+@pytest.mark.slow
+def test_training_is_pytorchs(tmp_path):
+    """Three steps of ResNet20 by the papers' optimiser, momentum, decay and running statistics included."""
+    network, images, arrays = built_at_random("resnet20")
+    labels = np.arange(len(images)) % 7
+    expected = in_pytorch("resnet20", tmp_path, images=images, labels=labels, steps=3, **arrays)
+    model = ks.regularize(network, alpha=0.0)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(ks.CoupledSGD(0.1, momentum=0.9, l2=0.1), loss)
+    losses = model.fit(images, labels, batch_size=len(images), epochs=3, shuffle=False, verbose=0).history[
+        "loss"
+    ]
+    np.testing.assert_allclose(losses, expected["losses"], rtol=1e-3)
+    found = np.asarray(model.strip()(images, training=False))
+    np.testing.assert_allclose(found, expected["inference"], atol=2e-3 * np.abs(expected["inference"]).max())
+
+
+def built_at_random(name):
+    """A network with random batch norms, images for it, and its arrays as `LAYER/NUMBER`."""
     keras.utils.set_random_seed(1)
     network = getattr(networks, name)(classes=7, input_shape=(32, 32, 3))
     rng = np.random.default_rng(0)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.set_weights([rng.uniform(0.5, 1.5, w.shape) for w in layer.get_weights()])
-    images = rng.random((8, 32, 32, 3)).astype("float32")
     arrays = {
         f"{layer.name}/{number}": values
         for layer in network.layers
         if not isinstance(layer, keras.layers.Normalization)
         for number, values in enumerate(layer.get_weights())
     }
-    np.savez(tmp_path / "in.npz", images=images, **arrays)
+    return network, rng.random((8, 32, 32, 3)).astype("float32"), arrays
+
+
+def in_pytorch(name, folder, **arrays):
+    """What `torch_worker` finds."""
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("needs PyTorch")
+    np.savez(folder / "in.npz", **arrays)
     worker = Path(__file__).with_name("torch_worker.py")
-    subprocess.run([sys.executable, worker, name, tmp_path / "in.npz", tmp_path / "out.npz"], check=True)
-    expected = np.load(tmp_path / "out.npz")
-    for mode in ("inference", "training"):
-        found = np.asarray(network(images, training=mode == "training"))
-        scale = np.abs(expected[mode]).max()
-        np.testing.assert_allclose(found, expected[mode], rtol=1e-3, atol=2e-4 * scale, err_msg=mode)
+    subprocess.run([sys.executable, worker, name, folder / "in.npz", folder / "out.npz"], check=True)
+    return np.load(folder / "out.npz")

@@ -1,8 +1,9 @@
-"""ResNet18, ResNet50 and VGG16 of PyTorch's own layers, on weights and images from a file.
+"""The papers' networks of PyTorch's own layers: logits, and steps of training, on weights and images from a file.
 
 Run as a process of its own (PyTorch and TensorFlow in one process can clash): FILE in, FILE out.
 """
 
+import itertools
 import sys
 
 import numpy as np
@@ -75,6 +76,55 @@ class ResNet(nn.Module):
         yield "logits", self.logits
 
 
+class SmallBlock(nn.Module):
+    """Basic block of the networks for CIFAR-10, whose shortcut has no weights."""
+
+    def __init__(self, channels, width, stride):
+        super().__init__()
+        self.convolutions = nn.ModuleList(
+            [
+                nn.Conv2d(channels, width, 3, stride, 1, bias=False),
+                nn.Conv2d(width, width, 3, padding=1, bias=False),
+            ]
+        )
+        self.norms = nn.ModuleList([nn.BatchNorm2d(width), nn.BatchNorm2d(width)])
+        self.stride, self.pad = stride, (width - channels) // 2
+
+    def forward(self, x):
+        y = functional.relu(self.norms[0](self.convolutions[0](x)))
+        y = self.norms[1](self.convolutions[1](y))
+        x = functional.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, self.pad, self.pad))
+        return functional.relu(y + x)
+
+
+class ResNet20(nn.Module):
+    def __init__(self, classes):
+        super().__init__()
+        self.stem, self.stem_norm = nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16)
+        widths = [16] * 4 + [32] * 3 + [64] * 3
+        self.blocks = nn.ModuleList(
+            SmallBlock(before, width, 1 if before == width else 2)
+            for before, width in itertools.pairwise(widths)
+        )
+        self.logits = nn.Linear(64, classes)
+
+    def forward(self, x):
+        x = functional.relu(self.stem_norm(self.stem(x)))
+        for block in self.blocks:
+            x = block(x)
+        return self.logits(x.mean((2, 3)))
+
+    def named(self):
+        yield "stem_conv", self.stem
+        yield "stem_norm", self.stem_norm
+        for number, block in enumerate(self.blocks):
+            name = f"stage{number // 3 + 1}_block{number % 3 + 1}"
+            for part, (conv, norm) in enumerate(zip(block.convolutions, block.norms, strict=True), 1):
+                yield f"{name}_conv{part}", conv
+                yield f"{name}_conv{part}_norm", norm
+        yield "logits", self.logits
+
+
 class VGG16(nn.Module):
     def __init__(self, classes):
         super().__init__()
@@ -120,10 +170,24 @@ def load(network, arrays):
     assert not left, left
 
 
+def train(network, pixels, labels, steps):
+    """Steps of the papers' optimiser on one batch; returns the loss of each."""
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+    losses = []
+    for _ in range(steps):
+        optimizer.zero_grad()
+        loss = functional.cross_entropy(network.train()(pixels), labels)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return losses
+
+
 def main(kind, source, target):
     arrays = dict(np.load(source))
     classes = len(arrays["logits/1"])
     network = {
+        "resnet20": lambda: ResNet20(classes),
         "resnet18": lambda: ResNet((2, 2, 2, 2), False, classes),
         "resnet50": lambda: ResNet((3, 4, 6, 3), True, classes),
         "vgg16": lambda: VGG16(classes),
@@ -132,6 +196,8 @@ def main(kind, source, target):
     pixels = torch.from_numpy(arrays["images"]).permute(0, 3, 1, 2)
     pixels = (pixels - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
     found = {}
+    if "labels" in arrays:
+        found["losses"] = train(network, pixels, torch.from_numpy(arrays["labels"]), int(arrays["steps"]))
     with torch.no_grad():
         for mode in ("inference", "training"):
             found[mode] = network.train(mode == "training")(pixels).numpy()
