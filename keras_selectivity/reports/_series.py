@@ -188,7 +188,7 @@ def every_network(axes: Axes, x: float, values: _Array, color: Any) -> None:
 
 
 def name_places(axes: Axes, labels: Sequence[str]) -> None:
-    """Names the places 0, 1, ... of a horizontal axis after alphas, or networks without one."""
+    """Names the places 0, 1, ... of a horizontal axis after alphas (`α = ...`), or networks without one."""
     texts = [minus(label.removeprefix("α = ")) for label in labels]
     upright = len(texts) > 7
     if upright:
@@ -202,7 +202,7 @@ def name_places(axes: Axes, labels: Sequence[str]) -> None:
     size = 8 if len(texts) < 16 else 7
     axes.set_xticks(named, [texts[place] for place in named], fontsize=size, rotation=90 * upright)
     axes.set_xlim(-0.6, len(texts) - 0.4)
-    axes.set_xlabel("α (not to scale)")
+    axes.set_xlabel("α (not to scale)" if any(label.startswith("α = ") for label in labels) else "network")
 
 
 def mark(axes: Axes, place: float, p: float | None, top: float) -> None:

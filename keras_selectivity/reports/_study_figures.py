@@ -56,7 +56,7 @@ def accuracy(figure: Figure, table: Levels) -> None:
         if alpha != 0 and 0.0 in found:
             test = t_test(values, found[0.0], len(found) - 1)
             mark(means, place, test.p, max(mean_interval(percent)[2], *percent))
-    name_places(means, [f"{alpha:g}" for alpha in found])
+    name_places(means, [f"α = {alpha:g}" for alpha in found])
     means.set_ylabel("test accuracy (%)")
     means.margins(y=0.12)
     _along_selectivity(relation, [float(np.mean(index[alpha])) for alpha in found], found)
@@ -90,7 +90,7 @@ def signs(figure: Figure, table: Levels) -> None:
         if magnitude in both:
             test = rank_sum(found[magnitude], found[-magnitude], len(both))
             mark(axes, place, test.p, 100 * max(*found[magnitude], *found[-magnitude]))
-    name_places(axes, [f"{m:g}" for m in magnitudes])
+    name_places(axes, [f"α = {m:g}" for m in magnitudes])
     axes.set(xlabel="|α| (not to scale)", ylabel="test accuracy (%)")
     axes.margins(y=0.12)
 
@@ -109,7 +109,7 @@ def compared(figure: Figure, parts: Iterable[tuple[str, Levels]]) -> None:
             names = [f"α = {alpha:g}" for alpha in alphas]
             color = OTHERS[number % len(OTHERS)]
             mean_with_interval(axes, places, samples, color=color, style="o-", label=title, names=names)
-        name_places(axes, [f"{alpha:g}" for alpha in alphas])
+        name_places(axes, [f"α = {alpha:g}" for alpha in alphas])
         axes.set_ylabel(label)
         from_zero(axes)
 

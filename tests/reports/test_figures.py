@@ -206,6 +206,16 @@ def test_tables_show_the_rows(rows):
     assert "reference" in text[3] and "90.00%" in text[3] and "79.61%" in text[1]
 
 
+def test_networks_without_an_alpha_stand_on_an_axis_of_networks(rows):
+    def label(of):
+        figure = _drawing.Figure()
+        _robustness_figures.jacobian(figure, levels(frame(of)))
+        return figure.axes[0].get_xlabel()
+
+    assert label(rows) == "α (not to scale)"
+    assert label([row for row in rows if row["model"] == "x/reference"]) == "network"
+
+
 def test_mixed_protocols_are_refused(rows):
     rows.append(row("m2", 2.0, "clean", "accuracy", 0.5, {"balanced_subset": 10}))
     with pytest.raises(ks.InputError, match=r"rows of accuracy mix protocols.*balanced_subset"):
