@@ -255,10 +255,14 @@ def time_left(status: list[dict[str, Any]]) -> float | None:
 def _differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What changed between two studies, one line per entry; texts that no run depends on left out."""
     old, new = _flat(before), _flat(now)
+
+    def said(entries: dict[str, Any], key: str) -> str:
+        return json.dumps(entries[key]) if key in entries else "absent"
+
     return [
-        f"{key}: {json.dumps(old.get(key))} before, {json.dumps(new.get(key))} now"
+        f"{key}: {said(old, key)} before, {said(new, key)} now"
         for key in sorted(old | new)
-        if old.get(key) != new.get(key) and not key.startswith("study.")
+        if said(old, key) != said(new, key) and not key.startswith("study.")
     ]
 
 
@@ -272,7 +276,8 @@ def _measured_otherwise(before: dict[str, Any], now: dict[str, Any]) -> set[str]
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if isinstance(value, dict):
+    """Entries by their path; an empty table, such as a measurement with its defaults, is an entry, too."""
+    if isinstance(value, dict) and value:
         return {k: v for key, part in value.items() for k, v in _flat(part, f"{prefix}{key}.").items()}
     if isinstance(value, list) and any(isinstance(part, dict) for part in value):
         return _flat({str(n + 1): part for n, part in enumerate(value)}, prefix)

@@ -196,6 +196,8 @@ def test_an_added_measurement_keeps_the_others_and_another_limit_replaces_all(do
     trained, path = stamp(done), done / "runs" / NAME / "rows"
     first = [row for row in read(path).to_dicts() if row["measure"] == "accuracy" and row["epoch"] is None]
     more = changed("evaluation", units={})
+    with pytest.raises(ks.InputError, match=r"evaluation\.units: absent before, \{\} now"):
+        again(done, more)
     assert any(row["unit"] is not None for row in again(done, more, accept_change=True))
     assert not list(path.parent.glob("*.replaced-1"))
     other = changed("evaluation", limit=20)
