@@ -15,7 +15,7 @@ STUDIES = (
     "vit_cifar10_reduced",
     "resnet18_tiny_imagenet_10_classes_reduced",
     "vgg16_cifar10_reduced",
-    "first_light_robustness_cifar10",
+    "resnet20_reference_cifar10",
     "resnet20_cifar10_attacks_reduced",
 )
 _INTRODUCTION = """# Studies and figures

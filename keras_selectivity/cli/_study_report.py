@@ -13,7 +13,7 @@ from keras_selectivity.cli._parser import folder
 from keras_selectivity.cli._parser import text_of
 from keras_selectivity.cli._study import write_report
 
-EXAMPLE = """keras-selectivity study report experiments/first_light_cifar10/study.toml
+EXAMPLE = """keras-selectivity study report experiments/resnet20_cifar10_30_epochs/study.toml
   keras-selectivity study report experiments/*_reduced/study.toml --output comparison"""
 
 

@@ -37,7 +37,7 @@ _ENGINE = {
     "strategy": "--strategy",
     "tensorboard": "--tensorboard",
 }
-EXAMPLE = "keras-selectivity study run experiments/first_light_cifar10/study.toml --runs runs/first_light --workers 2"
+EXAMPLE = "keras-selectivity study run experiments/resnet20_cifar10_30_epochs/study.toml --runs runs/resnet20 --workers 2"
 
 
 def add_options(parser: Parser) -> None:

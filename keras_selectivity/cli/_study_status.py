@@ -9,7 +9,7 @@ from keras_selectivity.cli._parser import add_wide
 from keras_selectivity.cli._study import add_runs
 from keras_selectivity.cli._study import print_status
 
-EXAMPLE = "keras-selectivity study status experiments/first_light_cifar10/study.toml --runs runs/first_light"
+EXAMPLE = "keras-selectivity study status experiments/resnet20_cifar10_30_epochs/study.toml --runs runs/resnet20"
 
 
 def add_options(parser: Parser) -> None:

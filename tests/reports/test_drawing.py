@@ -120,7 +120,7 @@ def test_unknown_formats_are_refused(tmp_path):
 def test_the_command_writes_the_formats_it_is_asked_for(tmp_path, capsys):
     table, out = tmp_path / "rows.parquet", tmp_path / "page"
     write(table, frame([r for r in made_up.study(seeds=1, everything=False) if r["measure"] in _FEW]))
-    study = "experiments/first_light_cifar10/study.toml"
+    study = "experiments/resnet20_cifar10_30_epochs/study.toml"
     command = ["study", "report", study, "--results", str(table), "--output", str(out), "--json", "--formats"]
     assert main([*command, "pdf"]) == 0
     assert {path.suffix for path in out.iterdir()} == {".html", ".pdf"}
