@@ -10,6 +10,7 @@ from keras_selectivity.reports import kinds
 ROOT = Path(__file__).resolve().parents[2]
 # Those with more networks and seeds come first.
 STUDIES = (
+    "resnet20_cifar10_30_epochs",
     "resnet8_cifar10_reduced",
     "resnet8_cifar10_methods_reduced",
     "vit_cifar10_reduced",
