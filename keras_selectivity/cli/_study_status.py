@@ -9,7 +9,9 @@ from keras_selectivity.cli._parser import add_wide
 from keras_selectivity.cli._study import add_runs
 from keras_selectivity.cli._study import print_status
 
-EXAMPLE = "keras-selectivity study status experiments/resnet20_cifar10_30_epochs/study.toml --runs runs/resnet20"
+EXAMPLE = (
+    "keras-selectivity study status experiments/resnet20_cifar10_30_epochs/study.toml --runs runs/resnet20"
+)
 
 
 def add_options(parser: Parser) -> None:
