@@ -13,7 +13,7 @@ import keras_selectivity as ks
 from keras_selectivity._system_errors import explain
 from keras_selectivity.cli import main
 
-EXPERIMENT = Path(__file__).parents[2] / "experiments" / "resnet20_cifar10_30_epochs"
+EXPERIMENT = Path(__file__).parents[2] / "experiments" / "vit_cifar10_reduced"
 TINY = "--dataset shapes --network resnet8 --epochs 1 --batch-size 32 --validation-per-class 10 --train-samples 40"
 TRAIN = f"train {TINY} --alpha 0"
 TUNE = f"tune {TINY} --alphas 0"
