@@ -36,6 +36,10 @@ its claims; [`verdicts.py`](verdicts.py) says which conditions there are. "Effec
 claim should disagree; "no difference": the paper reports a level or none, so that it may agree without an effect of α
 on anything. "20 seeds" is 5 for ResNet50. Means over several conditions are exact to about a point, those of one
 condition to about five to ten.
+
+The spread of accuracy over seeds is 0.4 points for ResNet18 and ResNet50, read off the authors' figure, and assumed to be 0.2 for
+the networks of CIFAR-10; "twice the spread" is that of everything but accuracy. "5 seeds" and "3 seeds" are means over
+both spreads.
 """
 WHY = """Wanted: with the papers' effect and as many seeds, 90 % agree; without an effect, at most 5 % agree and 80 % disagree; with the
 opposite effect, at most 0.5 % agree. What is missed follows. In all of these the effect is small against the spread over

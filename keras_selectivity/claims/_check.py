@@ -203,7 +203,9 @@ def _masking(subject: Subject | None) -> tuple[list[str], bool]:
         f"controls warn of gradient masking in {share:.0%} of the networks of α = {a:g}"
         for a, share in found.items()
     ]
-    return texts or ["controls show no gradient masking"], any(share > _MASKED for share in found.values())
+    return texts or ["the controls that were run show no gradient masking"], any(
+        share > _MASKED for share in found.values()
+    )
 
 
 def _row(each: Judged, undefined: list[str], departed: list[str]) -> dict[str, Any]:

@@ -96,6 +96,12 @@ def _of_measuring(mine: pl.DataFrame, corruption: tuple[str, int] | None) -> _Fo
         if name == "dimensionality" and severity and corruption not in (None, (perturbation, severity)):
             theirs = " ".join(map(str, corruption or ()))
             yield _MEASURING, f"dimensionality: {perturbation} {severity} instead of {theirs}"
+    for attack in ("fgsm", "pgd"):
+        if {each.get("loss") for each in found.values() if each["name"] == attack} == {"log_odds"}:
+            yield (
+                _MEASURING,
+                f"{attack}: the exact gradient alone, not also that of the cross-entropy in float32",
+            )
     order = list(MEASURED)
     for protocol in sorted(
         (p for p in found.values() if p["name"] in MEASURED), key=lambda p: order.index(p["name"])

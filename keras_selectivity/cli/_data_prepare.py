@@ -17,7 +17,7 @@ def add_options(parser: Parser) -> None:
     parser.add_argument(
         "--archive",
         metavar="FILE",
-        help="tiny-imagenet-200.zip, or an archive of some of its classes, that is on this machine already",
+        help="tiny-imagenet-200.zip, an archive of some of its classes, or Tiny-ImageNet-C.tar, on this machine already",
     )
     parser.add_argument("--skip-damaged", action="store_true", help="leave out images that cannot be decoded")
     add_data_dir(parser)

@@ -33,7 +33,8 @@ def resnet18(
         classes: Number of classes.
         input_shape: `(height, width, 3)`.
         negative_slope: Slope of leaky ReLUs below zero. Defaults to 0, plain ReLUs.
-        stem: First convolution: `"7x7/2"` (kernel and stride) as in the papers, or `"3x3/1"`.
+        stem: First convolution: `"7x7/2"` (kernel and stride), which the papers do not say they changed, or
+            `"3x3/1"`.
 
     Returns:
         A functional `keras.Model`: `(batch, height, width, 3)` float32 pixels in [0, 1] to

@@ -28,7 +28,7 @@ _ROBUSTNESS = (
         (of_networks("accuracy", "pgd"), of_networks("accuracy", "fgsm")),
         (9, 3.4),
         "Test accuracy a: under FGSM against its strength, b: under PGD against the number of its steps; along the "
-        "gradient of the cross-entropy, as the papers, where it differs from the exact one.",
+        "cross-entropy's gradient in float32, as in the papers, where it was measured, otherwise along the exact one.",
         BANDS,
     ),
     FigureKind(

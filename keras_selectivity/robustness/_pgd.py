@@ -73,9 +73,10 @@ def pgd(
 
     Every step moves by `step_size` along the gradient's sign (`"linf"`) or its direction (`"l2"`),
     returns to the ball of radius `epsilon` around the clean image if there is one, and clips to
-    [0, 1] if the input has that range. The defaults are the papers': 25 steps of 0.0001, no ball, no random start. (Kurakin et
-    al. 2016; Madry et al. 2018; "On the relationship between class selectivity, dimensionality, and
-    robustness", appendix A.1.4.)
+    [0, 1] if the input has that range. The papers' are 25 steps of 0.0001 ("On the relationship between class
+    selectivity, dimensionality, and robustness", appendices A.1.4 and A.1.5); that these are signs of the gradient in pixels
+    of [0, 1], without a ball and a random start, is our reading, and the defaults. `loss="cross_entropy"` is the papers'.
+    (Kurakin et al. 2016; Madry et al. 2018.)
 
     Args:
         exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.

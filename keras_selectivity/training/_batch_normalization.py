@@ -23,8 +23,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     does.
 
     Args:
-        unbiased_variance: Whether the running variance is that of the population, with the divisor n - 1,
-            as PyTorch keeps it, rather than with n, as Keras does. Defaults to False.
+        unbiased_variance: Whether the running variance is the unbiased estimate, with the divisor n - 1, as
+            PyTorch keeps it, rather than with n, as Keras does. Defaults to False.
         **kwargs: As for `keras.layers.BatchNormalization`.
 
     Raises:

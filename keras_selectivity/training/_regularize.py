@@ -72,7 +72,7 @@ def regularize(
             model has any and all if it has none.
         response: What of an output that can be negative is averaged over space or tokens: `None` for the output
             itself, whose unit is then shifted by its minimum in the batch ("Selectivity considered harmful",
-            section A.2); `"rectified"` for its positive part; `"absolute"` for its size.
+            section A.10); `"rectified"` for its positive part; `"absolute"` for its size.
         leading_tokens: Tokens at the start of a sequence that do not count, such as a class token. Tokens that a
             mask leaves out never count.
         copy: True to train a copy; False to tap the model in place, so that it is itself trained; `None` for a copy

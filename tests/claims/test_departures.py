@@ -207,6 +207,19 @@ def test_older_rows_of_units_are_not_corrected_for_chance():
     assert departures(table([row])) == ["units: mutual information is not corrected for chance"]
 
 
+@pytest.mark.parametrize("attack", ["fgsm", "pgd"])
+def test_the_exact_gradient_alone_is_a_departure(attack):
+    def departed(*losses):
+        protocols = [json.dumps({"evaluation": attack, "loss": loss}) for loss in losses]
+        place = {"perturbation": attack, "severity": None, "samples": 10_000}
+        return departures(table([{**place, "protocol": protocol} for protocol in protocols]))
+
+    assert departed("log_odds", "cross_entropy") == departed("cross_entropy") == []
+    assert departed("log_odds") == [
+        f"{attack}: the exact gradient alone, not also that of the cross-entropy in float32"
+    ]
+
+
 def test_what_an_arm_is_about_is_no_departure():
     arms = {
         "leaky": {"negative_slope": 0.1}, "pgd": {"method": "pgd", "epsilon": 0.03}, "last": {"layers": "last 3"},
