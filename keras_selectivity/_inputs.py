@@ -1,6 +1,7 @@
 """What a network takes: shape, type and range of each of its inputs, and arrays that are checked against them."""
 
 import dataclasses
+import json
 from collections.abc import Callable
 from collections.abc import Iterable
 from collections.abc import Mapping
@@ -173,6 +174,14 @@ class Inputs:
                 f"The network takes uint8, which holds 0 to 255. Received: pixel_range={pixel_range}."
             )
         return Inputs(self.structure, (dataclasses.replace(one, range=pixel_range),))
+
+    def chosen(self, **options: Any) -> str:
+        """What of a range and of other options is not as `"auto"` and `None` have it, as text; empty if nothing."""
+        plain = Inputs(self.structure, tuple(dataclasses.replace(part, range=None) for part in self.parts))
+        given = {name: value for name, value in options.items() if value is not None}
+        if self != plain.ranged(AUTO):
+            given["range"] = None if self.one is None else self.one.range
+        return json.dumps(given, sort_keys=True) if given else ""
 
     def flatten(self, x: Any) -> list[Any]:
         """The values of a structure, in the order of `parts`.

@@ -1,7 +1,9 @@
 """A classifier in memory as the evaluators see it, and what lets them take one."""
 
+import contextlib
 import functools
 import hashlib
+import json
 from collections.abc import Callable
 from collections.abc import Iterable
 from typing import Any
@@ -21,6 +23,7 @@ from keras_selectivity._inputs import AUTO
 from keras_selectivity._inputs import Inputs
 from keras_selectivity._types import KerasObject
 
+_NO_OUTPUT = ("name", "key", "trainable")
 _Options = ParamSpec("_Options")
 _Result = TypeVar("_Result")
 
@@ -46,13 +49,15 @@ def wrap(
             `"all"`, or `None` for rectifiers if there are any and all if there are none.
 
     Returns:
-        An `Exported`. Its fingerprint is that of the weights.
+        An `Exported`. Its fingerprint is that of the weights, the layers' settings and these options.
 
     Raises:
         InputError: The model is not a classifier, its weights are not finite, the pixel range is invalid, or the backend is
             not TensorFlow.
     """
     import keras
+
+    from keras_selectivity._keras_private import flatten_layers
 
     require_tensorflow(keras)
     if not isinstance(model, keras.Model):
@@ -62,10 +67,28 @@ def wrap(
         )
     network, hooks, inputs, record = instrumented(model, pixel_range, output, nonlinearities)
     require_finite(model.name, network.weights)
-    digest = hashlib.sha256()
+    told = [
+        inputs.chosen(output=output, nonlinearities=nonlinearities),
+        *map(_settings, flatten_layers(network)),
+    ]
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode())
     for weight in network.get_weights():
         digest.update(f"{weight.shape} {weight.dtype}".encode() + np.ascontiguousarray(weight).tobytes())
     return in_memory(network, hooks, inputs, record, digest)
+
+
+def _settings(layer: KerasObject) -> list[Any]:
+    """Class and plain settings of a layer that decide its output; names are numbered anew for every model."""
+    import keras
+
+    found: dict[str, Any] = {}
+    if not isinstance(layer, keras.Model):  # whose settings are its layers
+        with contextlib.suppress(NotImplementedError):  # of a layer that cannot be saved
+            found = layer.get_config()
+    plain = {
+        key: value for key, value in found.items() if key not in _NO_OUTPUT and not isinstance(value, dict)
+    }
+    return [type(layer).__name__, plain]
 
 
 def measures(

@@ -224,7 +224,9 @@ def load(
     if (path / _RUN).exists():
         return _load_own(path, pixel_range)
     logits, classes, inputs, loaded = read_foreign(path, pixel_range, output, outputs)
-    exported = Exported({"logits": logits}, [], classes, inputs, {}, _fingerprint(digests(path)))
+    told = inputs.chosen(output=output, outputs=outputs)
+    found = digests(path) | ({"chosen": told} if told else {})
+    exported = Exported({"logits": logits}, [], classes, inputs, {}, _fingerprint(found))
     exported.owner = loaded
     return exported
 
@@ -298,4 +300,5 @@ def _load_keras(path: Path, pixel_range: Any, output: Any, nonlinearities: str |
     require_finite(path, network.weights)
     record |= {} if path.suffix in _OLDER else read_record(path)
     record["trained_with"] = type(model).__name__ if isinstance(model, SelectivityModel) else None
-    return in_memory(network, hooks, inputs, record, hashlib.sha256(path.read_bytes()))
+    told = inputs.chosen(output=output, nonlinearities=nonlinearities)
+    return in_memory(network, hooks, inputs, record, hashlib.sha256(path.read_bytes() + told.encode()))

@@ -177,6 +177,38 @@ def test_a_wrapped_model_is_what_its_export_would_be(tiny_data, tmp_path):
     )
 
 
+def test_a_fingerprint_tells_all_that_decides_what_is_measured(tmp_path):
+    def network(slope):
+        keras.utils.set_random_seed(0)
+        inputs = keras.Input([8, 8, 3])
+        x = layers.LeakyReLU(slope)(layers.Conv2D(4, 3)(inputs))
+        return keras.Model(inputs, layers.Dense(4)(layers.GlobalAveragePooling2D()(x)))
+
+    network(0.1).save(tmp_path / "m.keras")
+    network(0.1).export(tmp_path / "foreign", verbose=False)
+
+    def wrapped(**options):
+        return ks.wrap(network(0.1), **options)
+
+    def file(**options):
+        return ks.load(tmp_path / "m.keras", **options)
+
+    def foreign(**options):
+        return ks.load(tmp_path / "foreign", **options)
+
+    cases = (
+        (wrapped, {"nonlinearities": "all"}),
+        (file, {"nonlinearities": "all"}),
+        (foreign, {"outputs": "logits"}),
+    )
+    for opened, option in cases:
+        usual = opened().fingerprint
+        assert usual == opened(pixel_range=(0, 1)).fingerprint == opened(pixel_range="auto").fingerprint
+        others = [opened(pixel_range=(0, 255)), opened(pixel_range=None), opened(**option)]
+        assert len({usual, *(other.fingerprint for other in others)}) == 4
+    assert ks.wrap(network(0.1)).fingerprint != ks.wrap(network(0.2)).fingerprint
+
+
 def test_keras_files_are_instrumented_on_load(tiny_data, tmp_path):
     network = tiny_network()
     network.save(tmp_path / "plain.keras")
