@@ -108,7 +108,7 @@ def check(table: Table) -> pl.DataFrame:
         would decide it; `left_out`, `warnings` and `departures` from the paper's protocol, lists of texts.
 
     Raises:
-        InputError: The rows mix protocols, or hold no accuracy on a test split.
+        InputError: The rows mix protocols or studies, or hold no accuracy on a test split.
     """
     found, undefined = reportable(table)
     departed = departures(found)

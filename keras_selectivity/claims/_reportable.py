@@ -5,6 +5,7 @@ import polars as pl
 from keras_selectivity._errors import InputError
 from keras_selectivity.results import Levels
 from keras_selectivity.results import Table
+from keras_selectivity.results import check_names
 from keras_selectivity.results import levels
 from keras_selectivity.results import of_evaluation
 
@@ -23,9 +24,10 @@ def reportable(table: Table) -> tuple[Levels, list[str]]:
         the test split is undefined, as when a training diverged; and the names of those.
 
     Raises:
-        InputError: No network has an accuracy on a test split.
+        InputError: No network has an accuracy on a test split, or a model is of several studies, arms or fingerprints.
     """
     table = levels(table)
+    check_names(table.rows)
     clean = table.rows.filter(
         pl.col("measure").is_in(["accuracy", "mean_selectivity"]),
         pl.col("layer").is_null(),

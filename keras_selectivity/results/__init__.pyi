@@ -12,6 +12,7 @@ from ._select import MAIN as MAIN
 from ._select import Levels as Levels
 from ._select import Table as Table
 from ._select import by_label as by_label
+from ._select import check_names as check_names
 from ._select import evaluation_in as evaluation_in
 from ._select import in_arm as in_arm
 from ._select import levels as levels

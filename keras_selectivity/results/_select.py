@@ -83,7 +83,8 @@ def pick(
         without an alpha last; what is undefined is left out.
 
     Raises:
-        InputError: The rows mix protocols, so that the values cannot be compared; or there is no such column.
+        InputError: The rows mix protocols, so that the values cannot be compared; a model is of several studies, arms or
+            fingerprints; or there is no such column.
     """
     unknown = [name for name in (x, *columns) if name is not None and name not in COLUMNS]
     if unknown:
@@ -96,6 +97,7 @@ def pick(
     if evaluation is not None:
         found = found.filter(of_evaluation(found, evaluation))
     _check_protocols(found, measure)
+    check_names(found)
     by = ["model", x] if x else ["model"]
     found = found.group_by(by, maintain_order=True).agg(pl.col("alpha", "seed", "value").last())
     return _in_order(found).select("model", "alpha", "seed", "label", *by[1:], "value")
@@ -108,6 +110,28 @@ def _check_protocols(found: pl.DataFrame, measure: str) -> None:
         raise InputError(
             f"The rows of {measure} mix protocols, which cannot be compared: {'; '.join(texts)}. Keep one in a file."
         )
+
+
+def check_names(rows: pl.DataFrame) -> None:
+    """Refuses rows that call several networks by one name, as the tables of two studies do when they are put together.
+
+    Raises:
+        InputError: A model is of several studies, arms or fingerprints.
+    """
+    known = rows.select("model", "study", pl.col("arm").fill_null(MAIN), "fingerprint").unique()
+    for column in ("study", "arm", "fingerprint"):
+        # Rows of older tables may lack the fingerprint
+        said = known.drop_nulls(column) if column == "fingerprint" else known
+        found = said.select("model", column).unique().filter(pl.col("model").is_duplicated())
+        if found.height:
+            model = min(str(name) for name in found["model"])
+            values = (
+                found.filter(pl.col("model") == model)[column].cast(pl.String).sort(nulls_last=True).to_list()
+            )
+            raise InputError(
+                f"The rows hold several networks called {model}, of {column} {' and '.join(map(str, values))}. Keep "
+                f"those of one: `table.filter(pl.col({column!r}) == {values[0]!r})`."
+            )
 
 
 def of_evaluation(rows: pl.DataFrame, name: str) -> pl.Expr:
@@ -132,7 +156,11 @@ def networks(rows: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         A frame with `model`, `arm`, `alpha`, `seed` and `label`, in the order of `pick`.
+
+    Raises:
+        InputError: A model is of several studies, arms or fingerprints.
     """
+    check_names(rows)
     found = rows.group_by("model", maintain_order=True).agg(pl.col("arm", "alpha", "seed").last())
     return _in_order(found.with_columns(pl.col("arm").fill_null(MAIN)))
 

@@ -11,6 +11,8 @@ from keras_selectivity.claims import CLAIMS
 from keras_selectivity.claims import check
 from keras_selectivity.claims import simulate
 from keras_selectivity.claims import verdicts
+from keras_selectivity.results import networks
+from keras_selectivity.results import pick
 from keras_selectivity.results import scan
 from keras_selectivity.results import write
 
@@ -154,6 +156,20 @@ def test_two_networks_of_one_alpha_and_seed_are_refused():
     twice = table.with_columns(model=(pl.col("model").cast(pl.String) + "b").cast(pl.Categorical))
     with pytest.raises(ValueError, match="share α = -2 and seed 0"):
         check(pl.concat([table, twice]))
+
+
+@pytest.mark.parametrize("column", ["study", "arm", "fingerprint"])
+def test_two_networks_of_one_name_are_refused(column):
+    papers, opposite = study(seeds=3), study(truth="opposite", seeds=3, draw=1)
+    first, second = (
+        table.with_columns(pl.lit(name).cast(pl.Categorical).alias(column))
+        for table, name in ((papers, "A"), (opposite, "B"))
+    )
+    for each in (check, networks, lambda table: pick(table, "mean_selectivity")):
+        with pytest.raises(ValueError, match=rf"of {column} A and B.*pl.col\('{column}'\) == 'A'"):
+            each(pl.concat([first, second]))
+    kept = pl.concat([first, second]).filter(pl.col(column) == "A")
+    assert checked(kept.with_columns(arm=papers["arm"])) == checked(papers)
 
 
 def test_a_lazy_table_gives_the_same(tmp_path):
