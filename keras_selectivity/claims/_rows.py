@@ -195,6 +195,12 @@ class Rows:
         return [arm or MAIN for arm in self.table.rows["arm"].unique(maintain_order=True)]
 
     @property
+    def dataset(self) -> str | None:
+        """Data set of the rows, if it is one."""
+        names = self.table.rows["dataset"].unique().drop_nulls().to_list()
+        return names[0] if len(names) == 1 else None
+
+    @property
     def _by_measure(self) -> dict[str, pl.DataFrame]:
         if "by measure" not in self._cache:
             parts = self.table.rows.partition_by("measure", as_dict=True)

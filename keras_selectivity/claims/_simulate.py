@@ -15,6 +15,8 @@ from keras_selectivity.claims._papers import POPULATIONS
 from keras_selectivity.claims._papers import SELECTIVITY
 from keras_selectivity.claims._papers import Curve
 from keras_selectivity.claims._papers import at
+from keras_selectivity.datasets import BENCHMARK
+from keras_selectivity.datasets import CORRUPTIONS
 from keras_selectivity.results import MAIN
 from keras_selectivity.results import conform
 
@@ -270,26 +272,26 @@ class _Study:
         self._add(of, "clean", "accuracy", np.clip(values, 0.001, 1))
 
     def _corruptions(self, of: _Networks) -> None:
-        names = 15 if POPULATIONS[self.network].dataset == "tiny_imagenet" else 19
+        names = BENCHMARK if POPULATIONS[self.network].dataset == "tiny_imagenet" else CORRUPTIONS
         clean = np.maximum(self._clean(of), 0.01)
         gain = {-2: 4.0, -1: 4.0, 0: 0.0, 1: -4.0, 2: -8.0}
         total = np.zeros(len(of.alphas))
-        for number in range(names):
+        for number, name in enumerate(names):
             # Both papers see every corruption improve, and about one in five no more than clean accuracy does
             share = 0.35 if number % 5 == 4 else 1.2
             curve = {a: 25 + share * g for a, g in gain.items()}
             values = np.clip(self._values(of, curve, 0.7) / 100, 0, 1)
-            total += values / names
+            total += values / len(names)
             for severity in range(1, 6):
                 self._add(
                     of,
                     "corruptions",
                     "accuracy",
                     values,
-                    perturbation=f"corruption {number}",
+                    perturbation=name,
                     severity=severity,
                 )
-        title = f"all {names} corruptions"
+        title = f"all {len(names)} corruptions"
         self._add(of, "corruptions", "accuracy", total, perturbation=title)
         self._add(of, "corruptions", "relative_accuracy", total / clean, perturbation=title)
 

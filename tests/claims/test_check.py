@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from keras_selectivity import datasets
 from keras_selectivity.claims import CLAIMS
 from keras_selectivity.claims import check
 from keras_selectivity.claims import simulate
@@ -149,6 +150,44 @@ def test_a_corruption_without_a_severity_is_not_averaged():
     lacking = table.filter(~((pl.col("severity") == 3) & (pl.col("model") == "main_0_0")).fill_null(False))
     claim = checked(lacking)["most corruptions"]
     assert claim["verdict"] == "not tested" and "with every corruption" in claim["needed"]
+
+
+def with_extra(table, shift):
+    """A study of Tiny ImageNet with 19 corruptions, the four further ones changed by `shift` below zero."""
+    like = (pl.col("perturbation").cast(pl.String) == "fog") & pl.col("severity").is_not_null()
+    changed = pl.when(pl.col("alpha") < 0).then(0.25 + shift).otherwise(0.25) + 0.001 * pl.col("seed")
+    extra = [
+        table.filter(like).with_columns(perturbation=pl.lit(name).cast(pl.Categorical), value=changed)
+        for name in sorted(set(datasets.CORRUPTIONS) - set(datasets.BENCHMARK))
+    ]
+    whole = table.filter(pl.col("perturbation").cast(pl.String) == "all 15 corruptions")
+    names = ("benchmark corruptions", "all 19 corruptions")
+    means = [whole.with_columns(perturbation=pl.lit(name).cast(pl.Categorical)) for name in names]
+    # Over all 19 less selectivity would harm
+    means[1] = means[1].with_columns(value=pl.col("value") + 0.05 * pl.col("alpha").clip(None, 0))
+    rest = table.filter(~(pl.col("perturbation").cast(pl.String) == "all 15 corruptions").fill_null(False))
+    return pl.concat([means[1], rest, means[0], *extra])
+
+
+def test_claims_on_a_release_look_at_its_corruptions_alone():
+    table = study("resnet18", seeds=20)
+    expected = checked(table)
+    claims = [name for name in expected if "orruption" in name]
+    assert expected["most corruptions of Tiny ImageNet-C"]["verdict"] == "agrees"
+    for shift in (-0.05, 0.05):
+        found = checked(with_extra(table, shift))
+        assert {name: found[name]["ours"] for name in claims} == {
+            name: expected[name]["ours"] for name in claims
+        }
+    assert found["all corruptions of Tiny ImageNet-C"]["ours"].startswith("15 of 15")
+
+
+def test_a_corruption_of_the_release_that_is_missing_is_named():
+    table = with_extra(study("resnet18", seeds=4), 0.05)
+    table = table.filter((pl.col("perturbation").cast(pl.String) != "fog").fill_null(True))
+    claim = checked(table)["most corruptions of Tiny ImageNet-C"]
+    assert claim["verdict"] == "not tested" and "all 15 corruptions" in claim["needed"]
+    assert "fog is missing" in claim["needed"]
 
 
 def test_two_networks_of_one_alpha_and_seed_are_refused():
