@@ -224,6 +224,8 @@ class Exported:
             try:
                 # Keras SavedModels refuse other types instead of casting them.
                 value = tf.convert_to_tensor(value)
+                if self.pixel_range and value.dtype.is_integer:
+                    raise TypeError(f"not {value.dtype.name}: give it images through prepared() first")
                 value = value if value.dtype == spec.dtype else tf.cast(value, spec.dtype)
             except (TypeError, ValueError, tf.errors.OpError) as error:
                 raise InputError(f"The network takes {what} of {spec.dtype.name} ({error}).") from error

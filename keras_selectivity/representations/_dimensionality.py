@@ -116,6 +116,7 @@ def spectrum(activations: ArrayLike) -> Spectrum:
         block = activations[:, start : start + _COLUMNS_AT_A_TIME].astype(np.float64, order="C")
         _check_finite(block)
         alive += int((block != block[0]).any(axis=0).sum())
+        block -= block[0].copy()  # constant dimensions are then exactly 0, which a mean would round
         block -= block.mean(axis=0)
         # The upper triangle only, in place: half the work, and no second matrix of this size.
         gram = linalg.blas.dsyrk(1 / samples, block.T, beta=1.0, c=gram, trans=1, overwrite_c=1)

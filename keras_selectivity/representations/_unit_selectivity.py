@@ -203,7 +203,7 @@ def selectivity_of(statistics: ClassStatistics, shifted: Array, names: Sequence[
 
 def _parts(exported: Exported, dataset: Any, batch_size: int, verbose: int) -> Iterator[tuple[Any, Array]]:
     """Inputs and labels, a batch at a time."""
-    if isinstance(dataset, tuple | list) and len(dataset) == 2:
+    if _is_pair(dataset) and not all(_is_pair(batch) and np.ndim(batch[1]) for batch in dataset):
         images, labels = exported.samples(*dataset)
         for part in batches(len(labels), batch_size, verbose):
             yield exported.prepared(part_of(images, part)), labels[part]
@@ -216,13 +216,19 @@ def _parts(exported: Exported, dataset: Any, batch_size: int, verbose: int) -> I
     items: Any = dataset
     with Bar(len(items) if indexed else None, "batch", verbose) as progress:
         for batch in (items[i] for i in range(len(items))) if indexed else items:
-            if not isinstance(batch, tuple | list) or len(batch) != 2:
+            if not _is_pair(batch):
                 raise InputError(
                     f"A batch of the data set must be (images, labels). Received: {type(batch).__name__}."
                 )
             images, labels = exported.samples(*batch)
-            yield exported.prepared(images), labels
+            if len(labels):
+                yield exported.prepared(images), labels
             progress.add()
+
+
+def _is_pair(value: Any) -> bool:
+    """Whether it may be `(images, labels)`; two of these are two batches."""
+    return isinstance(value, tuple | list) and len(value) == 2
 
 
 def _by_layer(exported: Exported, statistics: ClassStatistics) -> tuple[LayerSelectivity, ...]:

@@ -1,6 +1,7 @@
 """AutoAttack: four attacks in turn, each on the images that the others left."""
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,7 +44,7 @@ class AutoAttackAccuracy:
 
     Attributes:
         clean: Share of images classified correctly before any attack.
-        after: Attack -> share of images classified correctly after it and those before it.
+        after: Attack that was run -> share of images classified correctly after it and those before it.
         robust: Share that none fooled.
         of_correct: The same share of the images that were classified correctly at first; `None` if none was.
         correct: `(n,)` bool, which images none fooled.
@@ -82,8 +83,8 @@ def autoattack(
     """Adversarial images of AutoAttack, the standard ensemble of attacks without parameters to choose.
 
     APGD on the cross-entropy (by its exact gradient), APGD on the targeted difference-of-logits ratio, FAB and Square
-    Attack, in this order; an image that one fools is done with. Square Attack is left out, with a warning, where
-    inputs are no images. (Croce and Hein 2020, "Reliable evaluation of
+    Attack, in this order; an image that one fools is done with. Left out, with a warning, are Square Attack where
+    inputs are no images, and targeted APGD with fewer than four classes. (Croce and Hein 2020, "Reliable evaluation of
     adversarial robustness with an ensemble of diverse parameter-free attacks".) An image's random numbers depend
     on the seed and on its position: parts of a data set, attacked one by one, give the same images as the whole.
 
@@ -113,7 +114,8 @@ def autoattack(
         InputError: An argument is out of its range, the network has no gradient in its input, or logits are not finite.
     """
     settings = _Settings(version, norm, epsilon, seed, iterations, targets, queries)
-    return _attacked(exported, images, labels, settings, positions, batch_size, verbose)[0]
+    names = _attacks_for(exported, version)
+    return _attacked(exported, images, labels, settings, names, positions, batch_size, verbose)[0]
 
 
 @measures
@@ -144,12 +146,13 @@ def autoattack_accuracy(
         InputError: As `autoattack`, or there are no images.
     """
     settings = _Settings(version, norm, epsilon, seed, iterations, targets, queries)
-    _, clean, fooled_by = _attacked(exported, images, labels, settings, positions, batch_size, verbose)
+    names = _attacks_for(exported, version)
+    _, clean, fooled_by = _attacked(exported, images, labels, settings, names, positions, batch_size, verbose)
     if not len(clean):
         raise InputError("There are no images to attack.")
     after = {
         name: float(np.mean(clean & ~((fooled_by >= 0) & (fooled_by <= number))))
-        for number, name in enumerate(VERSIONS[version])
+        for number, name in enumerate(names)
     }
     correct = clean & (fooled_by < 0)
     of_correct = float(correct.sum() / clean.sum()) if clean.any() else None
@@ -184,11 +187,34 @@ class _Settings:
             whole_number(name, getattr(self, name), 1, 2**30)
 
 
+def _attacks_for(exported: Exported, version: str) -> tuple[str, ...]:
+    """The attacks of a version that a network allows, in order; warns of those that are left out.
+
+    Raises:
+        InputError: It allows none.
+    """
+    reasons = {}
+    if not (exported.input_shape and len(exported.input_shape) == 3):
+        reasons["square"] = "Square Attack, which needs images"
+    if exported.classes < _LEAST_CLASSES:
+        reasons["apgd-t"] = (
+            f"targeted APGD, which needs {_LEAST_CLASSES} classes (there are {exported.classes})"
+        )
+    names = tuple(name for name in VERSIONS[version] if name not in reasons)
+    lacking = [reasons[name] for name in VERSIONS[version] if name in reasons]
+    if not names:
+        raise InputError(f"The network does not allow {lacking[0]}. Choose another version than {version!r}.")
+    if lacking:
+        warnings.warn(f"AutoAttack leaves out {' and '.join(lacking)}.", stacklevel=4)
+    return names
+
+
 def _attacked(
     exported: Exported,
     images: ArrayLike,
     labels: ArrayLike,
     settings: _Settings,
+    names: Sequence[str],
     positions: ArrayLike | None,
     batch_size: int,
     verbose: int,
@@ -197,18 +223,6 @@ def _attacked(
     images, labels = checked_samples(exported, images, labels)
     positions = np.arange(len(images)) if positions is None else _positions(positions, len(images))
     whole_number("batch_size", batch_size, 1)
-    names = VERSIONS[settings.version]
-    if "square" in names and not (exported.input_shape and len(exported.input_shape) == 3):
-        warnings.warn(
-            "Square Attack, which needs images, is left out: what is left of AutoAttack follows gradients only.",
-            stacklevel=4,
-        )
-        names = tuple(name for name in names if name != "square")
-    if exported.classes < _LEAST_CLASSES and "apgd-t" in names:
-        warnings.warn(
-            f"The network has {exported.classes} classes, and targeted APGD needs {_LEAST_CLASSES}: it is left out.",
-            stacklevel=4,
-        )
     found, clean, fooled_by = images.copy(), np.zeros(len(images), bool), np.full(len(images), -1)
     predict = exported.compiled(_prediction)
     with Bar(len(names) * -(-len(images) // batch_size), "attack", verbose) as progress:
@@ -280,7 +294,7 @@ def _apgd_t(
         start = _starts(exported, images[at], positions[at], settings, 1 + number)
         return attack(start, labels[at], targets, images[at], settings.iterations, settings.epsilon)
 
-    return _by_target(images, order, settings, aim) if exported.classes >= _LEAST_CLASSES else images
+    return _by_target(images, order, settings, aim)
 
 
 def _fab_t(

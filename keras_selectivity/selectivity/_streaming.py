@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._samples import checked_labels
 from keras_selectivity._types import Array
 from keras_selectivity.selectivity._index import class_discriminability
 from keras_selectivity.selectivity._index import selectivity_index
@@ -32,26 +33,21 @@ class ClassStatistics:
 
         Args:
             unit_means: `(batch, units)` activations.
-            labels: `(batch,)` integers in [0, classes).
+            labels: `(batch,)` or `(batch, 1)` integers in [0, classes).
 
         Raises:
-            ValueError: Shapes do not match, or a label lies outside the range.
-            InputError: An activation is not finite.
+            ValueError: Shapes do not match.
+            InputError: Labels are no integers of these classes, or an activation is not finite.
         """
         unit_means = np.asarray(unit_means, np.float64)
-        labels = np.asarray(labels)
         classes, units = self.sums.shape
+        labels = checked_labels(labels, classes=classes)
         if unit_means.shape != (len(labels), units):
             raise ValueError(
                 f"Expected activations of shape ({len(labels)}, {units}). Received: shape {unit_means.shape}."
             )
         if not len(labels):
             return
-        if labels.min() < 0 or labels.max() >= classes:
-            raise ValueError(
-                f"Labels must lie in [0, {classes - 1}]. "
-                f"Received: labels from {labels.min()} to {labels.max()}."
-            )
         if not np.isfinite(unit_means).all():
             raise InputError(
                 "The network's activations are not finite (NaN or infinity): its training has diverged. Take an "

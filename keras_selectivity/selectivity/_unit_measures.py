@@ -3,12 +3,15 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from keras_selectivity._checks import real_array
+from keras_selectivity._errors import InputError
+from keras_selectivity._samples import checked_labels
 from keras_selectivity._types import Array
 
 _MOST_CELLS = 1_000_000  # of the activations, or of the counts, that are looked at together
 
 
-def precision(activations: Array, labels: ArrayLike, *, top: int | None = None, seed: int = 0) -> Array:
+def precision(activations: ArrayLike, labels: ArrayLike, *, top: int | None = None, seed: int = 0) -> Array:
     """Share of the most common class among the samples that activate a unit most.
 
     (Zhou et al. 2015; "Selectivity considered harmful", appendix A.13.)
@@ -24,9 +27,10 @@ def precision(activations: Array, labels: ArrayLike, *, top: int | None = None, 
         `(units,)` float64 in [1 / classes, 1].
 
     Raises:
+        InputError: Activations or labels are not of their kind, or there are none.
         ValueError: `top` is not between 1 and the number of samples.
     """
-    labels = np.unique(labels, return_inverse=True)[1]
+    activations, labels = _checked(activations, labels)
     samples, classes = len(labels), labels.max() + 1
     top = samples // classes if top is None else top
     if not 1 <= top <= samples:
@@ -35,7 +39,7 @@ def precision(activations: Array, labels: ArrayLike, *, top: int | None = None, 
     found = np.empty(activations.shape[1])
     for unit in range(len(found)):
         shuffled = rng.permutation(samples)
-        order = shuffled[np.argsort(-activations[shuffled, unit], kind="stable")[:top]]
+        order = shuffled[np.argsort(-activations[shuffled, unit].astype(np.float64), kind="stable")[:top]]
         found[unit] = np.bincount(labels[order]).max() / top
     return found
 
@@ -52,7 +56,7 @@ def information_bins(labels: ArrayLike) -> int:
 
 
 def mutual_information(
-    activations: Array, labels: ArrayLike, *, bins: int | None = None, shuffles: int = 5, seed: int = 0
+    activations: ArrayLike, labels: ArrayLike, *, bins: int | None = None, shuffles: int = 5, seed: int = 0
 ) -> Array:
     """Mutual information of a unit's activation and the class, in bits, beyond that of shuffled labels.
 
@@ -72,9 +76,10 @@ def mutual_information(
         `(units,)` float64, at least 0.
 
     Raises:
+        InputError: Activations or labels are not of their kind, or there are none.
         ValueError: There is no bin, or no shuffle.
     """
-    labels = np.unique(labels, return_inverse=True)[1]
+    activations, labels = _checked(activations, labels)
     bins = information_bins(labels) if bins is None else bins
     if bins < 1 or shuffles < 1:
         raise ValueError(f"There must be a bin and a shuffle. Received: bins={bins}, shuffles={shuffles}.")
@@ -84,7 +89,7 @@ def mutual_information(
     together = max(1, _MOST_CELLS // max(activations.shape[0], (bins + 1) * (labels.max() + 1)))
     for start in range(0, len(found), together):
         part = slice(start, start + together)
-        places = _bins(np.asarray(activations)[:, part], bins)
+        places = _bins(activations[:, part], bins)
         # Shuffling changes neither the entropy of the bins nor that of the classes.
         chance = np.mean([_joint_entropy(places, each, bins + 1) for each in shuffled], axis=0)
         found[part] = chance - _joint_entropy(places, labels, bins + 1)
@@ -97,6 +102,18 @@ def active_share(activations: ArrayLike) -> Array:
     A unit is sparse if it is below one half. ("Selectivity considered harmful", appendix A.11.)
     """
     return (np.asarray(activations) > 0).mean(axis=0)
+
+
+def _checked(activations: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
+    """Activations `(samples, units)`, and labels as the numbers 0, 1, ... of the classes that are there."""
+    activations = real_array("Activations", activations)
+    if activations.ndim != 2 or not activations.size:
+        raise InputError(
+            f"Activations must be (samples, units), some of each. Received: shape {activations.shape}."
+        )
+    if not np.isfinite(activations).all():
+        raise InputError("Activations must be finite; got NaN or infinity.")
+    return activations, np.unique(checked_labels(labels, len(activations)), return_inverse=True)[1]
 
 
 def _bins(values: Array, bins: int) -> Array:

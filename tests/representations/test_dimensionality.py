@@ -64,6 +64,8 @@ def test_dead_constant_and_duplicate_dimensions():
     assert found.fraction() == 0.2 and found.fraction(alive_only=True) == 1
     assert spectrum(np.concatenate([base] * 4, axis=1)).components() == 2
     assert ks.dimensionality(constant) == 0 and spectrum(constant).participation_ratio == 0
+    wide = spectrum(np.full([8, 1000], 0.1))  # whose mean in floating point is not 0.1
+    assert wide.fraction(0.9) == wide.participation_ratio == 0 == wide.eigenvalues.max()
     wide = np.concatenate([base, np.zeros([50, 100])], axis=1)
     assert (spectrum(wide).components(), spectrum(wide).alive) == (2, 2)
 

@@ -65,6 +65,11 @@ def test_forms_of_data_agree(exported, tiny_data):
     arrays = ks.measure_selectivity(exported, (eight_bit, labels[:, None]), verbose=0)
     batches = tf.data.Dataset.from_tensor_slices((eight_bit / np.float32(255), labels)).batch(11)
     streamed = ks.measure_selectivity(exported, batches, verbose=0)
+    two = [(eight_bit[:9], labels[:9]), (eight_bit[9:], labels[9:])]
+    for parts in (two, [*two, (eight_bit[:0], labels[:0])]):
+        assert ks.measure_selectivity(exported, parts, verbose=0).mean == pytest.approx(
+            streamed.mean, abs=1e-6
+        )
     for a, b in zip(arrays.layers, streamed.layers, strict=True):
         np.testing.assert_allclose(a.selectivity, b.selectivity, atol=1e-6)
 

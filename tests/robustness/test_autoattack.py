@@ -127,9 +127,19 @@ def test_the_seed_and_the_position_decide_and_other_images_do_not(exported, data
 def test_fewer_than_four_classes_have_no_targeted_apgd(data):
     network = linear(classes=2)
     images, labels = data[0], np.argmax(ks.wrap(network).logits(data[0]), axis=1)
-    with pytest.warns(UserWarning, match="2 classes, and targeted APGD needs 4"):
+    with pytest.warns(UserWarning, match="leaves out targeted APGD, which needs 4 classes"):
         found = robustness.autoattack_accuracy(network, images, labels, epsilon=0.02, **QUICK)
+    assert list(found.after) == ["apgd-ce", "fab-t", "square"]
     np.testing.assert_array_equal(found.correct, exact(network, images, labels, "linf", 0.02))
+
+
+def test_an_attack_that_cannot_run_does_not_count_as_withstood(data):
+    with pytest.raises(ks.InputError, match="targeted APGD, which needs 4 classes"):
+        ks.autoattack(linear(classes=3), *data, epsilon=0.02, version="apgd-t", **QUICK)
+    features = keras.Sequential([keras.Input([6]), keras.layers.Dense(4)])
+    x, labels = np.random.default_rng(0).normal(size=[8, 6]), np.zeros(8, int)
+    with pytest.raises(ks.InputError, match="Square Attack, which needs images"):
+        robustness.autoattack_accuracy(features, x, labels, epsilon=0.02, version="square", **QUICK)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from keras_selectivity import InputError
 from keras_selectivity.selectivity import active_share
 from keras_selectivity.selectivity import information_bins
 from keras_selectivity.selectivity import mutual_information
@@ -124,3 +125,26 @@ def test_zeros_have_a_bin_of_their_own():
 
 def test_active_share():
     assert active_share(np.array([[0.0, 1, -1], [0, 2, 3]])).tolist() == [0, 1, 0.5]
+
+
+def test_the_type_of_activations_does_not_matter():
+    values = np.random.default_rng(5).integers(0, 4, [200, 3])
+    for kind in (np.uint8, np.int32, np.float32):
+        np.testing.assert_array_equal(precision(values.astype(kind), LABELS), precision(values * 1.0, LABELS))
+    assert precision(values.tolist(), LABELS.tolist()).tolist() == precision(values * 1.0, LABELS).tolist()
+
+
+@pytest.mark.parametrize("measure", [precision, mutual_information])
+@pytest.mark.parametrize(
+    ("activations", "labels", "message"),
+    [
+        (np.zeros([0, 3]), [], "some of each"),
+        (np.ones([2, 3], bool), [0, 1], "must be numbers"),
+        (np.full([2, 3], np.nan), [0, 1], "finite"),
+        (np.ones([2, 3]), [0, 1, 2], "Expected 2 integer labels"),
+        (np.ones([2, 3]), [0.0, 1.0], "integer labels"),
+    ],
+)
+def test_other_activations_and_labels_are_refused(measure, activations, labels, message):
+    with pytest.raises(InputError, match=message):
+        measure(activations, labels)
