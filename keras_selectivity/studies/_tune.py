@@ -17,10 +17,13 @@ import numpy as np
 from keras_selectivity import datasets
 from keras_selectivity import results
 from keras_selectivity import robustness
+from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
 from keras_selectivity._files import set_aside
 from keras_selectivity._files import whole_directory
+from keras_selectivity._json_file import read_json
+from keras_selectivity._json_file import write_json
 from keras_selectivity._types import KerasObject
 from keras_selectivity._types import StrPath
 from keras_selectivity.measurements import about
@@ -39,7 +42,7 @@ except ImportError:
 
 OBJECTIVES = ("val_accuracy", "corrupted", "mix")
 SEARCHES = ("grid", "random", "bayesian", "hyperband")
-_TUNER, _RUNS, _BEST = "tuner", "runs", "best"
+_TUNER, _SEARCH, _RUNS, _BEST = "tuner", "search.json", "runs", "best"
 
 
 class Search(NamedTuple):
@@ -156,14 +159,14 @@ def tune(
 ) -> Search:
     """Searches alpha, training a run for every trial, and keeps the best network.
 
-    An interrupted search resumes where it stopped. Searches of several machines can share their trials
+    An interrupted search resumes where it stopped; with other settings it begins anew, and takes the runs that fit. Searches of several machines can share their trials
     through Keras Tuner's own chief and workers (its variables `KERASTUNER_TUNER_ID`,
     `KERASTUNER_ORACLE_IP`, `KERASTUNER_ORACLE_PORT`), whose connection has no authentication: on a
     loopback device or a private network only.
 
     Args:
         config: A `RunConfig`; its alpha and seed are those of no trial.
-        output: Folder for `runs/`, `tuner/` (state of the search), `results.csv` (a row per trial, on the
+        output: Folder for `runs/`, `tuner/` and `search.json` (state and settings of the search), `results.csv` (a row per trial, on the
             validation split) and `best/`, the best network.
         alphas: A list to choose from, or `("range", low, high)` (not with a grid).
         seeds: A list of seeds to choose from.
@@ -197,7 +200,16 @@ def tune(
             "A search measures the networks that it trains, for which it needs the TensorFlow backend."
         )
     if "KERASTUNER_TUNER_ID" not in os.environ:  # else others may be working on it
-        _set_aside_unfit(output / _TUNER)
+        decides: dict[str, Any] = {
+            "search": search,
+            "alphas": list(alphas),
+            "seeds": list(seeds),
+            "objective": objective,
+        }
+        if objective != "val_accuracy":
+            decides |= {"samples": samples} | ({"weight": weight} if objective == "mix" else {})
+        trained_by = {k: v for k, v in config.to_dict().items() if k not in ("alpha", "seed")}
+        _set_aside_unfit(output, {**decides, "run": trained_by})
     judge = _Judge(config, objective, weight, samples, data_dir)
     rows: dict[str, dict[str, Any]] = {}
 
@@ -304,18 +316,42 @@ def _oracle(search: str, hyperparameters: Any, trials: int | None, epochs: int) 
     return kind(max_trials=trials or 10, seed=0, **options)
 
 
-def _set_aside_unfit(folder: Path) -> None:
-    """Keras Tuner cannot start from a damaged state, nor does it try again what failed; runs that are done stay."""
+def _set_aside_unfit(output: Path, settings: dict[str, Any]) -> None:
+    """Sets aside what Keras Tuner cannot resume: the state of another search, a damaged one, one with failures.
+
+    It would take up the trials and scores of another search as its own, and does not try again what failed. Runs that
+    are done stay.
+    """
+    folder, declared = output / _TUNER, output / _SEARCH
+    if folder.exists():
+        why = _unfit(folder, declared, settings)
+        if why:
+            _LOG.warning(
+                "%s The state of the search is set aside as %s; finished runs are kept.",
+                why,
+                set_aside(folder),
+            )
+    output.mkdir(parents=True, exist_ok=True)
+    write_json(declared, settings)
+
+
+def _unfit(folder: Path, declared: Path, settings: dict[str, Any]) -> str:
+    try:
+        before = read_json(declared, {str: object}) if declared.exists() else {}
+    except DamagedError as error:
+        return str(error)
+    changed = sorted(name for name, value in settings.items() if before.get(name) != _as_json(value))
+    if changed:
+        return f"{folder} is of another search ({', '.join(changed)})."
     for path in sorted(folder.rglob("*.json")):
         try:
             state = json.loads(path.read_text())
         except ValueError:
-            why = f"{path} is damaged."
-        else:
-            if not isinstance(state, dict) or state.get("status") not in ("FAILED", "INVALID"):
-                continue
-            why = f"{path.parent.name} has failed before and is tried again."
-        _LOG.warning(
-            "%s The state of the search is set aside as %s; finished runs are kept.", why, set_aside(folder)
-        )
-        return
+            return f"{path} is damaged."
+        if isinstance(state, dict) and state.get("status") in ("FAILED", "INVALID"):
+            return f"{path.parent.name} has failed before and is tried again."
+    return ""
+
+
+def _as_json(value: Any) -> Any:
+    return json.loads(json.dumps(value))

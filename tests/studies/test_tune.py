@@ -49,9 +49,28 @@ def test_a_damaged_state_is_named_and_set_aside(searched, caplog):
     path.write_text(path.read_text()[:40])
     stamps = {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/model/run.json")}
     again = tune(CONFIG, folder, alphas=[-1, 0], seeds=[0, 3], verbose=0).rows
-    assert "oracle.json is damaged" in caplog.text and (folder / "tuner.damaged-1").exists()
+    assert "oracle.json is damaged" in caplog.text and (folder / "tuner.replaced-1").exists()
     assert [row["value"] for row in again] == [row["value"] for row in rows]
     assert {p: p.stat().st_mtime_ns for p in folder.glob("runs/*/model/run.json")} == stamps
+
+
+def test_other_settings_are_another_search(searched, tmp_path, caplog, monkeypatch):
+    (tmp_path / "runs").symlink_to(searched[1] / "runs")  # trained already
+    tried = []
+    monkeypatch.setattr(
+        _tune,
+        "trained",
+        lambda name, *_, **__: tried.append(name) or ks.load(tmp_path / "runs" / name / "model"),
+    )
+    options = {"objective": "corrupted", "samples": 10, "verbose": 0}
+    first = tune(CONFIG, tmp_path, alphas=[-1], **options)
+    assert tune(CONFIG, tmp_path, alphas=[-1], **options) == first and not caplog.text
+    other = tune(CONFIG, tmp_path, alphas=[0], seeds=[3], **options)
+    assert [(row["alpha"], row["seed"]) for row in other.rows] == [(0, 3)]
+    assert "of another search (alphas, seeds)" in caplog.text
+    by_accuracy = tune(CONFIG, tmp_path, alphas=[0], seeds=[3], verbose=0)
+    assert {row["measure"] for row in by_accuracy.rows} == {"val_accuracy"}
+    assert set(tried) == {"alpha-1_seed0", "alpha+0_seed3"} and (tmp_path / "tuner.replaced-2").exists()
 
 
 @pytest.mark.slow
