@@ -323,14 +323,9 @@ def _set_aside_unfit(output: Path, settings: dict[str, Any]) -> None:
     are done stay.
     """
     folder, declared = output / _TUNER, output / _SEARCH
-    if folder.exists():
-        why = _unfit(folder, declared, settings)
-        if why:
-            _LOG.warning(
-                "%s The state of the search is set aside as %s; finished runs are kept.",
-                why,
-                set_aside(folder),
-            )
+    if folder.exists() and (why := _unfit(folder, declared, settings)):
+        aside = set_aside(folder, "replaced")
+        _LOG.warning("%s The state of the search is set aside as %s; finished runs are kept.", why, aside)
     output.mkdir(parents=True, exist_ok=True)
     write_json(declared, settings)
 
