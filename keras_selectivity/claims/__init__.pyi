@@ -1,5 +1,6 @@
 """The papers' claims, checked on tables of results: verdicts, and in what a study departs from the papers' protocol."""
 
+from ._absent import absent_runs as absent_runs
 from ._check import AGREES as AGREES
 from ._check import CLAIMS as CLAIMS
 from ._check import DISAGREES as DISAGREES

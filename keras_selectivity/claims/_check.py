@@ -23,6 +23,7 @@ from keras_selectivity.claims._subjects import Subject
 from keras_selectivity.claims._subjects import Subjects
 from keras_selectivity.results import Levels
 from keras_selectivity.results import Table
+from keras_selectivity.results import levels
 
 CLAIMS: tuple[Claim, ...] = HARMFUL + CONTROLS + ROBUSTNESS + LINKING
 """Every claim that is checked, in the order of the report."""
@@ -110,9 +111,10 @@ def check(table: Table) -> pl.DataFrame:
     Raises:
         InputError: The rows mix protocols or studies, or hold no accuracy on a test split.
     """
+    table = levels(table)
     found, undefined = reportable(table)
     departed = departures(found)
-    rows = [_row(each, undefined, departed) for each in judge(found)]
+    rows = [_row(each, undefined, departed) for each in judge(found, table.rows)]
     return pl.DataFrame(rows, schema=_SCHEMA)
 
 
@@ -125,16 +127,17 @@ def verdicts(table: Table) -> dict[str, tuple[str, bool]]:
     Returns:
         Dict, claim -> `(verdict, whether it reports an effect)`; of a claim that was not tested, `False`.
     """
+    table = levels(table)
     found, _ = reportable(table)
     return {
         each.claim.name: (each.verdict, bool(each.found and each.found.reports_effect))
-        for each in judge(found)
+        for each in judge(found, table.rows)
     }
 
 
-def judge(table: Levels) -> list[Judged]:
-    """The verdicts on all claims, from rows that can be reported."""
-    subjects = Subjects(table)
+def judge(table: Levels, every: pl.DataFrame) -> list[Judged]:
+    """The verdicts on all claims, from rows that can be reported, and all that there are."""
+    subjects = Subjects(table, every)
     found = [_found(claim, subjects) for claim in CLAIMS]
     tested = [each for each in found if each.found is not None]
     support = iter(tests.holm([each.found.p_support for each in tested if each.found]))
@@ -249,9 +252,7 @@ def _left_out(claim: Claim, subject: Subject, undefined: list[str]) -> list[str]
     found = [f"{name}: diverged, accuracy or selectivity is undefined" for name in undefined]
     if claim.learned:
         found += [f"{name}: failed to learn, less than half the accuracy of α = 0" for name in subject.failed]
-    if subject.missing:
-        found.append(f"{subject.missing} runs that its alphas and seeds would have: missing")
-    return found
+    return found + list(subject.absent)
 
 
 def _needed(each: Judged, found: Check) -> str:

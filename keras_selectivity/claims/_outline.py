@@ -24,7 +24,7 @@ def outline() -> pl.DataFrame:
     checks: dict[str, str] = {}
     for network in POPULATIONS:
         table, _ = reportable(simulate(network, "papers", seeds=3, rng=np.random.default_rng(0)))
-        for judged in judge(table):
+        for judged in judge(table, table.rows):
             if judged.found is not None:
                 checks[judged.claim.name] = judged.found.outline()
     rows = [

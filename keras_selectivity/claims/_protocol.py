@@ -41,7 +41,7 @@ def departures(table: Table) -> list[str]:
     Returns:
         A list of short texts, what matters most first; empty if in nothing.
     """
-    trained = levels(table).rows.filter(pl.col("alpha").is_not_null())
+    trained = levels(table).rows.filter(pl.col("alpha").is_not_null(), pl.col("value").is_not_null())
     if trained.is_empty():
         return ["no network of the rows was trained with a known alpha"]
     by = ["network", "dataset"]

@@ -208,7 +208,7 @@ CLAIMS = (
     ),
     *both_sides(
         ("robust relative to clean accuracy below zero", "weaker relative to clean accuracy above zero"), "W",
-        "3.1, Figures 1b, A4b", "The ratio of corrupted (likewise) to clean accuracy falls with α {} zero.",
+        "3.1, Figures 1b, A4b", "The ratio of corrupted to clean accuracy (of the same corruptions) falls with α {} zero.",
         lambda rows: corrupted(rows, "relative_accuracy"), (-1.5, -1.5), " points", learned=True,
     ),
     Claim(

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from keras_selectivity.claims._absent import absent_of
 from keras_selectivity.claims._claim import Claim
 from keras_selectivity.claims._papers import POPULATIONS
 from keras_selectivity.claims._rows import Rows
 from keras_selectivity.results import MAIN
 from keras_selectivity.results import Levels
-from keras_selectivity.results import networks
 from keras_selectivity.results import pick
 
 # Networks with less than this share of the mean accuracy at alpha = 0 have failed to learn.
@@ -26,7 +26,7 @@ class Subject:
         title: What they are.
         rows: Their rows.
         failed: Names of those that failed to learn: of less than half the mean accuracy of alpha = 0.
-        missing: Runs that the alphas and seeds of the rows would have, and that are not there.
+        absent: Runs without results, as `keras_selectivity.claims.absent_runs` tells of them.
         masked: What the controls for gradient masking say, alpha by alpha; `None` where they were not run.
         extension: Whether the paper speaks of other networks.
     """
@@ -34,16 +34,21 @@ class Subject:
     title: str
     rows: Rows
     failed: tuple[str, ...]
-    missing: int
+    absent: tuple[str, ...]
     masked: dict[float, float] | None
     extension: bool = False
 
 
 class Subjects:
-    """The networks of a table, by what the papers say of them."""
+    """The networks of a table, by what the papers say of them.
 
-    def __init__(self, table: Levels) -> None:
-        self._table = table
+    Args:
+        table: Rows that can be reported.
+        every: All rows of networks and layers, from which it can be told what is not there.
+    """
+
+    def __init__(self, table: Levels, every: pl.DataFrame) -> None:
+        self._table, self._every = table, every
         rows = table.rows.filter(pl.col("alpha").is_not_null())
         found = rows.select("network", "dataset", arm=pl.col("arm").fill_null(MAIN).cast(pl.String)).unique()
         self.main = {(n, d) for n, d, arm in found.iter_rows() if arm == MAIN}
@@ -84,12 +89,13 @@ class Subjects:
             POPULATIONS[network].title if network in POPULATIONS else f"{network or 'a network'} on {dataset}"
         )
         rows = Rows(table)
-        return Subject(title, rows, _failed(table), _missing(table), _masked(table), extension)
+        absent = tuple(absent_of(self._every.filter(mine)))
+        return Subject(title, rows, _failed(table), absent, _masked(table), extension)
 
 
 def main_subjects(table: Levels) -> list[Subject]:
     """The networks of the main arm, whatever the papers say of them."""
-    subjects = Subjects(table)
+    subjects = Subjects(table, table.rows)
     return [subjects.subject(key) for key in sorted(subjects.main, key=str)]
 
 
@@ -107,15 +113,6 @@ def _failed(table: Levels) -> tuple[str, ...]:
             least = _FAILED * float(np.mean(baseline.to_numpy()))
             failed += accuracy[arm].filter(pl.col("value") < least)["model"].cast(pl.String).to_list()
     return tuple(failed)
-
-
-def _missing(table: Levels) -> int:
-    known = networks(table.rows.filter(pl.col("alpha").is_not_null(), pl.col("seed").is_not_null()))
-    by_arm = known.group_by("arm").agg(
-        whole=pl.col("alpha").n_unique() * pl.col("seed").n_unique(),
-        there=pl.struct("alpha", "seed").n_unique(),
-    )
-    return int((by_arm["whole"] - by_arm["there"]).sum())
 
 
 def _masked(table: Levels) -> dict[float, float] | None:

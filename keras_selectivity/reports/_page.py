@@ -12,6 +12,7 @@ from markupsafe import Markup
 from markupsafe import escape
 
 from keras_selectivity._files import write_text
+from keras_selectivity.claims import absent_runs
 from keras_selectivity.claims import departures
 from keras_selectivity.claims import reportable
 from keras_selectivity.reports._claims import PAPERS
@@ -84,6 +85,7 @@ def write_page(
         hero=_figure(hero) if hero else None,
         departures=departures(found) if claims is not None else None,
         undefined=undefined,
+        absent=absent_runs(rows) if claims is not None else [],
         table={
             "caption": _caption(lines, claims is not None),
             "heads": heads,

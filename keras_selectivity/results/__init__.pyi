@@ -4,6 +4,8 @@ from ._columns import COLUMNS as COLUMNS
 from ._columns import PIECE as PIECE
 from ._frames import conform as conform
 from ._frames import frame as frame
+from ._join import RUN_FAILED as RUN_FAILED
+from ._join import RUN_MISSING as RUN_MISSING
 from ._join import Part as Part
 from ._join import join as join
 from ._parts import Parts as Parts

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import field
 from itertools import groupby
@@ -12,12 +13,18 @@ import polars as pl
 from keras_selectivity._errors import DamagedError
 from keras_selectivity.results._folder import files_of
 from keras_selectivity.results._frames import conform
+from keras_selectivity.results._frames import frame
 from keras_selectivity.results._sealed import SUFFIXES
 from keras_selectivity.results._sealed import check_seals
 from keras_selectivity.results._sealed import check_suffix
 from keras_selectivity.results._sealed import scan_files
 from keras_selectivity.results._sealed import write_checked
 from keras_selectivity.results._table import scan
+
+RUN_FAILED = "run_failed"
+"""Measure of the row, without a value, that stands for a run that failed and has no others."""
+RUN_MISSING = "run_missing"
+"""Measure of the row, without a value, that stands for a run that is not done and has no others."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +42,19 @@ class Part:
     where: pl.Expr | None = None
 
 
-def join(path: str | Path, parts: Iterable[Part], damaged: Callable[[Part, DamagedError], object]) -> bool:
+def join(
+    path: str | Path,
+    parts: Iterable[Part],
+    damaged: Callable[[Part, DamagedError], object],
+    more: Iterable[Mapping[str, object]] = (),
+) -> bool:
     """Writes tables as one whole file: first the rows of networks and layers of all, then those of units.
 
     Args:
         path: A `.csv` or `.parquet` file.
         parts: The tables.
         damaged: Called with those that are not what was written, which are left out.
+        more: Further rows of networks, asked for when all tables were opened; none are written without a table.
 
     Returns:
         Whether there was anything to write.
@@ -53,11 +66,11 @@ def join(path: str | Path, parts: Iterable[Part], damaged: Callable[[Part, Damag
     for _, alike in groupby(parts, key=lambda part: (part.texts, id(part.where))):
         for frames, part in _opened(list(alike), damaged):
             columns = [pl.lit(text).alias(name) for name, text in part.texts.items()]
-            for found, frame in zip((rows, units), frames, strict=True):
-                found.append(
-                    frame.filter(part.where if part.where is not None else True).with_columns(columns)
-                )
+            for found, opened in zip((rows, units), frames, strict=True):
+                wanted = opened.filter(part.where if part.where is not None else True)
+                found.append(wanted.with_columns(columns))
     if rows:
+        rows.append(conform(frame(more).lazy(), pl.String))
         write_checked(Path(path), pl.concat(rows + units))
     return bool(rows)
 

@@ -1,6 +1,7 @@
 """The rows of a study's runs, joined as one table."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def join(study: Study, folder: RunsFolder, output: Any) -> Path | None:
-    """Writes the rows of all runs that are done as one table.
+    """Writes the rows of all runs as one table, and one row without a value for each run that has none.
 
     Args:
         study: A `Study`.
@@ -30,8 +31,10 @@ def join(study: Study, folder: RunsFolder, output: Any) -> Path | None:
     """
     path = Path(output)
     path = path if path.suffix in (".csv", ".parquet") else path / "results.parquet"
-    of_runs = ((table_at(folder.path / name / ROWS), study.arms[name]) for name in study.runs)
-    parts = [results.Part(table, {"study": study.name, "arm": arm}) for table, arm in of_runs if table]
+    tables = {name: table for name in study.runs if (table := table_at(folder.path / name / ROWS))}
+    parts = [
+        results.Part(table, {"study": study.name, "arm": study.arms[name]}) for name, table in tables.items()
+    ]
     pairs = table_at(folder.path / PAIRS)
     if pairs and parts:
         for arm in dict.fromkeys(study.arms.values()):
@@ -39,11 +42,23 @@ def join(study: Study, folder: RunsFolder, output: Any) -> Path | None:
             ours = pl.col("model").is_in(names) & pl.col("other").is_in(list(study.runs))
             parts.append(results.Part(pairs, {"study": study.name, "arm": arm}, ours))
 
+    lost = []
+
     def damaged(part: Any, error: BaseException) -> None:
+        lost.append(part.table)
         what = "compare" if part.table == pairs else "measure"
         _LOG.warning("%s Left out; start the study again to %s again.", error, what)
 
-    return path if results.join(path, parts, damaged) else None
+    def absent() -> Iterator[dict[str, Any]]:
+        for name, config in study.runs.items():
+            if name not in tables or tables[name] in lost:
+                yield {
+                    **{"study": study.name, "arm": study.arms[name], "model": name},
+                    **{key: getattr(config, key) for key in ("network", "dataset", "alpha", "seed")},
+                    "measure": results.RUN_MISSING if folder.reason(name) is None else results.RUN_FAILED,
+                }
+
+    return path if results.join(path, parts, damaged, absent()) else None
 
 
 def clean_values(folder: RunsFolder, name: str) -> dict[str, Any]:

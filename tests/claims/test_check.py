@@ -7,11 +7,15 @@ import numpy as np
 import polars as pl
 import pytest
 
+from keras_selectivity import claims
 from keras_selectivity import datasets
 from keras_selectivity.claims import CLAIMS
+from keras_selectivity.claims import absent_runs
 from keras_selectivity.claims import check
 from keras_selectivity.claims import simulate
 from keras_selectivity.claims import verdicts
+from keras_selectivity.results import RUN_FAILED
+from keras_selectivity.results import RUN_MISSING
 from keras_selectivity.results import networks
 from keras_selectivity.results import pick
 from keras_selectivity.results import scan
@@ -102,9 +106,22 @@ def test_missing_and_diverged_runs_are_counted():
     gone = table.filter(~((pl.col("alpha") == -1) & (pl.col("seed") == 2)))
     diverged = pl.when((pl.col("model") == "main_2_1") & (pl.col("measure") == "accuracy")).then(None)
     claim = checked(gone.with_columns(value=diverged.otherwise("value")))["larger Jacobian below zero"]
-    # The diverged one is no longer there either
-    assert any(text.startswith("2 runs") for text in claim["left_out"])
+    assert "1 run missing: α = -1 (1 of 5)" in claim["left_out"]
     assert any("main_2_1: diverged" in text for text in claim["left_out"])
+
+
+def test_an_alpha_without_a_network_is_counted_where_its_study_names_the_runs():
+    table = study(seeds=4, alphas=(-1, 0, 1, 2))
+    runs = table.filter(pl.col("measure") == "mean_selectivity", pl.col("alpha") == 2)
+    measure = pl.when(pl.col("seed") < 3).then(pl.lit(RUN_FAILED)).otherwise(pl.lit(RUN_MISSING))
+    named = runs.with_columns(value=None, protocol=None, measure=measure.cast(pl.Categorical))
+    rest = table.filter(pl.col("alpha") != 2)
+    told = pl.concat([rest, named.cast(dict(rest.schema))])
+    for claim in check(told).filter(pl.col("verdict") != "not tested").to_dicts():
+        assert claim["left_out"][-2:] == ["3 runs failed: α = 2 (3 of 4)", "1 run missing: α = 2 (1 of 4)"]
+    assert check(told).drop("left_out").equals(check(rest).drop("left_out"))
+    assert absent_runs(told) == ["3 runs failed: α = 2 (3 of 4)", "1 run missing: α = 2 (1 of 4)"]
+    assert absent_runs(rest) == [] and claims.departures(told) == claims.departures(rest)
 
 
 @pytest.mark.parametrize(("share", "verdict"), [(0.25, "agrees"), (1.0, "undecided")])

@@ -178,7 +178,12 @@ def test_a_failed_run_is_noted_and_the_others_go_on(tmp_path):
     states = {row["name"]: row for row in folder.status(study)}
     assert states[NAME]["state"] == "failed"
     assert "belongs to a run with another" in states[NAME]["reason"]
-    assert {row["model"] for row in rows} == {"alpha+0_seed0"} and states["alpha+0_seed0"]["state"] == "done"
+    measured = [row for row in rows if row["value"] is not None]
+    assert {row["model"] for row in measured} == {"alpha+0_seed0"}
+    assert states["alpha+0_seed0"]["state"] == "done"
+    (left,) = [row for row in rows if row["model"] == NAME]
+    assert (left["measure"], left["alpha"], left["seed"], left["arm"]) == ("run_failed", -1, 0, "main")
+    assert all(left[name] == measured[0][name] for name in ("study", "network", "dataset"))
 
 
 def test_a_changed_study_is_refused_with_the_difference(done):
