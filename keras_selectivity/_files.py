@@ -55,7 +55,7 @@ def whole_directory(
     """Yields an empty temporary directory that becomes `path` once the block ends without error.
 
     Raises:
-        InputError: As `check_absent`.
+        InputError: As `check_absent`, also if something has appeared at `path` meanwhile.
     """
     path = Path(path)
     clean_leftovers(path.parent)
@@ -64,18 +64,28 @@ def whole_directory(
     temporary, held = _reserve(path, "", os.mkdir)
     try:
         yield temporary
-        replace_directory(temporary, path)
+        replace_directory(temporary, path, overwrite, ours)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         os.close(held)
 
 
-def replace_directory(new: StrPath, path: StrPath) -> None:
-    """Renames a directory; what lies at `path` is deleted once the new one has its place."""
+def replace_directory(
+    new: StrPath, path: StrPath, overwrite: bool = False, ours: Callable[[Path], bool] | None = None
+) -> None:
+    """Renames a directory; with `overwrite`, what lies at `path` is deleted once the new one has its place.
+
+    Raises:
+        InputError: As `check_absent`; the new directory is left where it is.
+    """
     path = Path(os.path.abspath(path))
-    if not path.exists():
-        os.replace(new, path)
+    try:
+        os.replace(new, path)  # which the system refuses where there is anything but an empty folder
         return
+    except OSError:
+        if not os.path.lexists(path):
+            raise
+    check_absent(path, overwrite, ours)
     old = path.with_name(f".{path.name}.{secrets.token_hex(8)}.old")
     aside = _hold(path)
     try:
@@ -88,6 +98,11 @@ def replace_directory(new: StrPath, path: StrPath) -> None:
         shutil.rmtree(old)
     finally:
         os.close(aside)
+
+
+def is_leftover(name: str) -> bool:
+    """Whether a file or folder of that name is one that is being written or replaced, or was."""
+    return _LEFT.fullmatch(name) is not None
 
 
 def clean_leftovers(folder: StrPath) -> None:
@@ -178,6 +193,11 @@ def set_aside(path: Path, word: str = "damaged") -> Path:
         number += 1
     os.replace(path, free)
     return free
+
+
+def original_name(name: str) -> str:
+    """The name that a file or folder had before it was set aside."""
+    return re.sub(r"(\.(damaged|replaced)-\d+)+$", "", name)
 
 
 def digests(folder: StrPath) -> dict[str, str]:

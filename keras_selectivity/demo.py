@@ -5,14 +5,16 @@ import shutil
 from pathlib import Path
 
 from keras_selectivity._errors import InputError
-from keras_selectivity._files import replace_directory
 from keras_selectivity._replacement import is_ours
+from keras_selectivity._replacement import take_place
 from keras_selectivity._replacement import work_folder
 from keras_selectivity._types import StrPath
 from keras_selectivity.measurements import columns
 from keras_selectivity.reports import table
 from keras_selectivity.reports import write_page
 from keras_selectivity.results import read
+from keras_selectivity.saved_model import EXPORTED
+from keras_selectivity.saved_model import is_export
 from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import make_study
 from keras_selectivity.studies import run_study
@@ -99,14 +101,18 @@ def run_demo(folder: StrPath, *, resume: bool = False, overwrite: bool = False) 
         columns=columns(),
         next_steps=[(text, command.replace("{folder}", shlex.quote(str(folder)))) for text, command in _NEXT],
     )
-    if work != folder:
-        replace_directory(work, folder)
+    take_place(work, folder, _is_demo)
     print(
         f"\n{table(rows, columns())}\n\nSavedModels in {folder / 'runs'}, page, which says what to try next, in {folder / 'index.html'}"
     )
 
 
 def _is_demo(folder: Path) -> bool:
-    parts = ("runs", "results.csv", "index.html", "*.png", "*.svg", ".*.part", ".*.part.*", ".*.old")
+    of_run = ("config.json", "run.keras", "checkpoints/*", "rows/*.parquet", "rows/pack-*/*.parquet")
+    state = (f"_state/*.{ending}" for ending in ("json", "lock", "log"))
+    parts = ("results.csv", "index.html", "*.png", "*.svg", *(f"runs/{part}" for part in state))
+    parts += tuple(f"runs/*/{part}" for part in of_run) + tuple(f"runs/*/model/{part}" for part in EXPORTED)
     mark = RunsFolder(folder / "runs").study_file.relative_to(folder)
-    return is_ours(folder, mark, lambda found: found.get("content", {}).get("study") == STUDY["study"], parts)
+    return is_ours(
+        folder, mark, lambda found: found.get("content", {}).get("study") == STUDY["study"], parts
+    ) and all(is_export(run.parent) for run in folder.glob("runs/*/model/run.json"))

@@ -50,6 +50,8 @@ from keras_selectivity._wrap import require_tensorflow
 
 _RUN = "run.json"
 _OLDER = (".h5", ".hdf5")  # files of a whole model before Keras 3
+# Patterns of what it consists of, where its `run.json` does not say
+EXPORTED = (_RUN, "saved_model.pb", "fingerprint.pb", "variables/variables.*", "assets/*")
 _FORMAT = "keras_selectivity SavedModel"
 _FORMAT_VERSION = 2  # 1 knew images only: input_shape and pixel_range
 # An entry that some version has not written ends in "?".
@@ -141,8 +143,7 @@ def export(
 
 def is_export(folder: StrPath) -> bool:
     """Whether a folder holds a SavedModel that `export` wrote, and nothing besides."""
-    parts = ("assets*", "fingerprint.pb", "saved_model.pb", "variables", _RUN)
-    return is_ours(Path(folder), _RUN, lambda run: run.get("format") == _FORMAT, parts)
+    return is_ours(Path(folder), _RUN, lambda run: run.get("format") == _FORMAT, EXPORTED)
 
 
 def export_run(

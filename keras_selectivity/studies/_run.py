@@ -8,10 +8,10 @@ from typing import Any
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import check_absent
 from keras_selectivity._files import clean_leftovers
-from keras_selectivity._files import replace_directory
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
 from keras_selectivity._replacement import is_ours
+from keras_selectivity._replacement import take_place
 from keras_selectivity._replacement import work_folder
 from keras_selectivity._start_up import use_a_generator
 from keras_selectivity._types import StrPath
@@ -87,16 +87,20 @@ def execute(
     if left is None:
         ours = _is_run if work != folder else None
         left = _train(config, work, resume, ours, data_dir, strategy, tensorboard, verbose)
-    if left is not None and work != folder:
-        replace_directory(work, folder)
+    if left is not None:
+        take_place(work, folder, _is_run)
     return folder / (MODEL if left is None else left.name)
 
 
 def _is_run(folder: Path) -> bool:
-    parts = (CONFIG, CHECKPOINTS, MODEL, RUN_FILE, ".*.part", ".*.part.*", ".*.old")
+    from keras_selectivity.saved_model import EXPORTED
+    from keras_selectivity.saved_model import is_export
+
+    parts = (CONFIG, f"{CHECKPOINTS}/*", RUN_FILE, *(f"{MODEL}/{part}" for part in EXPORTED))
+    model = folder / MODEL / "run.json"
     return is_ours(
         folder, CONFIG, lambda config: {"dataset", "network", "alpha", "seed"} <= config.keys(), parts
-    )
+    ) and (not model.exists() or is_export(model.parent))
 
 
 def _left(folder: Path) -> Path | None:

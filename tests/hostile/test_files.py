@@ -460,6 +460,38 @@ def test_a_planted_link_is_not_followed(tmp_path, monkeypatch):
     assert (tmp_path / "target").read_text() == "mine"
 
 
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_what_appears_while_a_folder_is_written_is_not_replaced(tmp_path, overwrite, kind):
+    path, mine = tmp_path / "d", tmp_path / "mine"
+    mine.mkdir()
+    (mine / "thesis.tex").write_text("mine")
+    with (
+        pytest.raises(ks.InputError, match=r"exists|holds something else"),
+        whole_directory(path, overwrite, lambda folder: not (folder / "thesis.tex").exists()) as temporary,
+    ):
+        (temporary / "a").touch()
+        if kind == "folder":
+            mine.rename(path)
+        elif kind == "link":
+            path.symlink_to(mine)
+        else:
+            (mine / "thesis.tex").rename(path)
+    assert (path if kind == "file" else path / "thesis.tex").read_text() == "mine"
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_a_folder_that_is_ours_is_replaced(tmp_path):
+    path = tmp_path / "d"
+    path.mkdir()
+    (path / "old").touch()
+    with whole_directory(
+        path, True, lambda folder: [p.name for p in folder.iterdir()] == ["old"]
+    ) as temporary:
+        (temporary / "new").touch()
+    assert [p.relative_to(tmp_path).as_posix() for p in sorted(tmp_path.rglob("*"))] == ["d", "d/new"]
+
+
 def test_names_of_writers_with_one_process_id_differ(tmp_path):
     with whole_file(tmp_path / "a.txt") as first, whole_file(tmp_path / "a.txt") as second:
         assert first != second

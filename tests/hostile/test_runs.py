@@ -146,8 +146,9 @@ DEMO = {"runs/_state/study.json": {"content": STUDY_OF_DEMO, "version": "0"}, "r
 EXPORT = {
     "run.json": {"format": "keras_selectivity SavedModel"},
     "saved_model.pb": "x",
-    "variables/data": "y",
+    "variables/variables.index": "y",
 }
+LISTED = {**EXPORT, "run.json": {**EXPORT["run.json"], "files": {n: "" for n in EXPORT if n != "run.json"}}}
 TRAIN = [
     "train",
     "--alpha",
@@ -199,6 +200,17 @@ def everything(folder):
         (["export", "{network}"], {"saved_model.pb": "theirs", "variables/data": ""}, "holds something else"),
         (["export", "{network}"], {**EXPORT, "assets.extra": "", "notes.txt": ""}, "holds something else"),
         (["export", "{network}"], RUN, "holds something else"),
+        (["export", "{network}"], {**EXPORT, "variables/thesis.tex": "mine"}, "holds something else"),
+        (["export", "{network}"], {**EXPORT, "assets_of_my_project/a": "mine"}, "holds something else"),
+        (["export", "{network}"], {**LISTED, "assets/thesis.tex": "mine"}, "holds something else"),
+        (TRAIN, {**RUN, "checkpoints/old/mine.keras": "mine"}, "holds something else"),
+        (
+            TRAIN,
+            {"config.json": CONFIG, **{f"model/{n}": c for n, c in LISTED.items()}, "model/assets/a": ""},
+            "holds",
+        ),
+        (["demo"], {**DEMO, "runs/paper/results.csv": "mine"}, "holds something else"),
+        (["demo"], {**DEMO, "runs/alpha+0_seed0/model/notes.txt": "mine"}, "holds something else"),
     ],
 )
 def test_overwrite_checks_first_and_deletes_nothing_that_is_not_ours(
@@ -229,6 +241,9 @@ def _network(tmp_path_factory):
         (_run._is_run, {"config.json": json.dumps(CONFIG)}),  # of a version without checksums
         (demo._is_demo, DEMO),
         (saved_model.is_export, EXPORT),
+        (saved_model.is_export, LISTED),
+        (_run._is_run, {**RUN, "checkpoints/.epoch-0001.0123456789abcdef.part.keras": ""}),
+        (_run._is_run, {**RUN, "model.damaged-1/saved_model.pb": ""}),
     ],
 )
 def test_what_is_ours_may_be_replaced_also_when_it_is_damaged(tmp_path, test, files):
@@ -242,6 +257,34 @@ def test_what_is_ours_may_be_replaced_also_when_it_is_damaged(tmp_path, test, fi
     mark.write_bytes(content)
     (tmp_path / "notes.txt").write_text("mine")
     assert not test(tmp_path)
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+@pytest.mark.parametrize("how", ["overwrite", "resume"])
+def test_a_run_takes_the_place_of_no_foreign_folder(tmp_path, monkeypatch, how, when):
+    """Neither of one that was there, nor of what has appeared while the run was trained."""
+    folder, beside = tmp_path / "run", tmp_path / "run.new"
+    config = RunConfig(**CONFIG)
+    trained = {"config.json": CONFIG, "model/saved_model.pb": "new"}
+    grow(folder, RUN)
+    if how == "resume":
+        grow(beside, trained)
+    if when == "before":
+        grow(folder, {"notes.md": "mine"})
+
+    def train(*_):
+        grow(beside, trained)
+        grow(folder, {"notes.md": "mine"})
+        return beside / "model"
+
+    monkeypatch.setattr(_run, "_train", train)
+    monkeypatch.setattr(_run, "_left", lambda work: None)
+    with pytest.raises(ks.InputError, match="holds something else") as raised:
+        _run.execute(config, folder, **{how: True})
+    assert (folder / "notes.md").read_text() == "mine" and (folder / "model" / "saved_model.pb").exists()
+    assert beside.exists() is (how == "resume" or when == "meanwhile")
+    if when == "meanwhile":
+        assert "run.new" in str(raised.value) and (beside / "model" / "saved_model.pb").read_text() == "new"
 
 
 @pytest.mark.parametrize("kind", ["file", "broken link", "empty"])
