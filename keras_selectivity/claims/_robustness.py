@@ -115,8 +115,8 @@ def _as_in_the_papers(rows: Rows, attack: str) -> str:
 
 
 def worst_case(rows: Rows) -> Values:
-    """Accuracy under AutoAttack or, without it, its APGD, mean over radii."""
-    names = [name for name in ("autoattack", "apgd") if name in rows.perturbations("accuracy")]
+    """Accuracy under AutoAttack or, without it, under both or one of its APGD, mean over radii."""
+    names = [name for name in ("autoattack", "apgd", "apgd-ce") if name in rows.perturbations("accuracy")]
     mean = pl.col("value").mean()
     return rows.values(
         "accuracy", x="epsilon", reduce=mean, perturbation=(names or ["autoattack"])[0]

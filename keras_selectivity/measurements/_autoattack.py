@@ -52,11 +52,10 @@ class AutoAttack(Measurement):
             for name in ("apgd_ce", "apgd_t", "fab_t", "square")
         ),
     )
-    columns = (
-        Column("APGD 8/255", "accuracy", {"perturbation": "apgd", "epsilon": 8 / 255}),
-        Column("APGD 0.0025", "accuracy", {"perturbation": "apgd", "epsilon": 0.0025}),
-        Column("AutoAttack 8/255", "accuracy", {"perturbation": "autoattack", "epsilon": 8 / 255}),
-        Column("AutoAttack 0.0025", "accuracy", {"perturbation": "autoattack", "epsilon": 0.0025}),
+    columns = tuple(
+        Column(f"{title} {radius}", "accuracy", {"perturbation": name, "epsilon": epsilon})
+        for name, title in (("apgd-ce", "APGD-CE"), ("apgd", "APGD"), ("autoattack", "AutoAttack"))
+        for radius, epsilon in (("8/255", 8 / 255), ("0.0025", 0.0025))
     )
     needs = frozenset({"labels"})
 

@@ -42,8 +42,8 @@ class Corruptions(Measurement):
         Quantity("matched_clean_accuracy", "fraction", "{:.2%}"),
     )
     columns = (
-        Column("19 corruptions", "accuracy", {"perturbation": "all 19 corruptions"}),
-        Column("relative", "relative_accuracy", {"perturbation": "all 19 corruptions"}, "{:.3f}"),
+        Column("{}", "accuracy", begins="all "),  # 19 corruptions, or 15
+        Column("{}, relative", "relative_accuracy", format="{:.3f}", begins="all "),
         Column("benchmark corruptions", "accuracy", {"perturbation": "benchmark corruptions"}),
     )
     needs = frozenset({"labels", "corrupted"})

@@ -19,6 +19,13 @@ def of_networks(measure: str, evaluation: str | None = None) -> Values:
     return _of_rows(measure, evaluation, pl.col("layer").is_null() & pl.col("epoch").is_null())
 
 
+def of_attacks(evaluation: str) -> Values:
+    """Accuracy under attacks of an evaluation that rows name, by strength."""
+    return _of_rows(
+        "accuracy", evaluation, pl.all_horizontal(pl.col("perturbation", "epsilon").is_not_null())
+    )
+
+
 def of_layers(measure: str, evaluation: str | None = None) -> Values:
     """A measure of layers."""
     return _of_rows(measure, evaluation, pl.col("layer").is_not_null() & pl.col("epoch").is_null())

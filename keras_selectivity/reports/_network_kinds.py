@@ -12,6 +12,7 @@ from keras_selectivity.reports._complete import ACCURACY
 from keras_selectivity.reports._complete import comparable_pairs
 from keras_selectivity.reports._complete import dependence_on_selectivity
 from keras_selectivity.reports._complete import every_severity
+from keras_selectivity.reports._complete import of_attacks
 from keras_selectivity.reports._complete import of_layers
 from keras_selectivity.reports._complete import of_networks
 from keras_selectivity.reports._complete import of_units
@@ -47,9 +48,9 @@ _ROBUSTNESS = (
         "AutoAttack",
         robustness.worst_cases,
         "autoattack",
-        (of_networks("accuracy", "autoattack"),),
+        (of_attacks("autoattack"),),
         (9, 3.4),
-        "Test accuracy under the worst of the attacks of AutoAttack, and under APGD alone, against their strength.",
+        "Test accuracy under the worst of the attacks of AutoAttack, and under those of APGD alone, against their strength.",
         BANDS,
     ),
     FigureKind(

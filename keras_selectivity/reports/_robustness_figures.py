@@ -21,10 +21,11 @@ from keras_selectivity.reports._series import curves
 from keras_selectivity.reports._series import layers_of
 from keras_selectivity.results import Levels
 from keras_selectivity.results import by_label
+from keras_selectivity.results import of_evaluation
 from keras_selectivity.results import pick
 
 APART = " by cross-entropy"  # what the papers' gradient is distinguished from the exact one by
-WORST = {"autoattack": "AutoAttack", "apgd": "APGD", "autoattack in l2": "AutoAttack", "apgd in l2": "APGD"}
+_IN_L2 = " in l2"
 
 
 def attacks(figure: Figure, table: Levels) -> None:
@@ -49,15 +50,19 @@ def _attacks(figure: Figure, table: Levels, fgsm: str, pgd: str) -> None:
 
 def worst_cases(figure: Figure, table: Levels) -> None:
     """Accuracy under AutoAttack, or the attacks of it that there are, against their strength."""
-    found = [name for name in WORST if name in perturbations(table)]
+    rows = table.rows.filter(of_evaluation(table.rows, "autoattack"))
+    # Whichever of them a version of the measurement runs; radii of one norm are no strengths in the other
+    names = rows["perturbation"].unique(maintain_order=True).drop_nulls()
+    found = sorted(names, key=lambda name: name.endswith(_IN_L2))
     axes = panels(figure, len(found), lettered=True, sharey=True)
     for panel, name in zip(axes, found, strict=True):
-        if name.endswith("in l2"):
+        title = name.removesuffix(_IN_L2).upper().replace("AUTOATTACK", "AutoAttack")
+        if name.endswith(_IN_L2):
             curves(panel, pick(table.rows, "accuracy", x="epsilon", perturbation=name), "epsilon", 100)
-            panel.set(xlabel=f"{WORST[name]}: radius in L2, pixels of [0, 1]", xlim=(0, None))
+            panel.set(xlabel=f"{title}: radius in L2, pixels of [0, 1]", xlim=(0, None))
         else:
             _by_strength(panel, table, name)
-            panel.set_xlabel(f"{WORST[name]}: ε · 255 (linear to 0.25, then logarithmic)")
+            panel.set_xlabel(f"{title}: ε · 255 (linear to 0.25, then logarithmic)")
     axes[0].set(ylabel="test accuracy (%)", ylim=(0, 100))
 
 

@@ -1,7 +1,9 @@
 """The main numbers of networks, as text for a terminal and as cells for a page."""
 
 from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 import polars as pl
@@ -88,7 +90,7 @@ def cells(
         `(heads, lines)`.
     """
     columns: list[tuple[str, str, dict[str, float]]] = []
-    for column in shown:
+    for column in _each(rows, shown):
         found = pick(rows, column.quantity, evaluation=column.evaluation, **column.where)
         if found.height:
             columns.append((column.heading, column.format, dict(found.select("model", "value").iter_rows())))
@@ -107,6 +109,20 @@ def cells(
         numbers = [Cell(form.format(of[name]) if name in of else "") for _, form, of in columns]
         lines.append([Cell(label), Cell("" if seed is None else str(seed)), *numbers])
     return ["network", "seed", *headings], lines
+
+
+def _each(rows: pl.DataFrame, shown: Iterable[Column]) -> Iterator[Column]:
+    """The columns, with one for every perturbation in place of those that tell what it begins with."""
+    names = sorted(str(name) for name in rows["perturbation"].unique().drop_nulls())
+    for column in shown:
+        if not column.begins:
+            yield column
+        for name in names if column.begins else ():
+            if name.startswith(column.begins):
+                heading = column.heading.format(name.removeprefix(column.begins))
+                yield replace(
+                    column, heading=heading, where={**column.where, "perturbation": name}, begins=""
+                )
 
 
 def _mean(form: str, values: list[float]) -> Cell:

@@ -1,15 +1,20 @@
 """Intervals, colours, the key and files of figures."""
 
+from typing import get_args
+
 import made_up
 import numpy as np
 import polars as pl
 import pytest
 
 import keras_selectivity as ks
+from keras_selectivity.claims import check
 from keras_selectivity.claims import mediation
 from keras_selectivity.cli import main
+from keras_selectivity.measurements import AutoAttack
 from keras_selectivity.reports import _corruption_figures as corruptions
 from keras_selectivity.reports import _drawing
+from keras_selectivity.reports import _figures
 from keras_selectivity.reports import _picture
 from keras_selectivity.reports import _robustness_figures as robustness
 from keras_selectivity.reports import _series as series
@@ -161,6 +166,26 @@ def test_radii_in_l2_are_no_multiples_of_a_pixels_step():
     assert "255" in first.get_xlabel() and first.lines[0].get_xdata()[1] == pytest.approx(1)
     assert "L2" in second.get_xlabel() and "255" not in second.get_xlabel()
     assert second.lines[0].get_xdata()[1] == pytest.approx(1 / 255)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("version", get_args(AutoAttack.model_fields["version"].annotation))
+def test_every_version_of_autoattack_has_a_panel_and_a_claim(version, norm):
+    own = {"standard": "autoattack"}.get(version, version)
+    name = own if norm == "linf" else f"{own} in l2"
+    rows = frame(made_up.study(seeds=3)).filter((pl.col("perturbation") != "apgd").fill_null(True))
+    rows = rows.with_columns(pl.col("perturbation").replace("autoattack", name))
+    figure = _drawing.Figure()
+    robustness.worst_cases(figure, levels(rows))
+    (axes,) = figure.axes
+    assert axes.get_xlabel().lower().startswith(own)
+    assert axes.lines[0].get_ydata()[0] == pytest.approx(70.1)  # the mean of 0.700 to 0.702
+    if norm == "linf":
+        worst = check(rows).filter(pl.col("claim") == "weaker against the worst case below zero")
+        assert worst["verdict"].item() != "not tested"
+    lost = pl.when(pl.col("perturbation") == name).then(None).otherwise(pl.col("perturbation"))
+    _, missing = _figures._sorted(levels(rows.with_columns(perturbation=lost)))
+    assert "attacks_worst" in [kind.name for kind, _ in missing]
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,25 @@ def test_verdicts_fit(rows):
     assert lines[-1].endswith(f"{untested} not tested.")
 
 
+@pytest.mark.parametrize("names", [["all 15 corruptions"], ["all 15 corruptions", "all 19 corruptions"]])
+def test_a_mean_over_any_number_of_corruptions_has_its_columns(names):
+    rows = made_up.study(seeds=1)
+    of_all = [row for row in rows if row["perturbation"] == "all 19 corruptions"]
+    rest = [row for row in rows if row not in of_all]
+    renamed = [
+        {**row, "perturbation": name, "value": row["value"] + number / 10}
+        for number, name in enumerate(names)
+        for row in of_all
+    ]
+    heads, lines = cells(frame(rest + renamed), columns())
+    found = {head: cell.text for head, cell in zip(heads, lines[0], strict=True) if "corruptions" in head}
+    expected = {}
+    for number, name in enumerate(names):
+        value, short = 0.35 + number / 10, name.removeprefix("all ")
+        expected |= {short: f"{value:.2%}", f"{short}, relative": f"{value:.3f}"}
+    assert found == expected
+
+
 @pytest.mark.parametrize("seeds", [3, 12])
 def test_cells_hold_the_interval(seeds):
     rows = made_up.study(seeds=seeds, everything=False)
