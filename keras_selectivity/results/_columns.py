@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from keras_selectivity._errors import InputError
 from keras_selectivity._json_file import mismatch
 
 # Version of this schema. 2 added `schema` and `arm`; 3 names measurements as study files do; 4 added `training`.
@@ -113,6 +114,21 @@ def check(frame: pl.DataFrame) -> None:
             for value in (least, most):
                 if not -_ROUNDING <= value <= 1 + _ROUNDING:
                     raise ValueError(f"{measure} lies in [0, 1], and is {value:g}")
+
+
+def refuse_twice(twice: pl.DataFrame) -> None:
+    """Refuses rows of which there are others with the same `KEY`.
+
+    Raises:
+        InputError: There are some.
+    """
+    if twice.is_empty():
+        return
+    first = {name: value for name, value in twice.row(0, named=True).items() if value is not None}
+    shown = ", ".join(f"{name} = {value!r:.60}" for name, value in first.items() if name != "protocol")
+    raise InputError(
+        f"The rows cannot be kept: a row is there twice ({shown}). Keep one of those that agree in {', '.join(KEY)}."
+    )
 
 
 @functools.lru_cache

@@ -11,7 +11,9 @@ import polars as pl
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
+from keras_selectivity.results._columns import KEY
 from keras_selectivity.results._columns import PIECE
+from keras_selectivity.results._columns import refuse_twice
 from keras_selectivity.results._folder import Folder
 from keras_selectivity.results._frames import frame
 from keras_selectivity.results._parts import Parts
@@ -110,8 +112,8 @@ class Results:
             rows: Dicts that agree in `PIECE`; none add nothing.
 
         Raises:
-            InputError: A value is of the wrong kind or out of its range, there is no such column, the rows are of
-                several pieces, or of one that is there.
+            InputError: A value is of the wrong kind or out of its range, there is no such column, a row is there twice,
+                or the rows are of several pieces, or of one that is there.
         """
         piece = frame(rows)
         if piece.is_empty():
@@ -123,6 +125,8 @@ class Results:
             )
         if keys & self._pieces:
             raise InputError(f"The results hold that piece already: {keys.pop()}.")
+        keys_of_rows = piece.select(KEY)
+        refuse_twice(keys_of_rows.filter(keys_of_rows.is_duplicated()))
         self._kept.append(piece)
         self._note(piece)
 

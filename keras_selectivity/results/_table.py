@@ -16,6 +16,7 @@ from keras_selectivity.results._columns import COLUMNS
 from keras_selectivity.results._columns import KEY
 from keras_selectivity.results._columns import SCHEMA
 from keras_selectivity.results._columns import check
+from keras_selectivity.results._columns import refuse_twice
 from keras_selectivity.results._folder import files_of
 from keras_selectivity.results._frames import as_lazy
 from keras_selectivity.results._frames import conform
@@ -83,16 +84,16 @@ def write(path: str | Path, table: pl.DataFrame | pl.LazyFrame) -> None:
         table: Has columns of `COLUMNS`; those it lacks are empty.
 
     Raises:
-        InputError: There is no such column, or a value is of the wrong kind or out of its range.
+        InputError: There is no such column, a value is of the wrong kind or out of its range, or a row is there twice.
     """
     check_suffix(Path(path))
     lazy = as_lazy(table)
     try:
         lazy = conform(lazy)
-        for part in _parts(Path(path), lazy):
-            check(part)
+        twice = _checked(Path(path), lazy)
     except (ValueError, pl.exceptions.PolarsError) as error:
         raise InputError(f"The rows cannot be kept: {error}.") from error
+    refuse_twice(twice)
     write_checked(Path(path), lazy)
 
 
@@ -182,20 +183,28 @@ def _parts(path: Path, table: pl.LazyFrame) -> Iterator[pl.DataFrame]:
 
 
 def _check_cells(path: Path, table: pl.LazyFrame) -> None:
-    """Looks at every cell, and for rows that are there twice: by a hash of each first, which needs eight bytes a row."""
-    hashes = []
     try:
-        for part in _parts(path, table):
-            check(part)
-            hashes.append(part.select(KEY).hash_rows())
-        if not hashes:
-            return
-        every = pl.concat(hashes)
-        if every.n_unique() == len(every):
-            return
-        alike = every.filter(every.is_duplicated()).unique()
-        keys = [part.select(KEY) for part in _parts(path, table)]
-        if pl.concat(k.filter(k.hash_rows().is_in(alike.implode())) for k in keys).is_duplicated().any():
-            raise DamagedError(f"{path} holds a row twice.")
+        twice = _checked(path, table)
     except _UNREADABLE as error:
         raise _named(path, error) from error
+    if twice.height:
+        raise DamagedError(f"{path} holds a row twice.")
+
+
+def _checked(path: Path, table: pl.LazyFrame) -> pl.DataFrame:
+    """Looks at every cell; returns the keys of rows that are there twice, told by a hash first, of eight bytes a row.
+
+    Raises:
+        ValueError: A value is out of its range, or no such text.
+    """
+    hashes = []
+    for part in _parts(path, table):
+        check(part)
+        hashes.append(part.select(KEY).hash_rows())
+    every = pl.concat(hashes) if hashes else pl.Series(dtype=pl.UInt64)
+    alike = every.filter(every.is_duplicated()).unique()
+    if alike.is_empty():
+        return pl.DataFrame()
+    keys = [part.select(KEY) for part in _parts(path, table)]
+    found = pl.concat(k.filter(k.hash_rows().is_in(alike.implode())) for k in keys)
+    return found.filter(found.is_duplicated())

@@ -36,6 +36,7 @@ from keras_selectivity.results import COLUMNS
 from keras_selectivity.results import frame
 from keras_selectivity.results import read
 from keras_selectivity.results import write
+from keras_selectivity.results._sealed import write_checked
 from keras_selectivity.studies import _runs_folder
 from keras_selectivity.studies import read_study
 from keras_selectivity.training import _progress
@@ -337,7 +338,7 @@ def test_tables_of_another_form_are_refused(tmp_path, change):
 
 def test_a_row_twice_is_refused_and_a_heading_alone_is_an_empty_table(tmp_path):
     for name in ("r.csv", "r.parquet"):
-        write(tmp_path / name, frame([ROW, {**ROW, "value": 0.5}]))
+        write_checked(tmp_path / name, frame([ROW, {**ROW, "value": 0.5}]).lazy())
         with pytest.raises(ks.InputError, match="holds a row twice"):
             read(tmp_path / name).to_dicts()
         write(tmp_path / name, frame([]))

@@ -4,6 +4,7 @@ import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
+import polars as pl
 import pytest
 
 import keras_selectivity as ks
@@ -38,6 +39,18 @@ def test_rows_come_back_as_they_were(tmp_path, name):
     assert not again.has((*piece[:6], 5, piece[7]), "f1")
     with pytest.raises(ks.InputError, match="another network called a, b"):
         again.has(piece, "f2")
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
+def test_a_row_twice_is_not_written(tmp_path, name):
+    other = {**ROW, "value": 0.5}  # of the same measurement
+    with pytest.raises(ks.InputError, match=r"there twice \(model = 'a, b'.*perturbation = 'fog'"):
+        write(tmp_path / name, pl.concat([frame([ROW]), frame([other])]))
+    with pytest.raises(ks.InputError, match="there twice"):
+        Results(tmp_path / name).add([ROW, other])
+    assert not list(tmp_path.iterdir())
+    write(tmp_path / name, frame([ROW, {**ROW, "unit": 0}, {**ROW, "measure": "loss"}]))
+    assert len(read(tmp_path / name)) == 3
 
 
 OTHER = {"dataset": "cifar10", "split": "validation", "samples": 20, "protocol": '{"x": "y, z", "limit": 20}'}
