@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Annotated
 from typing import Any
 
-import numpy as np
 from pydantic import BeforeValidator
 from pydantic import Field
 
@@ -113,7 +112,10 @@ class Dimensionality(Layered):
         from keras_selectivity import datasets
 
         evaluation, samples = context.evaluation, context.samples
-        source = {"source": f"generated, seed {evaluation.seed}"}
+        clean = datasets.Split(samples.images, samples.labels)
+        made = datasets.generated_corruptions(clean, seed=evaluation.seed, textures=evaluation.frost)
+        # No other corruption depends on the textures
+        source = {"source": made.source if corruption == "frost" else f"generated, seed {evaluation.seed}"}
         if evaluation.corrupted_data is not None:
             released = context.corrupted()
             try:
@@ -125,9 +127,4 @@ class Dimensionality(Layered):
                 source = {"source": released.source, "pairs": found}
                 return chosen, source, lambda: released.read(corruption, severity).images[positions]
 
-        def generated() -> np.ndarray:
-            return datasets.corrupt(
-                samples.images, corruption, severity, seed=evaluation.seed, textures=evaluation.frost
-            )
-
-        return samples, source, generated
+        return samples, source, lambda: made.read(corruption, severity).images

@@ -379,6 +379,27 @@ def test_change_is_taken_from_released_versions_with_clean_counterparts(models, 
     }
 
 
+def test_a_change_by_frost_says_which_textures_it_is_of(models, tmp_path):
+    rng, samples = np.random.default_rng(0), datasets.subset(datasets.load("shapes").test, 20, seed=0)
+    (tmp_path / "mine").mkdir()
+    keras.utils.save_img(tmp_path / "mine" / "frost1.png", rng.integers(0, 256, (400, 500, 3)), scale=False)
+    for corruption, frost, source in (
+        ("fog", None, "generated, seed 0"),
+        ("frost", None, "generated, seed 0, frost of generated textures"),
+        ("frost", tmp_path / "mine", "generated, seed 0, frost of textures of mine"),
+    ):
+        measure = [Dimensionality(perturbation=(corruption, 3), layers=("stem_relu",))]
+        settings = Evaluation("shapes", limit=20, measure=measure, frost=frost and str(frost))
+        found = evaluate({"a": models["a"]}, settings, verbose=0).frame().to_dicts()
+        (row,) = (r for r in found if r["perturbation"] == corruption and r["measure"] == "dimensionality")
+        assert json.loads(row["protocol"])["source"] == source
+        changed = ks.corrupt(samples.images, corruption, 3, seed=0, textures=frost)
+        spectra = ks.representations.layer_spectra(
+            models["a"], samples.images, changed, layers=("stem_relu",), verbose=0
+        )
+        assert row["value"] == spectra["stem_relu"].fraction(0.9)
+
+
 def test_what_does_not_fit_is_refused(models, table, tmp_path):
     inputs = keras.Input((32, 32, 3))
     few = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.GlobalAveragePooling2D()(inputs)))
