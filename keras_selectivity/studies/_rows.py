@@ -48,7 +48,7 @@ def table_at(path: Path) -> Path | None:
 
 
 def forget(path: Path, measurements: Collection[str] | None = None) -> None:
-    """Sets the rows that belong into a folder aside.
+    """Sets the rows that belong into a folder aside, to which nobody else may be adding.
 
     Args:
         path: The folder.

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._files import check_absent
 from keras_selectivity._files import clean_leftovers
@@ -228,10 +229,12 @@ def changed_settings(config: RunConfig, folder: Path) -> list[str]:
     """Names of the settings in which a run's folder differs from a configuration; none for a new folder.
 
     Raises:
-        DamagedError: The record of the folder's configuration is damaged.
+        DamagedError: The record of the folder's configuration is damaged, or missing beside a network.
     """
     path = Path(folder) / CONFIG
     if not path.exists():
+        if any((path.parent / name).exists() for name in (MODEL, RUN_FILE, CHECKPOINTS)):
+            raise DamagedError(f"{folder} holds a network, but no {CONFIG} that says how it was trained.")
         return []
     found = read_json(path, {str: object})
     wanted = config.to_dict()

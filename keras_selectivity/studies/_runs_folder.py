@@ -1,9 +1,11 @@
 """The folder of a study's runs: which study it belongs to, who works on what, what is done, what failed."""
 
+import contextlib
 import json
 import logging
 import time
 from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from keras_selectivity._files import set_aside
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
 from keras_selectivity._types import StrPath
+from keras_selectivity.results import sole_writer
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._rows import PAIRS
 from keras_selectivity.studies._rows import ROWS
@@ -74,7 +77,8 @@ class RunsFolder:
                 measurements whose settings changed.
 
         Raises:
-            InputError: The study, or the version of the package, is another than before.
+            InputError: The study, or the version of the package, is another than before; or, with
+                `accept_change`, another process works on a run.
         """
         for folder in (self.path, self._state):
             clean_leftovers(folder)
@@ -91,20 +95,39 @@ class RunsFolder:
                 + "\nChoose another folder for the runs, or pass --accept-change."
             )
         if before:
-            again = _measured_otherwise(before["content"], study.content)
-            for name, config in study.runs.items():
-                folder = self.path / name
-                if folder.exists() and changed_settings(config, folder):
-                    set_aside(folder, "replaced")
-                    self.forget_pairs()
-                else:
-                    forget(folder / ROWS, again)
-            forget(self.path / PAIRS, again)
+            self._accept(study, _measured_otherwise(before["content"], study.content))
         write_json(self.study_file, {"content": study.content, "version": __version__})
 
+    def _accept(self, study: Study, again: set[str] | None) -> None:
+        """Sets aside what is not the study's any more; `again` are measurements to do again, all if `None`."""
+        with sole_writer(self.path / PAIRS):
+            for name in study.runs:  # all before anything is moved
+                if self.is_busy(name):
+                    raise _busy(name)
+            for name, config in study.runs.items():
+                folder = self.path / name
+                if not folder.exists():
+                    continue
+                with self._held(name):
+                    if _is_another(config, folder):
+                        set_aside(folder, "replaced")
+                        forget(self.path / PAIRS)
+                    else:
+                        forget(folder / ROWS, again)
+            forget(self.path / PAIRS, again)
+
+    @contextlib.contextmanager
+    def _held(self, name: str) -> Iterator[None]:
+        try:
+            with self.lock(name).acquire(blocking=False):
+                yield
+        except filelock.Timeout:
+            raise _busy(name) from None
+
     def forget_pairs(self) -> None:
-        """Sets distances between networks aside, one of which is not what it was."""
-        forget(self.path / PAIRS)
+        """Sets distances between networks aside, one of which is not what it was, once nobody adds to them."""
+        with sole_writer(self.path / PAIRS, wait=True):
+            forget(self.path / PAIRS)
 
     def _before(self) -> dict[str, Any] | None:
         """What was registered, or `None`; also if it is damaged, since it can be written again."""
@@ -237,6 +260,18 @@ class RunsFolder:
             return None
         done = epochs - begun["epochs"]
         return (time.time() - begun["time"]) / done if done > 0 else None
+
+
+def _busy(name: str) -> InputError:
+    return InputError(f"Another process works on {name}. Accept the change when it has ended.")
+
+
+def _is_another(config: RunConfig, folder: Path) -> bool:
+    """Whether a folder is that of a run with another configuration; a damaged one is seen to by whoever does the run."""
+    try:
+        return bool(changed_settings(config, folder))
+    except DamagedError:
+        return False
 
 
 def time_left(status: list[dict[str, Any]]) -> float | None:

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 
 import pytest
 from conftest import tiny_network
@@ -13,12 +14,14 @@ from keras_selectivity import saved_model
 from keras_selectivity._json_file import write_json
 from keras_selectivity.cli import main
 from keras_selectivity.demo import STUDY as STUDY_OF_DEMO
+from keras_selectivity.results import sole_writer
 from keras_selectivity.studies import RunConfig
 from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import _run
 from keras_selectivity.studies import _runs_folder
 from keras_selectivity.studies import _setup
 from keras_selectivity.studies import _worker
+from keras_selectivity.studies import make_study
 from keras_selectivity.studies import read_study
 
 STUDY = """
@@ -110,6 +113,59 @@ def test_a_failure_is_forgotten_once_the_run_begins_again(folder):
     assert runs.reason(NAME) == RunsFolder(folder / "runs").reason(NAME) == "bad luck"
     runs.forget_failure(NAME)
     assert runs.reason(NAME) is None and not runs.failures
+
+
+def entries(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix != ".lock")
+
+
+@pytest.mark.parametrize("busy", ["alpha+0_seed0", "pairs"])
+def test_a_change_is_not_accepted_while_somebody_works(folder, busy):
+    """Whatever the changed run is: its network would be taken for one of the new configuration."""
+    before = read_study(folder / "study.toml")
+    (folder / "study.toml").write_text(STUDY.replace("epochs = 1", "epochs = 2"))
+    after = read_study(folder / "study.toml")
+    runs = folder / "runs"
+    RunsFolder(runs).register(before)
+    for name, config in before.runs.items():
+        grow(runs / name, {"config.json": config.to_dict(), "model/saved_model.pb": "", "rows/a.parquet": ""})
+    found = entries(runs)
+    holder = RunsFolder(runs).lock(busy) if busy != "pairs" else sole_writer(runs / "pairs")
+    with holder, pytest.raises(ks.InputError, match=re.escape(busy)):
+        RunsFolder(runs).register(after, accept_change=True)
+    assert entries(runs) == found
+    RunsFolder(runs).register(after, accept_change=True)
+    assert {path.name for path in runs.iterdir() if path.name[0] not in "._"} == {
+        f"{name}.replaced-1" for name in before.runs
+    }
+
+
+def test_rows_are_not_set_aside_while_somebody_adds_to_them(folder):
+    """Opening them deletes rows of units that the other process has just written."""
+    runs = RunsFolder(folder / "runs")
+    left_by(folder, "rows/000001-0123456789abcdef0123456789abcdef.units.parquet")
+    study = read_study(folder / "study.toml")
+    runs.register(make_study({**study.content, "evaluation": {"fgsm": {}}}))
+    found = entries(runs.path)
+    with runs.lock(NAME), pytest.raises(ks.InputError, match=NAME):
+        RunsFolder(runs.path).register(study, accept_change=True)
+    assert entries(runs.path) == found
+
+
+@pytest.mark.parametrize("left", ["model/saved_model.pb", "run.keras", "checkpoints/epoch-0001.keras"])
+def test_a_network_of_which_nothing_says_how_it_was_trained_is_not_the_run(folder, monkeypatch, left, caplog):
+    study, run = read_study(folder / "study.toml"), folder / "runs" / NAME
+    left_by(folder, left)
+    with pytest.raises(ks.InputError, match=r"no config\.json"):
+        _run.execute(study.runs[NAME], run, resume=True)
+    assert (run / left).exists()
+    # A study sets it aside, and begins the run anew.
+    monkeypatch.setattr(_run, "_train", lambda config, work, *_: work / "run.keras")
+    assert _worker.trained(NAME, study.runs[NAME], run) is None
+    assert "no config.json" in caplog.text and not (run / left).exists()
+    assert any(
+        path.name.startswith(("model.damaged", f"{NAME}.damaged")) for path in (folder / "runs").rglob("*")
+    )
 
 
 @pytest.mark.parametrize(
