@@ -1,8 +1,12 @@
 """Tiny ImageNet-C: what was prepared of its released archives, or an extracted one as a folder."""
 
 import functools
+import glob
+import hashlib
+import os
 from collections.abc import Callable
 from collections.abc import Collection
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +143,7 @@ def tiny_imagenet_c(
     clean: StrPath | None = None,
     candidates: Callable[[], Array] | None = None,
 ) -> CorruptedImages:
-    """The released Tiny ImageNet-C from its extracted archive.
+    """Tiny ImageNet-C from an extracted archive, which cannot be verified: there is no list of its pictures' checksums.
 
     Args:
         directory: Folder with `<corruption>/<severity>/<class folder>/*.JPEG`.
@@ -148,7 +152,8 @@ def tiny_imagenet_c(
         candidates: Function that returns the images among which they are looked for otherwise, if there are any.
 
     Returns:
-        A `CorruptedImages`, with the corruptions whose folders are there.
+        A `CorruptedImages`, with the corruptions whose folders are there; its source holds a digest of the pictures' names
+        and sizes, by which another folder is told from this one.
 
     Raises:
         InputError: One of the 15 benchmark corruptions is missing, a class folder is missing or
@@ -171,11 +176,21 @@ def tiny_imagenet_c(
         return Split(images, np.array([k for _, k in files], np.int64)), names
 
     return CorruptedImages(
-        "Tiny ImageNet-C, released files",
+        f"Tiny ImageNet-C directory, unverified, {_digest(folder, present)}",
         present,
         lambda corruption, severity: version(corruption, severity)[0],
         functools.partial(_pairs, version, data.name, clean, candidates),
     )
+
+
+def _digest(folder: Path, corruptions: Iterable[str]) -> str:
+    """Eight hexadecimal digits that depend on the names and sizes of all pictures, of which there may be a million."""
+    found = hashlib.sha256()
+    for corruption in corruptions:
+        for name in sorted(glob.iglob(f"{corruption}/*/*/*", root_dir=folder)):
+            size = os.stat(os.path.join(folder, name)).st_size
+            found.update(os.fsencode(f"{name.replace(os.sep, '/')} {size}\n"))
+    return found.hexdigest()[:8]
 
 
 def _pairs(

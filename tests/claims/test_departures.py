@@ -180,6 +180,14 @@ def test_what_is_said(training, columns, said):
             "that are generated, seed 0, frost of gen",
         ),
         ("corruptions", "CIFAR-10-C directory, unverified", "unverified, instead of the released ones"),
+        *(
+            ("corruptions", f"Tiny ImageNet-C{source}", f"{source}, instead of the released ones")
+            for source in (
+                " directory, unverified, 0123abcd",
+                ", tensorflow-datasets, some classes, unverified",
+                ", released files",  # of any folder, in older rows
+            )
+        ),
         (
             "dimensionality",
             "generated, seed 0",

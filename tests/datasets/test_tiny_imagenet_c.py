@@ -1,5 +1,6 @@
 """Tiny ImageNet-C: made-up archives and folders with every fault, and its clean counterparts."""
 
+import hashlib
 import io
 import tarfile
 
@@ -173,6 +174,24 @@ def test_tree_of_pictures(tree):
     images, labels = corrupted.read("snow", 2)
     assert labels.tolist() == [0, 0, 1, 1]
     assert images[:, 0, 0].tolist() == [[200, v, v] for v in (0, 10, 40, 50)]
+
+
+def test_a_tree_is_unverified_and_told_from_another(tree):
+    def source():
+        return datasets.open_corrupted(tree, of_classes("n02", "n01")).source
+
+    first, picture = source(), tree / "snow" / "2" / "n01" / "0.png"
+    assert first == source()
+    names = [
+        f"{path.relative_to(tree).as_posix()} {path.stat().st_size}\n" for path in tree.glob("*/*/*/*.png")
+    ]
+    names.sort(key=lambda line: (datasets.CORRUPTIONS.index(line.split("/")[0]), line))
+    digest = hashlib.sha256("".join(names).encode()).hexdigest()[:8]
+    assert first == f"Tiny ImageNet-C directory, unverified, {digest}"
+    picture.write_bytes(picture.read_bytes() + b"x")
+    second = source()
+    picture.rename(picture.with_name("2.png"))
+    assert len({first, second, source()}) == 3
 
 
 def test_damaged_trees_are_named(tree):
