@@ -109,7 +109,7 @@ def run_demo(folder: StrPath, *, resume: bool = False, overwrite: bool = False) 
 
 def _is_demo(folder: Path) -> bool:
     of_run = ("config.json", "run.keras", "checkpoints/*", "rows/*.parquet", "rows/pack-*/*.parquet")
-    state = (f"_state/*.{ending}" for ending in ("json", "lock", "log"))
+    state = (f"_state/*.{ending}" for ending in ("json", "lock", "log", "accepted"))
     parts = ("results.csv", "index.html", "*.png", "*.svg", *(f"runs/{part}" for part in state))
     parts += tuple(f"runs/*/{part}" for part in of_run) + tuple(f"runs/*/model/{part}" for part in EXPORTED)
     mark = RunsFolder(folder / "runs").study_file.relative_to(folder)

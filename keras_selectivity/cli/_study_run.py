@@ -101,7 +101,7 @@ def add_options(parser: Parser) -> None:
         "--accept-change",
         action="store_true",
         help="continue although the study file or the package has changed; runs with another configuration, and "
-        "measurements with other settings, are set aside and done again, and nothing else is",
+        "measurements with other settings or by another protocol, are set aside and done again, and nothing else is",
     )
     add(
         "--networks",

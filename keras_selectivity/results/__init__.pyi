@@ -29,6 +29,7 @@ from ._statistics import mean_interval as mean_interval
 from ._statistics import rank_sum as rank_sum
 from ._statistics import t95 as t95
 from ._statistics import t_test as t_test
+from ._store import OtherProtocolError as OtherProtocolError
 from ._store import Results as Results
 from ._table import read as read
 from ._table import scan as scan

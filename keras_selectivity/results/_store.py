@@ -23,6 +23,20 @@ from keras_selectivity.results._sealed import write_checked
 from keras_selectivity.results._select import evaluation_in
 from keras_selectivity.results._table import read
 
+
+class OtherProtocolError(InputError):
+    """Results hold rows of a measurement by another protocol, with which new ones could not be compared.
+
+    Attributes:
+        found: What the results hold.
+        evaluation: Name of the measurement.
+    """
+
+    def __init__(self, found: str, evaluation: str) -> None:
+        super().__init__(f"{found} Choose another file, or start again with --overwrite.")
+        self.found, self.evaluation = found, evaluation
+
+
 Damaged = Callable[[Path, DamagedError], object]
 
 
@@ -87,8 +101,8 @@ class Results:
             fingerprint: Of the network that is to be measured.
 
         Raises:
-            InputError: There are rows of another network of the same name, or of the same measurement by another
-                protocol, with which these could not be compared.
+            InputError: There are rows of another network of the same name.
+            OtherProtocolError: There are rows of the same measurement by another protocol.
         """
         if self._networks.get(piece[0], fingerprint) != fingerprint:
             raise InputError(
@@ -98,10 +112,10 @@ class Results:
         same, protocol = _measurement(piece)
         before = self._protocols.get(same, protocol)
         if before != protocol:
-            raise InputError(
+            raise OtherProtocolError(
                 f"{self.path or 'The table'} holds results of {piece[0]} by another protocol, which cannot be "
-                f"compared: {' '.join(map(str, before))} before, {' '.join(map(str, protocol))} now. Choose another "
-                "file, or start again with --overwrite."
+                f"compared: {' '.join(map(str, before))} before, {' '.join(map(str, protocol))} now.",
+                str(same[-1]),
             )
         return piece in self._pieces
 

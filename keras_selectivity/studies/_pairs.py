@@ -1,5 +1,6 @@
 """What is measured between the networks of a study: distances, and attacks with another one's images."""
 
+import functools
 import itertools
 from collections.abc import Iterable
 
@@ -10,6 +11,7 @@ from keras_selectivity._types import StrPath
 from keras_selectivity.measurements import measure
 from keras_selectivity.studies._rows import PAIRS
 from keras_selectivity.studies._rows import ROWS
+from keras_selectivity.studies._rows import measure_into
 from keras_selectivity.studies._rows import open_results
 from keras_selectivity.studies._rows import table_at
 from keras_selectivity.studies._runs_folder import RunsFolder
@@ -57,17 +59,19 @@ def compare_runs(
             for measurements, these in ((distances if arm == MAIN else [], pairs), (attacks, attacked)):
                 if not measurements or not these:
                     continue
-                measure(
+                compare = functools.partial(
+                    measure,
                     models,
                     study.evaluation,
                     measurements,
-                    found,
                     data_dir=data_dir,
                     pairs=these,
                     alone=of_all,
                     verbose=int(bool(verbose)),
                 )
+                found = measure_into(found, path, None, folder.renews(PAIRS), compare)
         found.pack()
+        folder.renewed(PAIRS)
 
 
 def _attacks(study: Study, names: Iterable[str], zero: list[str]) -> list[tuple[str, str]]:

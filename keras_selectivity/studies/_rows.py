@@ -1,6 +1,7 @@
 """Where the rows of a run, or of pairs of runs, lie while a study is measured, and what of them still counts."""
 
 import logging
+from collections.abc import Callable
 from collections.abc import Collection
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import polars as pl
 
 from keras_selectivity import results
 from keras_selectivity._errors import DamagedError
+from keras_selectivity._errors import InputError
 from keras_selectivity._files import set_aside
+from keras_selectivity.results import OtherProtocolError
 from keras_selectivity.results import Results
 
 _LOG = logging.getLogger(__name__)
@@ -40,6 +43,37 @@ def open_results(path: Path, name: str | None = None) -> Results:
         except DamagedError as error:
             damaged(older, error)
     return found
+
+
+def measure_into(
+    found: Results, path: Path, name: str | None, renew: bool, measure: Callable[[Results], object]
+) -> Results:
+    """Measures into the `Results` of a folder, again what they hold by another protocol.
+
+    Args:
+        found: What `open_results` returns.
+        path: The folder.
+        name: As in `open_results`.
+        renew: Whether rows by another protocol are set aside.
+        measure: Function that adds to results what they lack.
+
+    Returns:
+        The `Results`.
+
+    Raises:
+        InputError: Without `renew`, there are rows by another protocol.
+    """
+    while True:
+        try:
+            measure(found)
+            return found
+        except OtherProtocolError as error:
+            if not renew:
+                raise InputError(
+                    f"{error.found} Pass --accept-change to measure {error.evaluation} again."
+                ) from error
+            forget(path, {error.evaluation})
+            found = open_results(path, name)
 
 
 def table_at(path: Path) -> Path | None:

@@ -34,7 +34,7 @@ from keras_selectivity.studies._study import Study
 _LOG = logging.getLogger(__name__)
 
 _STATE = "_state"
-# Entries of `[evaluation]` that no number depends on
+# Entries of `[evaluation]` that no number depends on, or only numbers whose protocol says so, which is found later
 _NO_RESULT = {"batch_size", "verify"}
 _TABLE = {str: object}
 # What `_state/study.json` and the notes of the runs hold
@@ -74,7 +74,7 @@ class RunsFolder:
             study: A `Study`.
             accept_change: Continue with a study that differs from what the folder was made for. Runs
                 whose configuration changed are set aside as `NAME.replaced-1` and done again, and so are
-                measurements whose settings changed.
+                measurements whose settings changed, or that were done by another protocol.
 
         Raises:
             InputError: The study, or the version of the package, is another than before; or, with
@@ -115,6 +115,19 @@ class RunsFolder:
                     else:
                         forget(folder / ROWS, again)
             forget(self.path / PAIRS, again)
+            for name in (*study.runs, PAIRS):
+                self._accepted(name).touch()
+
+    def _accepted(self, name: str) -> Path:
+        return self._state / f"{name}.accepted"
+
+    def renews(self, name: str) -> bool:
+        """Whether rows of a run, or of `PAIRS`, by another protocol are measured again, since a change was accepted."""
+        return self._accepted(name).exists()
+
+    def renewed(self, name: str) -> None:
+        """Notes that all rows are by the protocol of the study: the next change is to be accepted anew."""
+        self._accepted(name).unlink(missing_ok=True)
 
     @contextlib.contextmanager
     def _held(self, name: str) -> Iterator[None]:

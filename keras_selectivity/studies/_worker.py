@@ -1,5 +1,6 @@
 """One run of a study, from training to its rows, however often it was interrupted before."""
 
+import functools
 import logging
 import time
 import traceback
@@ -22,6 +23,7 @@ from keras_selectivity.results import PIECE
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._join import compared
 from keras_selectivity.studies._rows import ROWS
+from keras_selectivity.studies._rows import measure_into
 from keras_selectivity.studies._rows import open_results
 from keras_selectivity.studies._run import execute
 from keras_selectivity.studies._runs_folder import RunsFolder
@@ -169,11 +171,15 @@ def finish(
         results = open_results(path, name)
     # Distances between networks are for when all are there.
     alone = study.evaluation.replace(measure=tuple(m for m in study.evaluation.measure if not m.compares))
-    evaluate({name: exported}, alone, results, data_dir=data_dir, verbose=int(bool(verbose)))
+    measure = functools.partial(
+        evaluate, {name: exported}, alone, data_dir=data_dir, verbose=int(bool(verbose))
+    )
+    results = measure_into(results, path, name, folder.renews(name), measure)
     for rows in _history(name, exported, config.dataset):
         if not results.has(tuple(rows[0].get(column) for column in PIECE), exported.fingerprint):
             results.add(rows)
     results.pack()
+    folder.renewed(name)
     # A session that found everything done says nothing about how long a run takes.
     seconds = before.get("seconds") if before.get("state") == "done" else time.monotonic() - start
     folder.note(name, state="done", seconds=seconds)

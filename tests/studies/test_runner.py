@@ -22,6 +22,7 @@ import keras_selectivity as ks
 from keras_selectivity import datasets
 from keras_selectivity import robustness
 from keras_selectivity._json_file import write_json
+from keras_selectivity.results import Results
 from keras_selectivity.results import evaluation_in
 from keras_selectivity.results import pick
 from keras_selectivity.results import read
@@ -227,6 +228,41 @@ def test_a_changed_measurement_is_done_again_and_no_other(done):
     again(done, left, accept_change=True)
     assert not rows_of(read(path), "jacobian") and rows_of(read(path), "clean") == before["clean"]
     assert path.with_name("rows.replaced-2").exists()
+
+
+def by_another_protocol(rows, evaluation):
+    """Rows as a version wrote them whose protocol had one setting less."""
+    shorter = [
+        json.dumps({k: v for k, v in json.loads(row["protocol"]).items() if k != "seed"}, sort_keys=True)
+        if evaluation_in(row["protocol"] or "{}") == evaluation
+        else row["protocol"]
+        for row in rows.to_dicts()
+    ]
+    return rows.with_columns(protocol=pl.Series(shorter, dtype=pl.String).cast(pl.Categorical))
+
+
+def test_a_measurement_by_another_protocol_is_done_again_once_the_change_is_accepted(done):
+    path, trained = done / "runs" / NAME / "rows", stamp(done)
+    now = read(path)
+    shutil.rmtree(path)
+    Results(path).adopt(by_another_protocol(now, "jacobian"))
+    study, folder = make_study(CONTENT), RunsFolder(done / "runs")
+    run_study(study, Here(folder, verbose=0), done)
+    reason = folder.reason(NAME)
+    assert "by another protocol" in reason and "--accept-change" in reason and "--overwrite" not in reason
+    again(done, accept_change=True)
+    assert not RunsFolder(done / "runs").reason(NAME) and stamp(done) == trained
+    assert rows_of(read(path), "jacobian") == rows_of(now, "jacobian")
+    assert {text for text in read(path)["protocol"]} == {text for text in now["protocol"]}
+    packs = sorted(read(pack / "rows.parquet").height for pack in path.glob("pack-*"))
+    assert packs == sorted([len(rows_of(now, "jacobian")), now.height - len(rows_of(now, "jacobian"))]), (
+        "no other"
+    )
+    # What was accepted then is no reason for later.
+    shutil.rmtree(path)
+    Results(path).adopt(by_another_protocol(now, "clean"))
+    again(done)
+    assert "--accept-change" in RunsFolder(done / "runs").reason(NAME)
 
 
 def rows_of(table, evaluation):
