@@ -21,6 +21,9 @@ PAPERS = {
 }
 VERDICTS = (AGREES, DISAGREES, UNDECIDED, UNTESTED)
 
+# What is left out that the terminal lists
+_FEW = 5
+
 _HOW_TO_READ = (
     "Every test is one of values per seed. A claim agrees where its test is significant in the paper's direction and not "
     "equivalent to no effect, disagrees where it is significant the other way, or equivalent to none where the paper reports an "
@@ -45,6 +48,10 @@ def claims_text(claims: pl.DataFrame) -> str:
         lines.append(
             "All verdicts are from a reduced protocol; the page says where it departs from the papers'."
         )
+    left_out = _left_out(tested)
+    lines += [textwrap.fill(f"Left out: {text}.", WIDTH, subsequent_indent="  ") for text in left_out[:_FEW]]
+    if len(left_out) > _FEW:
+        lines.append(f"The page lists {len(left_out) - _FEW} more that are left out.")
     if len(tested) < claims.height:
         lines.append("The page says what each of the claims needs that were not tested.")
     return "\n".join([*lines, _summary(claims)])
@@ -62,7 +69,7 @@ def claims_context(claims: pl.DataFrame) -> dict[str, Any]:
         "summary": _summary(claims),
         "reduced": any(claim["departures"] for claim in tested),
         "how": _HOW_TO_READ.format(len(tested)),
-        "left_out": sorted({text for claim in tested for text in claim["left_out"]}),
+        "left_out": _left_out(tested),
         "verdicts": [each for each in VERDICTS if any(claim["verdict"] == each for claim in tested)],
         "papers": [(key, PAPERS[key]) for key in PAPERS if any(claim["paper"] == key for claim in tested)],
         "rows": [_row(number, claim) for number, claim in enumerate(tested, 1)],
@@ -82,6 +89,10 @@ def _row(number: int, claim: dict[str, Any]) -> dict[str, Any]:
         "p_against": f"{claim['p_against_adjusted']:.2g}",
         "warnings": [f"{text[0].upper()}{text[1:]}" for text in claim["warnings"]],
     }
+
+
+def _left_out(tested: list[dict[str, Any]]) -> list[str]:
+    return sorted({text for claim in tested for text in claim["left_out"]})
 
 
 def _summary(claims: pl.DataFrame) -> str:

@@ -18,6 +18,7 @@ from keras_selectivity.claims import AGREES
 from keras_selectivity.claims import DISAGREES
 from keras_selectivity.claims import UNDECIDED
 from keras_selectivity.claims import UNTESTED
+from keras_selectivity.claims import absent_runs
 from keras_selectivity.claims import departures
 from keras_selectivity.claims import reportable
 from keras_selectivity.reports._claims import PAPERS
@@ -127,7 +128,7 @@ def _line(letter: str, study: Reported, table: Levels) -> list[Cell]:
             protocol.get("Network", ""),
             f"{protocol.get('Data set', '')}, {protocol.get('Epochs', '?')} epochs",
         ),
-        Cell(networks.value, networks.note),
+        Cell(networks.value, "; ".join(filter(None, [networks.note, *absent_runs(study.rows)]))),
         Cell(grid.accuracy, f"selectivity {grid.selectivity}") if grid else Cell("–"),
         *(
             Cell(side.selectivity, f"α = {side.alpha:g}, accuracy {side.accuracy}") if side else Cell("–")

@@ -10,10 +10,15 @@ import pytest
 import keras_selectivity as ks
 from keras_selectivity.claims import check
 from keras_selectivity.cli import main
+from keras_selectivity.measurements import columns
 from keras_selectivity.reports import Reported
 from keras_selectivity.reports import _comparison_figure as figures
 from keras_selectivity.reports import _drawing
+from keras_selectivity.reports import claims_text
 from keras_selectivity.reports import write_comparison
+from keras_selectivity.reports import write_page
+from keras_selectivity.results import RUN_FAILED
+from keras_selectivity.results import RUN_MISSING
 from keras_selectivity.results import frame
 from keras_selectivity.results import levels
 from keras_selectivity.results import write
@@ -39,6 +44,25 @@ def test_a_page_shows_the_studies_side_by_side(studies, tmp_path):
         name = re.search(r'data-claim="([^"]*)"', row)[1].replace("&#39;", "'")
         verdicts = [next(c["verdict"] for c in s.claims.to_dicts() if c["claim"] == name) for s in studies]
         assert re.findall(r'class="badge \w+">(?:[✓✗?] )?([^<]*)<', row) == verdicts
+
+
+def test_runs_without_results_are_counted_wherever_a_study_is_reported(studies, tmp_path):
+    runs = made_up.study((2.0,), seeds=3, everything=False)
+    gone = [
+        {**row, "value": None, "protocol": None, "measure": RUN_FAILED if row["seed"] < 2 else RUN_MISSING}
+        for row in runs
+        if (row["measure"], row["layer"]) == ("accuracy", None)
+    ]
+    rows = frame(made_up.study(seeds=3, everything=False) + gone)
+    found, texts = check(rows), ("2 runs failed: α = 2 (2 of 3)", "1 run missing: α = 2 (1 of 3)")
+    told = {"title": "t", "description": "d", "results": None, "columns": columns()}
+    pages = [
+        write_page(tmp_path / "page", rows, **told, claims=found, formats=()).read_text(),
+        write_comparison(tmp_path, [studies[0], Reported("Other", rows, found)], formats=()).read_text(),
+        claims_text(found),
+    ]
+    assert all(text in page for page in pages for text in texts)
+    assert len(found.filter(found["verdict"] != "not tested")) > 0
 
 
 def test_the_plots_of_a_claim_have_one_scale(studies, tmp_path):
