@@ -1,6 +1,7 @@
 """The trained networks of a study as files to publish, and runs that begin with such a file."""
 
 import hashlib
+import logging
 import shutil
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from keras_selectivity.studies._setup import CONFIG
 from keras_selectivity.studies._setup import RUN_FILE
 from keras_selectivity.studies._study import Study
 
+_LOG = logging.getLogger(__name__)
+
 INDEX = "index.json"
 _NETWORK = {
     "name": str,
@@ -37,7 +40,7 @@ def publish_networks(study: Study, runs: StrPath, networks: StrPath) -> list[dic
     """Writes the trained networks of a study as `.keras` files with an index.
 
     Each file holds the network, without the state of its optimizer, and the record of its training. Files of
-    runs that are not trained yet are left as they are.
+    runs that are not trained yet are left as they are; those of runs that were trained anew are replaced.
 
     Args:
         study: A `Study`.
@@ -48,13 +51,27 @@ def publish_networks(study: Study, runs: StrPath, networks: StrPath) -> list[dic
 
     Returns:
         The entries of the index, a list of dicts.
+
+    Raises:
+        InputError: A network was trained with other settings than the study's, or a file is none of ours.
     """
     networks = Path(networks)
-    for name in study.runs:
+    new: dict[str, dict[str, Any]] = {}
+    for name, config in study.runs.items():  # all before anything is written
         trained, published = Path(runs) / name / RUN_FILE, networks / f"{name}.keras"
-        if trained.exists() and not published.exists():
-            record = read_record(trained)
-            save_run(load_model(trained, compile=False), published, **record)
+        if not trained.exists():
+            if published.exists():
+                _record(published, config)
+            continue
+        record = _record(trained, config)
+        before = _record(published) if published.exists() else {}
+        if before and before != record:
+            _LOG.warning("%s was trained anew and is published again.", name)
+        if before != record:
+            new[name] = record
+    for name, record in new.items():
+        trained = Path(runs) / name / RUN_FILE
+        save_run(load_model(trained, compile=False), networks / f"{name}.keras", **record)
     names = [name for name in study.runs if (networks / f"{name}.keras").exists()]
     entries = [_entry(name, networks / f"{name}.keras") for name in names]
     write_json(networks / INDEX, {"study": study.name, "networks": entries})
@@ -118,15 +135,28 @@ def _check(entry: dict[str, Any], path: Path, config: RunConfig) -> None:
         raise DamagedError(
             f"{path} is not the file that {INDEX} lists: its SHA-256 is another. Copy it again."
         )
-    trained, wanted = read_record(path)["protocol"], config.to_dict()
-    if wanted["milestones"] is None:
+    _record(path, config)
+
+
+def _record(path: Path, config: RunConfig | None = None) -> dict[str, Any]:
+    """How the network of a file was trained: as a configuration declares, if there is one.
+
+    Raises:
+        InputError: It was trained otherwise, or the file does not say how.
+    """
+    record = read_record(path)
+    if not record:
+        raise InputError(f"{path} does not say how its network was trained. Take it out of the folder.")
+    wanted = {} if config is None else config.to_dict()
+    if wanted.get("milestones", ()) is None:
         del wanted["milestones"]
-    other = [key for key, value in wanted.items() if trained.get(key) != value]
+    other = [key for key, value in wanted.items() if record["protocol"].get(key) != value]
     if other:
         raise InputError(
             f"{path} was trained with another {', '.join(other)} than the study declares. "
-            "Take it out of the folder, or run the study with another --networks."
+            "Take it out of the folder, or name another folder."
         )
+    return record
 
 
 def _sha256(path: Path) -> str:

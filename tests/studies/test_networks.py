@@ -13,6 +13,7 @@ from studies.test_runner import content_of
 
 import keras_selectivity as ks
 from keras_selectivity._json_file import write_json
+from keras_selectivity._run_file import save_run
 from keras_selectivity.cli import main
 from keras_selectivity.results import read
 from keras_selectivity.studies import RunsFolder
@@ -57,6 +58,55 @@ def test_a_published_network_is_opened_by_its_path(published):
     assert all(opened.run[key] == trained.run[key] for key in ("seed", "history", "protocol"))
     assert not keras.saving.load_model(path).compiled  # nor does it hold the optimizer's momenta
     assert path.stat().st_size < (published / "runs" / NAME / "run.keras").stat().st_size
+
+
+def saved(path, study, epochs, weight):
+    """A run's file, trained for so many epochs, and its weights."""
+    inputs = keras.Input((4,))
+    dense = keras.layers.Dense(10)
+    model = keras.Model(inputs, dense(inputs))
+    dense.kernel.assign(np.full((4, 10), weight))
+    protocol = {**study.runs[NAME].to_dict(), "best_epoch": 0}
+    history = {"test_accuracy": [epochs / 100] * epochs}
+    save_run(model, path, seed=0, history=history, protocol=protocol)
+
+
+def test_a_network_that_was_trained_anew_is_published_again(tmp_path, caplog):
+    short, long = (make_study({**CONTENT, "run": {**CONTENT["run"], "epochs": n}}) for n in (2, 3))
+    run, networks = tmp_path / "runs" / NAME / "run.keras", tmp_path / "networks"
+
+    def weight():
+        return keras.saving.load_model(networks / f"{NAME}.keras").layers[-1].kernel.numpy()[0, 0]
+
+    saved(run, short, 2, weight=2)
+    (first,) = publish_networks(short, tmp_path / "runs", networks)
+    assert publish_networks(short, tmp_path / "runs", networks) == [first] and not caplog.text
+    published = (networks / f"{NAME}.keras").read_bytes()
+    # Neither a network of another study, nor of this one before it was changed, is published as this one's.
+    with pytest.raises(ks.InputError, match="trained with another epochs"):
+        publish_networks(long, tmp_path / "runs", networks)
+    run.unlink()
+    with pytest.raises(ks.InputError, match="trained with another epochs"):
+        publish_networks(long, tmp_path / "runs", networks)
+    assert (networks / f"{NAME}.keras").read_bytes() == published and weight() == 2
+    saved(run, long, 3, weight=3)
+    (second,) = publish_networks(long, tmp_path / "runs", networks)
+    assert (second["epochs"], second["test_accuracy"], weight()) == (3, 0.03, 3)
+    assert f"{NAME} was trained anew" in caplog.text
+    assert adopt_networks(long, RunsFolder(tmp_path / "others"), networks) == [NAME]
+
+
+def test_a_file_of_someone_else_is_not_replaced_by_a_published_network(tmp_path):
+    study = make_study(CONTENT)
+    saved(tmp_path / "runs" / NAME / "run.keras", study, 2, weight=2)
+    (tmp_path / "networks").mkdir()
+    path = tmp_path / "networks" / f"{NAME}.keras"
+    inputs = keras.Input((4,))
+    keras.Model(inputs, keras.layers.Dense(3)(inputs)).save(path)
+    before = path.read_bytes()
+    with pytest.raises(ks.InputError, match="does not say how its network was trained"):
+        publish_networks(study, tmp_path / "runs", tmp_path / "networks")
+    assert path.read_bytes() == before
 
 
 def _flip(folder):
