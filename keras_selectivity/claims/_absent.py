@@ -12,6 +12,8 @@ from keras_selectivity.results import Table
 from keras_selectivity.results import levels
 from keras_selectivity.results import of_evaluation
 
+# So many alphas of an arm are listed
+_LISTED = 12
 # Arm, alpha, seed
 _Run = tuple[str, float, int]
 
@@ -48,6 +50,8 @@ def absent_of(rows: pl.DataFrame) -> list[str]:
             f"{'' if arm == MAIN else f'{arm}, '}α = {alpha:g} ({count} of {of[arm, alpha]})"
             for (arm, alpha), count in sorted(Counter(run[:2] for run in gone).items())
         ]
+        if len(each) > _LISTED:
+            each[_LISTED:] = [f"and {len(each) - _LISTED} more"]
         if each:
             runs = "1 run" if len(gone) == 1 else f"{len(gone)} runs"
             found.append(f"{runs} {what}: {', '.join(each)}")

@@ -110,6 +110,15 @@ def test_missing_and_diverged_runs_are_counted():
     assert any("main_2_1: diverged" in text for text in claim["left_out"])
 
 
+def test_many_alphas_with_missing_runs_are_not_all_listed():
+    table = study(seeds=3, alphas=claims.PAPERS_GRID)
+    table = table.filter((pl.col("seed") < 2) | (pl.col("alpha") == 0))
+    (text,) = absent_runs(table)
+    others = len(claims.PAPERS_GRID) - 1
+    assert text.startswith(f"{others} runs missing: α = -100 (1 of 3), ") and text.count("α") == 12
+    assert text.endswith(f"and {others - 12} more")
+
+
 def test_an_alpha_without_a_network_is_counted_where_its_study_names_the_runs():
     table = study(seeds=4, alphas=(-1, 0, 1, 2))
     runs = table.filter(pl.col("measure") == "mean_selectivity", pl.col("alpha") == 2)
