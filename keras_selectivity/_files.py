@@ -186,6 +186,21 @@ def check_absent(path: StrPath, overwrite: bool = False, ours: Callable[[Path], 
         raise InputError(f"{path} holds something else and is not overwritten. Choose another output path.")
 
 
+def check_replaceable(path: StrPath, ours: Callable[[Path], bool]) -> None:
+    """Refuses an output file that exists and is not ours.
+
+    Args:
+        path: File to be written.
+        ours: Function from a file to whether we have written it.
+
+    Raises:
+        InputError: It is not, or is no file.
+    """
+    path = Path(path)
+    if os.path.lexists(path) and not (path.is_file() and ours(path)):
+        raise InputError(f"{path} holds something else and is not overwritten. Choose another output path.")
+
+
 def set_aside(path: Path, word: str = "damaged") -> Path:
     """Renames a file or folder that is of no more use, so that it is not lost; returns the new path."""
     number = 1

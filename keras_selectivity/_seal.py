@@ -60,6 +60,15 @@ def check_seal(path: StrPath) -> bool:
     return True
 
 
+def has_seal(path: StrPath) -> bool:
+    """Whether a file has a checksum, right or not: then we have written it."""
+    try:
+        with open(path, "rb") as file:
+            return _position(file) is not None
+    except OSError:
+        return False
+
+
 def seal_zip(path: StrPath, **members: str) -> None:
     """Adds text files to a zip file, such as Keras and NumPy write, and a checksum as its comment."""
     with zipfile.ZipFile(path, "a") as archive:

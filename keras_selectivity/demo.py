@@ -10,6 +10,7 @@ from keras_selectivity._replacement import take_place
 from keras_selectivity._replacement import work_folder
 from keras_selectivity._types import StrPath
 from keras_selectivity.measurements import columns
+from keras_selectivity.reports import check_page
 from keras_selectivity.reports import table
 from keras_selectivity.reports import write_page
 from keras_selectivity.results import read
@@ -85,6 +86,7 @@ def run_demo(folder: StrPath, *, resume: bool = False, overwrite: bool = False) 
     """
     folder = Path(folder)
     work = work_folder(folder, resume=resume, overwrite=overwrite, ours=_is_demo, goes_on=_is_demo)
+    check_page(work)
     if not resume:
         shutil.rmtree(work, ignore_errors=True)
     study, runs = make_study(STUDY), RunsFolder(work / "runs")

@@ -20,6 +20,7 @@ from keras_selectivity.measurements import Evaluation
 from keras_selectivity.measurements import columns
 from keras_selectivity.measurements import find
 from keras_selectivity.measurements import measurements
+from keras_selectivity.reports import check_page
 
 EXAMPLE = (
     "keras-selectivity evaluate runs/*/model --dataset cifar10 --measure fgsm,pgd,corruptions --pgd.steps 0,5,25 "
@@ -72,6 +73,8 @@ def run(options: Options) -> None:
     measure = tuple(find(name)(**settings.get(name, {})) for name in chosen)
     evaluation = Evaluation(**given(options, Evaluation) | {"measure": measure})
     evaluation.check_folders()
+    if options.page:
+        check_page(options.page)
     from keras_selectivity.measurements import evaluate_files
 
     rows = evaluate_files(

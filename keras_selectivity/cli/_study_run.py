@@ -118,6 +118,7 @@ def add_options(parser: Parser) -> None:
 
 def run(options: Options) -> int:
     """Runs it."""
+    from keras_selectivity.reports import check_page
     from keras_selectivity.reports import show
     from keras_selectivity.reports import study_table
     from keras_selectivity.studies import RunsFolder
@@ -135,18 +136,22 @@ def run(options: Options) -> int:
     if engine.local:
         for dataset in {config.dataset for config in study.runs.values()}:
             check_present(dataset, options.data_dir)
+    output = Path(options.output or Path(options.study).parent)
+    has_page = output.suffix == ""
+    if has_page and engine.measures and not options.only:
+        check_page(output)
     with contextlib.nullcontext() if options.only else watched(study, runs):
         results = run_study(
             study,
             engine,
-            options.output or Path(options.study).parent,
+            output,
             only=options.only,
             accept_change=options.accept_change,
             networks=_published(options),
         )
     if results is not None:
         print(f"Results in {results}")
-        if options.output is None or Path(options.output).suffix == "":
+        if has_page:
             write_report(study, results, results.parent)
     left = [
         row for row in runs.unfinished(study, options.only) if row["state"] == "failed" or engine.measures

@@ -27,6 +27,9 @@ from keras_selectivity.reports._comparison_figure import parts_of
 from keras_selectivity.reports._comparison_figure import trade_offs
 from keras_selectivity.reports._interval import interval_plot
 from keras_selectivity.reports._interval import marks
+from keras_selectivity.reports._output import PAGE
+from keras_selectivity.reports._output import check_figures
+from keras_selectivity.reports._output import check_page
 from keras_selectivity.reports._picture import check_formats
 from keras_selectivity.reports._picture import save
 from keras_selectivity.reports._summary import Number
@@ -72,10 +75,11 @@ def write_comparison(
         Path of the page.
 
     Raises:
-        InputError: There are fewer than two studies or more than 26; rows mix protocols, or hold no accuracy on a test split; or a
-            format is none of the three.
+        InputError: There are fewer than two studies or more than 26; rows mix protocols, or hold no accuracy on a test split; a
+            format is none of the three; or the folder holds another page or picture, which would be lost.
     """
     folder, formats = Path(folder), tuple(formats)
+    check_page(folder)
     check_formats(formats)
     if not 2 <= len(studies) <= len(string.ascii_uppercase):
         raise InputError(f"A page compares 2 to 26 studies. Received {len(studies)}.")
@@ -103,7 +107,7 @@ def write_comparison(
             *([{"id": "claims", "title": "The papers' claims", "parts": []}] if claims else []),
         ],
     )
-    path = folder / "index.html"
+    path = folder / PAGE
     write_text(path, text)
     return path
 
@@ -184,8 +188,10 @@ def _numbers(tables: Sequence[Levels], claims: Sequence[dict[str, Any]]) -> list
 def _figure(folder: Path, formats: Sequence[str], parts: Sequence[Part]) -> dict[str, Any] | None:
     if not parts:
         return None
+    paths = [folder / f"trade_offs.{ending}" for ending in formats]
+    check_figures(paths)
     picture = save(
-        [folder / f"trade_offs.{ending}" for ending in formats],
+        paths,
         lambda figure, _: trade_offs(figure, parts),
         None,
         (9, 3.6),

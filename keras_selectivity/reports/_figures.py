@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,7 @@ from keras_selectivity.reports._captions import per_alpha
 from keras_selectivity.reports._catalogue import kinds
 from keras_selectivity.reports._complete import incomplete
 from keras_selectivity.reports._kind import FigureKind
+from keras_selectivity.reports._output import check_figures
 from keras_selectivity.reports._papers import drawn_in
 from keras_selectivity.reports._papers import of_networks
 from keras_selectivity.reports._picture import check_formats
@@ -58,15 +60,17 @@ def draw(
         of `(FigureKind, what it takes)`.
 
     Raises:
-        InputError: The rows mix protocols, or a format is none of the three.
+        InputError: The rows mix protocols, a format is none of the three, or a file exists that is none of ours.
     """
     formats = tuple(formats)
     check_formats(formats)
     drawable, missing = _sorted(_as_drawn(levels(table).filter(pl.col("value").is_not_null())))
     drawn, room = [], _ROOM
-    for left, (kind, mine) in zip(range(len(drawable), 0, -1), drawable, strict=True):
+    files = [[folder / f"{kind.name}.{ending}" for ending in formats] for kind, _ in drawable]
+    check_figures(chain.from_iterable(files))
+    for left, (kind, mine), paths in zip(range(len(drawable), 0, -1), drawable, files, strict=True):
         picture = save(
-            [folder / f"{kind.name}.{ending}" for ending in formats],
+            paths,
             kind.draw,
             mine,
             kind.size,

@@ -19,6 +19,8 @@ from keras_selectivity.reports._claims import PAPERS
 from keras_selectivity.reports._claims import claims_context
 from keras_selectivity.reports._figures import draw
 from keras_selectivity.reports._kind import FigureKind
+from keras_selectivity.reports._output import PAGE
+from keras_selectivity.reports._output import check_page
 from keras_selectivity.reports._papers import spelt
 from keras_selectivity.reports._protocol import layers
 from keras_selectivity.reports._protocol import measured
@@ -65,9 +67,11 @@ def write_page(
         Path of the page.
 
     Raises:
-        InputError: The rows mix protocols, or hold no accuracy on a test split; or a format is none of the three.
+        InputError: The rows mix protocols, or hold no accuracy on a test split; a format is none of the three; or the
+            folder holds another page or other pictures, which would be lost.
     """
     folder = Path(folder)
+    check_page(folder)
     found, undefined = reportable(rows)
     drawn, missing = draw(found, folder, formats)
     hero = next((kind for name in _FIRST for kind in drawn if kind.name == name), None)
@@ -102,7 +106,7 @@ def write_page(
         results={"href": Markup(escape(quote(results))), "name": results} if results else None,
         contents=_contents(groups, of_claims is not None, bool(lacking), bool(next_steps)),
     )
-    path = folder / "index.html"
+    path = folder / PAGE
     write_text(path, text)
     return path
 

@@ -18,12 +18,17 @@ from keras_selectivity._errors import InputError
 from keras_selectivity._files import whole_file
 from keras_selectivity.reports import _descriptions
 from keras_selectivity.reports._drawing import key
+from keras_selectivity.reports._output import MARK
 from keras_selectivity.reports._svg import inside
 from keras_selectivity.results import Levels
 
 FORMATS = ("png", "svg", "pdf")
-# Without a date in it, the same rows give the same file.
-_DATES: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+# Without a date in it, the same rows give the same file. `check_figures` knows it by its mark.
+_SAID: dict[str, dict[str, Any]] = {
+    ".png": {"Software": MARK},
+    ".svg": {"Creator": MARK, "Date": None},
+    ".pdf": {"Creator": MARK, "CreationDate": None},
+}
 _DOTS = 200  # per inch, of files
 _COARSE = 130  # of clouds of points inside a vector picture
 # A picture inside a page that is a vector has at most so many characters; else it is a raster, the first of these
@@ -91,7 +96,7 @@ def save(
         key(figure)
         for path in paths:
             with whole_file(path) as temporary:
-                figure.savefig(temporary, metadata=_DATES.get(path.suffix))
+                figure.savefig(temporary, metadata=_SAID[path.suffix])
         shown = _descriptions.sentences(panels) or alternative
         return Picture(letters, _element(figure, panels, name, shown, room), shown)
 
@@ -113,7 +118,7 @@ def _element(figure: Figure, panels: list[Any], name: str, alternative: str, roo
             line.set_gid(mark)
     text = io.StringIO()
     with matplotlib.rc_context({"svg.fonttype": "none"}):
-        figure.savefig(text, format="svg", dpi=_COARSE, transparent=True, metadata=_DATES[".svg"])
+        figure.savefig(text, format="svg", dpi=_COARSE, transparent=True, metadata=_SAID[".svg"])
     element = inside(text.getvalue(), name, hints, alternative)
     if len(element) <= min(room, _MOST):
         return element

@@ -31,6 +31,7 @@ from ._statistics import t95 as t95
 from ._statistics import t_test as t_test
 from ._store import OtherProtocolError as OtherProtocolError
 from ._store import Results as Results
+from ._table import check_output as check_output
 from ._table import read as read
 from ._table import scan as scan
 from ._table import sole_writer as sole_writer

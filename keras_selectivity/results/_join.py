@@ -19,6 +19,7 @@ from keras_selectivity.results._sealed import check_seals
 from keras_selectivity.results._sealed import check_suffix
 from keras_selectivity.results._sealed import scan_files
 from keras_selectivity.results._sealed import write_checked
+from keras_selectivity.results._table import check_output
 from keras_selectivity.results._table import scan
 
 RUN_FAILED = "run_failed"
@@ -58,6 +59,9 @@ def join(
 
     Returns:
         Whether there was anything to write.
+
+    Raises:
+        InputError: The file exists and is no table of results.
     """
     check_suffix(Path(path))
     rows: list[pl.LazyFrame] = []
@@ -71,6 +75,7 @@ def join(
                 found.append(wanted.with_columns(columns))
     if rows:
         rows.append(conform(frame(more).lazy(), pl.String))
+        check_output(path)
         write_checked(Path(path), pl.concat(rows + units))
     return bool(rows)
 

@@ -10,7 +10,9 @@ import polars as pl
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
+from keras_selectivity._files import check_replaceable
 from keras_selectivity._seal import check_seal
+from keras_selectivity._seal import has_seal
 from keras_selectivity.results import _csv
 from keras_selectivity.results._columns import COLUMNS
 from keras_selectivity.results._columns import KEY
@@ -84,7 +86,7 @@ def write(path: str | Path, table: pl.DataFrame | pl.LazyFrame) -> None:
         table: Has columns of `COLUMNS`; those it lacks are empty.
 
     Raises:
-        InputError: There is no such column, a value is of the wrong kind or out of its range, or a row is there twice.
+        InputError: The file exists and is no table of results, there is no such column, a value is of the wrong kind or out of its range, or a row is there twice.
     """
     check_suffix(Path(path))
     lazy = as_lazy(table)
@@ -94,7 +96,27 @@ def write(path: str | Path, table: pl.DataFrame | pl.LazyFrame) -> None:
     except (ValueError, pl.exceptions.PolarsError) as error:
         raise InputError(f"The rows cannot be kept: {error}.") from error
     refuse_twice(twice)
+    check_output(path)
     write_checked(Path(path), lazy)
+
+
+def check_output(path: str | Path) -> None:
+    """Refuses a file that exists and is no table of results, which would be lost.
+
+    Raises:
+        InputError: It is one.
+    """
+    check_replaceable(path, _is_table)
+
+
+def _is_table(path: Path) -> bool:
+    if has_seal(path):
+        return True
+    try:  # of a version that wrote no checksums
+        _open(path)
+    except InputError:
+        return False
+    return True
 
 
 @contextlib.contextmanager

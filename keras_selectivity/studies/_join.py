@@ -18,6 +18,12 @@ from keras_selectivity.studies._study import Study
 _LOG = logging.getLogger(__name__)
 
 
+def joined_at(output: Any) -> Path:
+    """The file into which `join` writes."""
+    path = Path(output)
+    return path if path.suffix in results.SUFFIXES else path / "results.parquet"
+
+
 def join(study: Study, folder: RunsFolder, output: Any) -> Path | None:
     """Writes the rows of all runs as one table, and one row without a value for each run that has none.
 
@@ -28,9 +34,11 @@ def join(study: Study, folder: RunsFolder, output: Any) -> Path | None:
 
     Returns:
         Path of the table, or `None` if no run is done.
+
+    Raises:
+        InputError: The file exists and is no table of results.
     """
-    path = Path(output)
-    path = path if path.suffix in (".csv", ".parquet") else path / "results.parquet"
+    path = joined_at(output)
     tables = {name: table for name in study.runs if (table := table_at(folder.path / name / ROWS))}
     parts = [
         results.Part(table, {"study": study.name, "arm": study.arms[name]}) for name, table in tables.items()

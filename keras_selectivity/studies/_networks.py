@@ -8,12 +8,14 @@ from typing import Any
 
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
+from keras_selectivity._files import check_replaceable
 from keras_selectivity._files import whole_directory
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
 from keras_selectivity._run_file import load_model
 from keras_selectivity._run_file import read_record
 from keras_selectivity._run_file import save_run
+from keras_selectivity._seal import has_seal
 from keras_selectivity._types import StrPath
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._runs_folder import RunsFolder
@@ -56,6 +58,7 @@ def publish_networks(study: Study, runs: StrPath, networks: StrPath) -> list[dic
         InputError: A network was trained with other settings than the study's, or a file is none of ours.
     """
     networks = Path(networks)
+    check_replaceable(networks / INDEX, has_seal)
     new: dict[str, dict[str, Any]] = {}
     for name, config in study.runs.items():  # all before anything is written
         trained, published = Path(runs) / name / RUN_FILE, networks / f"{name}.keras"

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from keras_selectivity.results import check_output
 from keras_selectivity.studies._join import join
+from keras_selectivity.studies._join import joined_at
 from keras_selectivity.studies._networks import adopt_networks
 from keras_selectivity.studies._pairs import compare_runs
 from keras_selectivity.studies._study import Study
@@ -35,10 +37,12 @@ def run_study(
         are the training history. `None` if no run is done, with `only`, or if the engine does not measure.
 
     Raises:
-        InputError: `only` names no run, the folder belongs to another study, the engine is not available, or the networks
+        InputError: `only` names no run, the file for the results exists and is no table of results, the folder belongs to another study, the engine is not available, or the networks
             that are to be compared differ in their layers.
     """
     folder, names = engine.folder, study.names(only)
+    if not only and engine.measures:
+        check_output(joined_at(output))  # before hours
     folder.register(study, accept_change)
     if networks is not None:
         adopted = adopt_networks(study, folder, networks)

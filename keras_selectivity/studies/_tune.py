@@ -20,6 +20,7 @@ from keras_selectivity import robustness
 from keras_selectivity._errors import DamagedError
 from keras_selectivity._errors import InputError
 from keras_selectivity._exported import Exported
+from keras_selectivity._files import check_absent
 from keras_selectivity._files import set_aside
 from keras_selectivity._files import whole_directory
 from keras_selectivity._json_file import read_json
@@ -185,7 +186,7 @@ def tune(
         A `Search`: rows of the trials that were completed, the best first, and why others failed.
 
     Raises:
-        InputError: A value is not among the allowed, or no trial was completed, with the reason.
+        InputError: A value is not among the allowed, the output holds something else, or no trial was completed, with the reason.
     """
     for name, value, allowed in (("objective", objective, OBJECTIVES), ("search", search, SEARCHES)):
         if value not in allowed:
@@ -199,6 +200,8 @@ def tune(
         raise InputError(
             "A search measures the networks that it trains, for which it needs the TensorFlow backend."
         )
+    results.check_output(output / "results.csv")
+    check_absent(output / _BEST, True, is_export)
     if "KERASTUNER_TUNER_ID" not in os.environ:  # else others may be working on it
         decides: dict[str, Any] = {
             "search": search,

@@ -33,7 +33,10 @@ from keras_selectivity.reports import layer_table
 from keras_selectivity.reports import table
 from keras_selectivity.reports import write_page
 from keras_selectivity.results import COLUMNS
+from keras_selectivity.results import Part
+from keras_selectivity.results import check_output
 from keras_selectivity.results import frame
+from keras_selectivity.results import join
 from keras_selectivity.results import read
 from keras_selectivity.results import write
 from keras_selectivity.results._sealed import write_checked
@@ -444,6 +447,95 @@ def test_a_diverged_network_is_named_and_the_others_are_shown(tmp_path):
     ).read_text()
     assert "Left out, because accuracy or selectivity is undefined</b> (diverged): m1.0." in text
     assert (tmp_path / "accuracy.png").exists() and "α = 1<" not in text
+
+
+FOREIGN = [b"student,mark\nann,1\n", b"", b"PAR1", b"model,value\na,0.5\n"]
+
+
+@pytest.mark.parametrize("content", FOREIGN)
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
+def test_a_file_that_is_no_table_of_results_is_not_replaced_by_one(tmp_path, name, content):
+    path, part, rows = tmp_path / name, tmp_path / "part.csv", frame([ROW])
+    path.write_bytes(content)
+    write(part, rows)
+    for replace in (
+        lambda: write(path, rows),
+        lambda: join(path, [Part(part)], None),
+        lambda: check_output(path),
+    ):
+        with pytest.raises(ks.InputError, match="holds something else"):
+            replace()
+        assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
+def test_a_table_of_results_is_replaced_also_when_damaged_or_old(tmp_path, name):
+    path, rows = tmp_path / name, frame([ROW])
+    write(path, rows)
+    path.write_bytes(path.read_bytes().replace(b"accuracy", b"accurasy"))
+    write(path, rows)
+    assert read(path).height == 1
+    without = rows.with_columns(
+        pl.col(pl.Categorical).cast(pl.String)
+    )  # as versions without checksums wrote it
+    without.write_csv(path) if path.suffix == ".csv" else without.write_parquet(path)
+    write(path, frame([ROW, {**ROW, "measure": "loss"}]))
+    assert read(path).height == 2
+
+
+def page_of(folder, **options):
+    rows = frame(
+        {**ROW, "model": f"m{alpha}", "alpha": alpha, "measure": measure}
+        for alpha in (-1.0, 0.0, 1.0)
+        for measure in ("accuracy", "mean_selectivity")
+    )
+    write_page(folder, rows, title="t", description="d", results=None, columns=columns(), **options)
+    return (folder / "index.html").read_text()
+
+
+NEW_PAGE = '<meta name="generator" content="keras_selectivity">'
+OLD_PAGES = [  # of three versions
+    "<!doctype html>\n<body>\n<footer>n trained for 4 epochs. keras_selectivity 0.1.0, Keras 3.15.1.</footer>\n</body>",
+    '<p class="kicker">Study report</p>\n<h1 id="title">t</h1>',
+    '<p class="kicker">Studies compared</p>\n<h1 id="title">t</h1>',
+]
+
+
+@pytest.mark.parametrize("found", [*OLD_PAGES, NEW_PAGE])
+def test_a_page_of_any_version_is_replaced(tmp_path, found):
+    (tmp_path / "index.html").write_text(found)
+    (tmp_path / "accuracy.png").write_bytes(b"of a version without a mark")
+    assert NEW_PAGE in page_of(tmp_path) and page_of(tmp_path) == page_of(tmp_path)
+
+
+@pytest.mark.parametrize("found", ["<h1>my home page</h1>", "", "I like keras_selectivity 0.2", "a folder"])
+def test_a_page_of_someone_else_is_not_replaced(tmp_path, found):
+    path = tmp_path / "index.html"
+    if found == "a folder":
+        path.mkdir()
+    else:
+        path.write_text(found)
+    with pytest.raises(ks.InputError, match=r"index\.html holds something else"):
+        page_of(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["index.html"] and (
+        path.is_dir() or path.read_text() == found
+    )
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_a_picture_of_someone_else_is_not_replaced_and_one_of_ours_is(tmp_path, ending):
+    """Also where a process was killed before it had written the page."""
+    page_of(tmp_path, formats=(ending,))
+    (tmp_path / "index.html").unlink()
+    figures = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert figures
+    page_of(tmp_path, formats=(ending,))
+    assert {path.name: path.read_bytes() for path in tmp_path.glob(f"*.{ending}")} == figures
+    (tmp_path / "index.html").unlink()
+    (tmp_path / f"accuracy.{ending}").write_text("mine")
+    with pytest.raises(ks.InputError, match=f"accuracy.{ending} holds something else"):
+        page_of(tmp_path, formats=(ending,))
+    assert (tmp_path / f"accuracy.{ending}").read_text() == "mine" and not (tmp_path / "index.html").exists()
 
 
 TOKEN = "0123456789abcdef"

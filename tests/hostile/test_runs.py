@@ -22,6 +22,7 @@ from keras_selectivity.studies import _runs_folder
 from keras_selectivity.studies import _setup
 from keras_selectivity.studies import _worker
 from keras_selectivity.studies import make_study
+from keras_selectivity.studies import publish_networks
 from keras_selectivity.studies import read_study
 
 STUDY = """
@@ -113,6 +114,34 @@ def test_a_failure_is_forgotten_once_the_run_begins_again(folder):
     assert runs.reason(NAME) == RunsFolder(folder / "runs").reason(NAME) == "bad luck"
     runs.forget_failure(NAME)
     assert runs.reason(NAME) is None and not runs.failures
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("index.html", lambda folder, _: demo.run_demo(folder, resume=True)),
+        ("results.csv", lambda folder, _: demo.run_demo(folder, resume=True)),
+        ("index.html", lambda folder, study: main(["study", "run", study, "--runs", f"{folder}/runs"])),
+        ("results.parquet", lambda folder, study: main(["study", "run", study, "--runs", f"{folder}/runs"])),
+        ("marks.csv", lambda folder, study: run_study(folder, "--output", str(folder / "marks.csv"))),
+        (
+            "index.html",
+            lambda folder, _: main(["evaluate", "m.keras", "--dataset", "shapes", "--page", str(folder)]),
+        ),
+        ("index.json", lambda folder, study: publish_networks(read_study(study), folder / "runs", folder)),
+    ],
+)
+def test_a_file_of_someone_else_is_seen_before_anything_is_done(folder, monkeypatch, capsys, name, start):
+    monkeypatch.setattr(_worker, "execute", lambda *_, **__: pytest.fail("it trains"))
+    (folder / name).write_text("mine")
+    found = entries(folder)
+    try:
+        assert start(folder, str(folder / "study.toml")) == 2
+        said = capsys.readouterr().err
+    except ks.InputError as error:
+        said = str(error)
+    assert f"{name} holds something else" in said
+    assert (folder / name).read_text() == "mine" and entries(folder) == found
 
 
 def entries(folder):

@@ -43,6 +43,19 @@ def test_every_seed_is_a_trial_of_its_own(searched):
     assert ks.load(folder / "best").fingerprint == rows[0]["fingerprint"]
 
 
+@pytest.mark.parametrize("name", ["results.csv", "best/thesis.tex"])
+def test_what_is_not_of_a_search_is_seen_before_it(tmp_path, monkeypatch, name):
+    monkeypatch.setattr(_tune, "trained", lambda *_, **__: pytest.fail("it trains"))
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("student,mark\nann,1\n")
+    with pytest.raises(ks.InputError, match="holds something else"):
+        tune(CONFIG, tmp_path, alphas=[-1, 0], verbose=0)
+    assert [p for p in tmp_path.rglob("*") if p.is_file()] == [path] and path.read_text().startswith(
+        "student"
+    )
+
+
 def test_a_damaged_state_is_named_and_set_aside(searched, caplog):
     rows, folder = searched
     path = folder / "tuner" / "oracle.json"
