@@ -19,6 +19,7 @@ from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import read_study
 from keras_selectivity.studies import run_study
 from keras_selectivity.studies.engines import Vectorized
+from keras_selectivity.studies.engines import _vectorized
 from keras_selectivity.studies.engines._vectorized import _Group
 from keras_selectivity.studies.engines._vectorized import _groups
 
@@ -141,6 +142,37 @@ def test_runs_go_together_if_seed_and_alpha_alone_differ(tmp_path):
     assert _groups(study, list(study.runs), 3) == [
         ["alpha-2_seed0", "alpha+0_seed0", "alpha-2_seed5"], ["alpha+0_seed5"], ["b_alpha+1_seed0", "b_alpha+1_seed5"]
     ]  # fmt: skip
+
+
+def test_a_run_that_somebody_trains_alone_is_not_trained_together(tmp_path, monkeypatch, capsys):
+    """Nor is one that is trained together begun alone."""
+    import jax
+
+    (tmp_path / "study.toml").write_text(STUDY)
+    study, folder = read_study(tmp_path / "study.toml"), RunsFolder(tmp_path / "runs")
+    folder.register(study)
+    done, *others = study.runs
+    (folder.path / done).mkdir()
+    (folder.path / done / "run.keras").touch()
+    trained = []
+
+    class Group:
+        def __init__(self, study, folder, names, *_):
+            self.names, self.path = names, folder.path / "_state" / "together.npz"
+
+        def train(self, deadline):
+            trained.append([name for name in self.names if RunsFolder(folder.path).is_busy(name)])
+
+    monkeypatch.setattr(_vectorized, "_Group", Group)
+    monkeypatch.setattr(_vectorized, "on_tensorflow", lambda: False)
+    monkeypatch.setattr(jax.config, "update", lambda *_: None)
+    with folder.lock(others[1]):
+        Vectorized(folder, together=4, verbose=0).run(study, list(study.runs))
+    assert not trained and "another process works on them" in capsys.readouterr().out
+    with folder.lock(done):  # which is measured, perhaps
+        Vectorized(folder, together=4, verbose=0).run(study, list(study.runs))
+    assert trained == [[done, *others]]
+    assert not any(folder.is_busy(name) for name in study.runs)
 
 
 @pytest.mark.slow

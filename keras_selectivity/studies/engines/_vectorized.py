@@ -1,5 +1,6 @@
 """Runs of a study that differ in seed and alpha alone, trained in one program on JAX, in pieces of limited time."""
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -96,11 +97,16 @@ class Vectorized(Engine):
             if deadline is not None and time.monotonic() > deadline:
                 break
             work = _Group(study, self.folder, group, self.data_dir, self.verbose)
-            try:
-                with filelock.FileLock(work.path.with_suffix(".lock"), blocking=False):
-                    work.train(deadline)
-            except filelock.Timeout:
-                print(f"{group[0]} to {group[-1]}: another process works on them", flush=True)
+            mine = [name for name in group if not _trained(self.folder.path / name)]
+            with contextlib.ExitStack() as held:
+                try:
+                    held.enter_context(filelock.FileLock(work.path.with_suffix(".lock"), blocking=False))
+                    for name in mine:  # which another engine may train alone
+                        held.enter_context(self.folder.lock(name).acquire(blocking=False))
+                except filelock.Timeout:
+                    print(f"{group[0]} to {group[-1]}: another process works on them", flush=True)
+                    continue
+                work.train(deadline)
         trained = sum(_trained(self.folder.path / name) for name in names)
         print(f"{trained} of {len(names)} runs are trained", flush=True)
 
