@@ -359,8 +359,7 @@ class SelectivityModel(ChoosesExample):
     def forward(self, x: Tensor, training: bool) -> tuple[Tensor, dict[str, Tensor]]:
         """Outputs, and the unit means of the regularised layers as a dict."""
         # Without a term there is no gradient of the means to save on, and none may be in the step's way.
-        split = training and self._alpha != 0 and keras.backend.backend() == "tensorflow"
-        read = spatial_mean_in_training if split else None
+        read = spatial_mean_in_training if training and self._alpha != 0 else None
         with self.collecting(only=self._collected(), read=read) as means:
             outputs = self(x, training=training)
         return outputs, means

@@ -19,6 +19,8 @@ from keras_selectivity._keras_private import mask_of
 from keras_selectivity._types import KerasObject
 from keras_selectivity._types import Tensor
 from keras_selectivity.training._nonlinearities import handled
+from keras_selectivity.training._rounding import is_narrow
+from keras_selectivity.training._rounding import widened
 
 _collector: contextvars.ContextVar[Any] = contextvars.ContextVar("keras_selectivity_collector", default=None)
 _mask: contextvars.ContextVar[Any] = contextvars.ContextVar("keras_selectivity_mask", default=None)
@@ -116,16 +118,20 @@ def spatial_mean(outputs: Tensor, reading: Reading, mask: Any = None) -> tuple[T
 
 
 def spatial_mean_in_training(outputs: Tensor, reading: Reading, mask: Any = None) -> tuple[Tensor, Tensor]:
-    """`spatial_mean` on TensorFlow with a cheaper gradient.
+    """`spatial_mean` with a better gradient, for outputs with two consumers, the next layer and the mean.
 
-    The outputs have two consumers, the next layer and the mean. Left alone, TensorFlow writes the
-    mean's gradient out over all pixels and adds it in a second pass; here one broadcast addition
-    does both. Compilers that fuse operations need no such help.
+    Of narrow outputs the mean's gradient is added without being rounded away, see `widened`. Of others, TensorFlow left
+    alone writes the mean's gradient out over all pixels and adds it in a second pass; here one broadcast addition does
+    both. Compilers that fuse operations need no such help.
     """
+    if is_narrow(outputs):
+        wide = widened(outputs)
+        return ops.cast(wide, outputs.dtype), _mean(wide, reading, mask)
+    whole = reading.response is None and not reading.leading_tokens and mask is None
+    if not whole or keras.backend.backend() != "tensorflow":
+        return spatial_mean(outputs, reading, mask)
     import tensorflow as tf
 
-    if reading.response is not None or reading.leading_tokens or mask is not None:
-        return spatial_mean(outputs, reading, mask)
     channels = -1 if reading.data_format == "channels_last" else 1
 
     @tf.custom_gradient
