@@ -20,6 +20,7 @@ from keras_selectivity._types import KerasObject
 from keras_selectivity._types import Tensor
 from keras_selectivity.training._nonlinearities import handled
 from keras_selectivity.training._rounding import is_narrow
+from keras_selectivity.training._rounding import round_at_random
 from keras_selectivity.training._rounding import widened
 
 _collector: contextvars.ContextVar[Any] = contextvars.ContextVar("keras_selectivity_collector", default=None)
@@ -120,16 +121,15 @@ def spatial_mean(outputs: Tensor, reading: Reading, mask: Any = None) -> tuple[T
 def spatial_mean_in_training(outputs: Tensor, reading: Reading, mask: Any = None) -> tuple[Tensor, Tensor]:
     """`spatial_mean` with a better gradient, for outputs with two consumers, the next layer and the mean.
 
-    Of narrow outputs the mean's gradient is added without being rounded away, see `widened`. Of others, TensorFlow left
-    alone writes the mean's gradient out over all pixels and adds it in a second pass; here one broadcast addition does
-    both. Compilers that fuse operations need no such help.
+    Of narrow outputs the mean's gradient is added without being rounded away, see `widened`. TensorFlow left alone
+    writes it out over all pixels and adds it in a second pass; here one broadcast addition does both. Compilers that
+    fuse operations need no such help.
     """
-    if is_narrow(outputs):
-        wide = widened(outputs)
-        return ops.cast(wide, outputs.dtype), _mean(wide, reading, mask)
+    narrow = is_narrow(outputs)
     whole = reading.response is None and not reading.leading_tokens and mask is None
     if not whole or keras.backend.backend() != "tensorflow":
-        return spatial_mean(outputs, reading, mask)
+        wide = widened(outputs) if narrow else outputs
+        return ops.cast(wide, outputs.dtype), _mean(wide, reading, mask)
     import tensorflow as tf
 
     channels = -1 if reading.data_format == "channels_last" else 1
@@ -143,6 +143,8 @@ def spatial_mean_in_training(outputs: Tensor, reading: Reading, mask: Any = None
             shape = [1] * outputs.shape.rank
             shape[0], shape[channels] = -1, outputs.shape[channels]
             share = tf.reshape(of_means / pixels, shape)
+            if narrow:
+                return round_at_random(tf.cast(of_outputs, tf.float32) + share, outputs.dtype.name)
             return of_outputs + tf.cast(share, of_outputs.dtype)
 
         return (tf.identity(outputs), means), gradient

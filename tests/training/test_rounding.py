@@ -31,14 +31,17 @@ def test_the_gradient_of_the_selectivity_is_not_rounded_away():
     rng = np.random.default_rng(0)
     outputs = tf.constant(rng.uniform(0, 1, [64, 16, 16, 8]), tf.bfloat16)
     upstream = tf.constant(rng.normal(0, 1, [64, 16, 16, 8]), tf.bfloat16)
-    reading = _unit_means.Reading("layer")
+    plain, rectified = (_unit_means.Reading("layer", response=response) for response in (None, "rectified"))
     shares = []
-    for read in (_unit_means.spatial_mean, _unit_means.spatial_mean_in_training):
+    for read, reading in (
+        (_unit_means.spatial_mean, plain),
+        (_unit_means.spatial_mean_in_training, plain),
+        (_unit_means.spatial_mean_in_training, rectified),
+    ):
         with tf.GradientTape() as tape:
             tape.watch(outputs)
             passed, means = read(outputs, reading, None)
             total = tf.reduce_sum(tf.cast(passed * upstream, tf.float32)) + 0.256 * tf.reduce_sum(means)
         arrived = np.asarray(tape.gradient(total, outputs)).astype(float) - np.asarray(upstream).astype(float)
         shares.append(arrived.mean() / 1e-3)  # of 0.256 in a mean of 256 pixels
-    plain, unbiased = shares
-    assert unbiased == pytest.approx(1, abs=0.05) and plain < 0.7
+    assert shares[1:] == pytest.approx([1, 1], abs=0.05) and shares[0] < 0.7
