@@ -188,7 +188,7 @@ def _keep(exported, layer):
         ("images of any size", "linf"),
     ],
 )
-@pytest.mark.filterwarnings("ignore:Square Attack")
+@pytest.mark.filterwarnings("ignore:AutoAttack leaves out Square Attack")
 def test_attacks_stay_in_the_ball_and_in_the_range_if_there_is_one(kind, norm):
     network, x = FLOATS[kind][0](), FLOATS[kind][1]
     exported = ks.wrap(network)

@@ -114,8 +114,7 @@ def autoattack(
         InputError: An argument is out of its range, the network has no gradient in its input, or logits are not finite.
     """
     settings = _Settings(version, norm, epsilon, seed, iterations, targets, queries)
-    names = _attacks_for(exported, version)
-    return _attacked(exported, images, labels, settings, names, positions, batch_size, verbose)[0]
+    return _attacked(exported, images, labels, settings, positions, batch_size, verbose)[0]
 
 
 @measures
@@ -146,8 +145,7 @@ def autoattack_accuracy(
         InputError: As `autoattack`, or there are no images.
     """
     settings = _Settings(version, norm, epsilon, seed, iterations, targets, queries)
-    names = _attacks_for(exported, version)
-    _, clean, fooled_by = _attacked(exported, images, labels, settings, names, positions, batch_size, verbose)
+    _, clean, names, fooled_by = _attacked(exported, images, labels, settings, positions, batch_size, verbose)
     if not len(clean):
         raise InputError("There are no images to attack.")
     after = {
@@ -205,7 +203,7 @@ def _attacks_for(exported: Exported, version: str) -> tuple[str, ...]:
     if not names:
         raise InputError(f"The network does not allow {lacking[0]}. Choose another version than {version!r}.")
     if lacking:
-        warnings.warn(f"AutoAttack leaves out {' and '.join(lacking)}.", stacklevel=4)
+        warnings.warn(f"AutoAttack leaves out {' and '.join(lacking)}.", stacklevel=5)
     return names
 
 
@@ -214,13 +212,13 @@ def _attacked(
     images: ArrayLike,
     labels: ArrayLike,
     settings: _Settings,
-    names: Sequence[str],
     positions: ArrayLike | None,
     batch_size: int,
     verbose: int,
-) -> tuple[Array, Array, Array]:
-    """Adversarial images; which were classified correctly at first; and the number of the attack that fooled each, or -1."""
+) -> tuple[Array, Array, Sequence[str], Array]:
+    """Adversarial images; which were classified correctly at first; the attacks; the number of that which fooled each, or -1."""
     images, labels = checked_samples(exported, images, labels)
+    names = _attacks_for(exported, settings.version)
     positions = np.arange(len(images)) if positions is None else _positions(positions, len(images))
     whole_number("batch_size", batch_size, 1)
     found, clean, fooled_by = images.copy(), np.zeros(len(images), bool), np.full(len(images), -1)
@@ -242,7 +240,7 @@ def _attacked(
                     found[gone], fooled_by[gone] = adversarial[wrong], number
                     left = left[~wrong]
                 progress.add()
-    return found, clean, fooled_by
+    return found, clean, names, fooled_by
 
 
 def _positions(positions: ArrayLike, samples: int) -> Array:

@@ -135,7 +135,7 @@ def test_fewer_than_four_classes_have_no_targeted_apgd(data):
 
 def test_an_attack_that_cannot_run_does_not_count_as_withstood(data):
     with pytest.raises(ks.InputError, match="targeted APGD, which needs 4 classes"):
-        ks.autoattack(linear(classes=3), *data, epsilon=0.02, version="apgd-t", **QUICK)
+        ks.autoattack(linear(classes=3), data[0], data[1] % 3, epsilon=0.02, version="apgd-t", **QUICK)
     features = keras.Sequential([keras.Input([6]), keras.layers.Dense(4)])
     x, labels = np.random.default_rng(0).normal(size=[8, 6]), np.zeros(8, int)
     with pytest.raises(ks.InputError, match="Square Attack, which needs images"):
