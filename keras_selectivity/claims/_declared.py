@@ -63,7 +63,7 @@ class Paper:
 
 
 # Settings that an arm of a study may be about
-OF_ARMS = ("method", "epsilon", "metric", "layers", "negative_slope", "warmup_epochs")
+OF_ARMS = ("method", "epsilon", "metric", "layers", "negative_slope", "warmup_epochs", "precision")
 
 
 def _training(

@@ -33,7 +33,7 @@ _Found = Iterator[tuple[int, str]]
 def departures(table: Table) -> list[str]:
     """In what rows depart from the papers' protocol: everything that their training and measurements record.
 
-    What an arm of a study is about is none: its method, metric, layers, slope or warm-up.
+    What an arm of a study is about is none: its method, metric, layers, slope, warm-up or precision.
 
     Args:
         table: What `keras_selectivity.results.read` or `scan` returns.
@@ -66,9 +66,14 @@ def _of_network(mine: pl.DataFrame, network: str | None, dataset: str | None) ->
 
 
 def _of_training(mine: pl.DataFrame, paper: Paper) -> _Found:
-    fewest = min(mine.group_by("arm", "alpha").agg(pl.col("seed").n_unique())["seed"])
-    if fewest < paper.seeds:
-        yield _TRAINING, f"{fewest} seed{'s' * (fewest > 1)} per α instead of {paper.seeds}"
+    arms = mine.with_columns(pl.col("arm").cast(pl.String).fill_null(MAIN))
+    seeds = arms.group_by("arm", "alpha").agg(pl.col("seed").n_unique())
+    fewest = dict(seeds.group_by("arm").agg(pl.col("seed").min()).sort("arm").iter_rows())
+    of_main = fewest.get(MAIN, paper.seeds)
+    for arm, number in fewest.items():
+        if number < paper.seeds and (arm == MAIN or number < of_main):
+            where = "" if arm == MAIN else f"arm {arm}: "
+            yield _TRAINING, f"{where}{number} seed{'s' * (number > 1)} per α instead of {paper.seeds}"
     # Rows of one network may be of different versions: what one says goes for all.
     training = pl.col("training").drop_nulls().first()
     networks = mine.group_by("model").agg(pl.col("arm", *_COLUMNS).first(), training)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import polars as pl
 import pytest
 
 import keras_selectivity as ks
@@ -231,7 +232,7 @@ def test_the_exact_gradient_alone_is_a_departure(attack):
 def test_what_an_arm_is_about_is_no_departure():
     arms = {
         "leaky": {"negative_slope": 0.1}, "pgd": {"method": "pgd", "epsilon": 0.03}, "last": {"layers": "last 3"},
-        "warmup": {"warmup_epochs": 5}, "d": {"metric": "discriminability"},
+        "warmup": {"warmup_epochs": 5}, "d": {"metric": "discriminability"}, "bf16": {"precision": "bfloat16"},
     }  # fmt: skip
     for arm, own in arms.items():
         assert departures(table(training={**TRAINING, **own}, arm=arm)) == []
@@ -255,3 +256,10 @@ def test_what_matters_most_comes_first(protocols):
         "unknown",
     ]
     assert [text for text, first in zip(found, firsts, strict=True) if not text.startswith(first)] == []
+
+
+def test_an_arm_of_fewer_seeds_is_named():
+    whole, few = table(seeds=20), table(seeds=1, arm="bf16")
+    few = few.with_columns(model=("bf16 " + pl.col("model").cast(pl.String)).cast(few.schema["model"]))
+    assert departures(pl.concat([whole, few])) == ["arm bf16: 1 seed per α instead of 20"]
+    assert departures(table(seeds=1)) == ["1 seed per α instead of 20"]
