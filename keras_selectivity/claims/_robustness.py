@@ -6,6 +6,8 @@ from collections.abc import Iterable
 import numpy as np
 import polars as pl
 
+from keras_selectivity._released import BENCHMARK
+from keras_selectivity._released import RELEASED
 from keras_selectivity.claims._claim import BOTH
 from keras_selectivity.claims._claim import LESS
 from keras_selectivity.claims._claim import R18
@@ -20,8 +22,6 @@ from keras_selectivity.claims._rows import Lacking
 from keras_selectivity.claims._rows import Rows
 from keras_selectivity.claims._rows import Values
 from keras_selectivity.claims._tests import LEAST_SEEDS
-from keras_selectivity.datasets import BENCHMARK
-from keras_selectivity.datasets import CORRUPTIONS
 
 # W speaks of the first nine layers of ResNet18, and of all of ResNet20.
 _EARLY = {"resnet18": 9}
@@ -213,11 +213,11 @@ CLAIMS = (
     ),
     Claim(
         "most corruptions", "W", "3.1, note 4", "Relative to clean accuracy, 15 of 19 corruptions harm ResNet20 less at an α < 0.",
-        "15 of 19; taken as +3 points in the mean", R20, _counted(15, CORRUPTIONS, True, 3.0), True,
+        "15 of 19; taken as +3 points in the mean", R20, _counted(15, RELEASED, True, 3.0), True,
     ),
     Claim(
         "all corruptions", "W", "3.1, note 4, Figure A5", "All 19 corruptions harm ResNet20 less at an α < 0.",
-        "19 of 19; taken as +3 points in the mean", R20, _counted(19, CORRUPTIONS, False, 3.0), True,
+        "19 of 19; taken as +3 points in the mean", R20, _counted(19, RELEASED, False, 3.0), True,
     ),
     Claim(
         "most corruptions of Tiny ImageNet-C", "W", "3.1, note 4",

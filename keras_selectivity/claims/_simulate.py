@@ -10,13 +10,13 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from keras_selectivity._released import BENCHMARK
+from keras_selectivity._released import RELEASED
 from keras_selectivity.claims._papers import ACCURACY
 from keras_selectivity.claims._papers import POPULATIONS
 from keras_selectivity.claims._papers import SELECTIVITY
 from keras_selectivity.claims._papers import Curve
 from keras_selectivity.claims._papers import at
-from keras_selectivity.datasets import BENCHMARK
-from keras_selectivity.datasets import CORRUPTIONS
 from keras_selectivity.results import MAIN
 from keras_selectivity.results import conform
 
@@ -272,7 +272,7 @@ class _Study:
         self._add(of, "clean", "accuracy", np.clip(values, 0.001, 1))
 
     def _corruptions(self, of: _Networks) -> None:
-        names = BENCHMARK if POPULATIONS[self.network].dataset == "tiny_imagenet" else CORRUPTIONS
+        names = BENCHMARK if POPULATIONS[self.network].dataset == "tiny_imagenet" else RELEASED
         clean = np.maximum(self._clean(of), 0.01)
         gain = {-2: 4.0, -1: 4.0, 0: 0.0, 1: -4.0, 2: -8.0}
         total = np.zeros(len(of.alphas))

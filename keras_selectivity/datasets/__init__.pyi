@@ -25,9 +25,9 @@ from ._registry import prepare as prepare
 from ._registry import register as register
 from ._registry import spec as spec
 from ._registry import status as status
-from ._released import BENCHMARK as BENCHMARK
 from ._spec import DatasetSpec as DatasetSpec
 from ._spec import Release as Release
+from ._tiny_imagenet_c import BENCHMARK as BENCHMARK
 from ._tiny_imagenet_c import tiny_imagenet_c as tiny_imagenet_c
 from .corruptions import CORRUPTIONS as CORRUPTIONS
 from .corruptions import SEVERITIES as SEVERITIES

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._released import RELEASED
 from keras_selectivity._types import Array
 from keras_selectivity._types import StrPath
 from keras_selectivity.datasets._arrays import open_array
@@ -17,7 +18,6 @@ from keras_selectivity.datasets._image_data import Split
 from keras_selectivity.datasets._prepared import prepare
 from keras_selectivity.datasets._prepared import reading
 from keras_selectivity.datasets._prepared import records
-from keras_selectivity.datasets._released import RELEASED
 from keras_selectivity.datasets._spec import Release
 from keras_selectivity.datasets.corruptions import SEVERITIES
 from keras_selectivity.datasets.corruptions import check_corruption

@@ -13,6 +13,9 @@ from typing import Any
 import numpy as np
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._released import BENCHMARK as BENCHMARK
+from keras_selectivity._released import EXTRA
+from keras_selectivity._released import RELEASED
 from keras_selectivity._types import Array
 from keras_selectivity._types import StrPath
 from keras_selectivity.datasets._archives import read_picture
@@ -27,9 +30,6 @@ from keras_selectivity.datasets._prepared import absent
 from keras_selectivity.datasets._prepared import prepare
 from keras_selectivity.datasets._prepared import reading
 from keras_selectivity.datasets._prepared import records
-from keras_selectivity.datasets._released import BENCHMARK
-from keras_selectivity.datasets._released import EXTRA
-from keras_selectivity.datasets._released import RELEASED
 from keras_selectivity.datasets._spec import Release
 from keras_selectivity.datasets._tiny_imagenet_c_archive import ARCHIVES
 from keras_selectivity.datasets._tiny_imagenet_c_archive import REPAIRED

@@ -7,6 +7,9 @@ from pathlib import PurePosixPath
 from typing import TypeAlias
 
 from keras_selectivity._errors import InputError
+from keras_selectivity._released import BENCHMARK
+from keras_selectivity._released import EXTRA
+from keras_selectivity._released import RELEASED
 from keras_selectivity._types import StrPath
 from keras_selectivity.datasets._archives import LARGEST_PICTURE
 from keras_selectivity.datasets._archives import BoundedFile
@@ -14,9 +17,6 @@ from keras_selectivity.datasets._archives import check_digest
 from keras_selectivity.datasets._archives import check_name
 from keras_selectivity.datasets._archives import check_size
 from keras_selectivity.datasets._archives import decode_jpeg
-from keras_selectivity.datasets._released import BENCHMARK
-from keras_selectivity.datasets._released import EXTRA
-from keras_selectivity.datasets._released import RELEASED
 from keras_selectivity.datasets._tiny_imagenet_archive import CLASSES
 from keras_selectivity.datasets.corruptions import SEVERITIES
 
