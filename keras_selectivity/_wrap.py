@@ -71,7 +71,9 @@ def wrap(
         inputs.chosen(output=output, nonlinearities=nonlinearities),
         *map(_settings, flatten_layers(network)),
     ]
-    digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode())
+    digest = hashlib.sha256(
+        json.dumps(told, sort_keys=True, default=lambda value: type(value).__name__).encode()
+    )
     for weight in network.get_weights():
         digest.update(f"{weight.shape} {weight.dtype}".encode() + np.ascontiguousarray(weight).tobytes())
     return in_memory(network, hooks, inputs, record, digest)
@@ -83,7 +85,7 @@ def _settings(layer: KerasObject) -> list[Any]:
 
     found: dict[str, Any] = {}
     if not isinstance(layer, keras.Model):  # whose settings are its layers
-        with contextlib.suppress(NotImplementedError):  # of a layer that cannot be saved
+        with contextlib.suppress(Exception):  # of a layer that cannot be saved, in whatever way
             found = layer.get_config()
     plain = {
         key: value for key, value in found.items() if key not in _NO_OUTPUT and not isinstance(value, dict)

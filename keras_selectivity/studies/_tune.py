@@ -205,12 +205,12 @@ def tune(
     if "KERASTUNER_TUNER_ID" not in os.environ:  # else others may be working on it
         decides: dict[str, Any] = {
             "search": search,
-            "alphas": list(alphas),
-            "seeds": list(seeds),
+            "alphas": [alpha if isinstance(alpha, str) else float(alpha) for alpha in alphas],
+            "seeds": [int(seed) for seed in seeds],
             "objective": objective,
         }
         if objective != "val_accuracy":
-            decides |= {"samples": samples} | ({"weight": weight} if objective == "mix" else {})
+            decides |= {"samples": int(samples)} | ({"weight": float(weight)} if objective == "mix" else {})
         trained_by = {k: v for k, v in config.to_dict().items() if k not in ("alpha", "seed")}
         _set_aside_unfit(output, {**decides, "run": trained_by})
     judge = _Judge(config, objective, weight, samples, data_dir)
@@ -338,7 +338,7 @@ def _unfit(folder: Path, declared: Path, settings: dict[str, Any]) -> str:
         before = read_json(declared, {str: object}) if declared.exists() else {}
     except DamagedError as error:
         return str(error)
-    changed = sorted(name for name, value in settings.items() if before.get(name) != _as_json(value))
+    changed = sorted(name for name, value in settings.items() if before.get(name) != value)
     if changed:
         return f"{folder} is of another search ({', '.join(changed)})."
     for path in sorted(folder.rglob("*.json")):
@@ -349,7 +349,3 @@ def _unfit(folder: Path, declared: Path, settings: dict[str, Any]) -> str:
         if isinstance(state, dict) and state.get("status") in ("FAILED", "INVALID"):
             return f"{path.parent.name} has failed before and is tried again."
     return ""
-
-
-def _as_json(value: Any) -> Any:
-    return json.loads(json.dumps(value))

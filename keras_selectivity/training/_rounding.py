@@ -20,7 +20,7 @@ def widened(outputs: Tensor) -> Tensor:
     """Narrow activations in float32; their gradient is added up there, and rounded at random on the way back.
 
     A pixel's share of a mean's gradient is far smaller than the gradient that comes from the next layer. Rounded to the
-    nearest, their sum is the latter again: the biases of ResNet20 lose up to half of what the selectivity asks of them.
+    nearest, their sum is the latter again: biases of ResNet20 lose up to 56 % of what the selectivity asks of them.
     Rounded up or down with probabilities that keep the mean, nothing is lost over the pixels and samples of a batch
     (stochastic rounding, Gupta et al. 2015).
     """
