@@ -2,8 +2,8 @@
 
 Time: a step of `micro_batch`, which passes every sample through the network twice, against plain gradient
 accumulation, which passes it once and knows no selectivity of the whole batch: Keras's own
-(`gradient_accumulation_steps`), and a loop in one graph, which may work on several micro-batches at once. Memory: what a step adds to the
-peak of the process, by batch size, with and without micro-batches.
+(`gradient_accumulation_steps`), and a loop in one graph, which may work on several micro-batches at once. Memory: what
+a step adds to the peak of the process, by batch size, with and without micro-batches.
 
     python benchmarks/micro_batches.py --rounds 9
 """

@@ -2,8 +2,9 @@
 
 All contestants shuffle, flip, crop after padding by 8 pixels, and yield float32 pixels in [0, 1] in batches of 256. A
 round is one epoch. Ours reads the copy that it decoded when the data set was first read; the first
-line says what that reading costs, in epochs of Keras's pipeline. The last line is the share of a training step that is spent waiting
-for the next batch: one minus the time of a step on a batch that is there already, over that of a step in an epoch.
+line says what that reading costs, in epochs of Keras's pipeline. The last line is the share of a training step that is
+spent waiting for the next batch: one minus the time of a step on a batch that is there already, over that of a step in
+an epoch.
 
     python benchmarks/pipeline.py tiny-imagenet-10cls.zip --rounds 9       # PyTorch is skipped unless installed
 """

@@ -1,8 +1,8 @@
 """How often each claim gets each verdict on studies whose truth is known: no effect, the papers', and the opposite one.
 
-Simulated are studies of the papers' networks with 3, 5 and 20 seeds (VGG16 with 20, ResNet50 with 5, as the papers have), on
-the papers' grid of alpha with their arms; and, one at a time, on a grid of five alphas, with networks that fail at large
-|alpha|, and with twice the spread over seeds, which the papers mostly do not print. See
+Simulated are studies of the papers' networks with 3, 5 and 20 seeds (VGG16 with 20, ResNet50 with 5, as the papers
+have), on the papers' grid of alpha with their arms; and, one at a time, on a grid of five alphas, with networks that
+fail at large |alpha|, and with twice the spread over seeds, which the papers mostly do not print. See
 `keras_selectivity.claims.simulate` for what is printed and what assumed.
 
     python benchmarks/verdicts.py --draws 40 --workers 2 --table benchmarks/verdicts.md

@@ -62,7 +62,8 @@ class Exported:
 
     @property
     def input_shape(self) -> tuple[int | None, ...] | None:
-        """Shape of one sample of the only input, `(height, width, channels)` of an image; `None` stands for any size."""
+        """Shape of one sample of the only input, `(height, width, channels)` of an image; `None` stands for any
+        size."""
         return None if self.inputs.one is None else self.inputs.one.shape
 
     @property
@@ -96,7 +97,8 @@ class Exported:
     def inlined_unit_means(self, x: Tensor) -> dict[str, Tensor]:
         """The same for a tensor of the graph that is being built, as part of that graph where it can be.
 
-        `tf.gradients` of a layer's then stop at that layer; those of a call go through the whole network, whatever the layer.
+        `tf.gradients` of a layer's then stop at that layer; those of a call go through the whole network, whatever the
+        layer.
         """
         return self._by_layer("inlined_unit_means", x)
 

@@ -150,8 +150,8 @@ class Inputs:
         """The same inputs with a range.
 
         Args:
-            pixel_range: What the network expects for 0 and 1; `None` for none; or `"auto"`: (0, 1) for images of floats,
-                (0, 255) for those of uint8, and none for anything else.
+            pixel_range: What the network expects for 0 and 1; `None` for none; or `"auto"`: (0, 1) for images of
+                floats, (0, 255) for those of uint8, and none for anything else.
 
         Raises:
             InputError: It is nothing of that, or these inputs have no range.

@@ -1,4 +1,5 @@
-"""Every private name of Keras and TensorFlow that this package uses, and why; `tests/test_keras_private.py` says which has moved."""
+"""Every private name of Keras and TensorFlow that this package uses, and why; `tests/test_keras_private.py` says which
+has moved."""
 
 import importlib
 from collections.abc import Callable
@@ -36,8 +37,8 @@ def track_instead(owner: KerasObject, old: KerasObject, new: KerasObject) -> Non
 def backend_functions() -> Any:
     """The module of the backend's functions by which Keras computes every activation.
 
-    Layers, `keras.activations` and `keras.ops` look them up there at every call, so that whoever puts another function in
-    an attribute's place sees them all, however they were imported.
+    Layers, `keras.activations` and `keras.ops` look them up there at every call, so that whoever puts another function
+    in an attribute's place sees them all, however they were imported.
     """
     return importlib.import_module(f"keras.src.backend.{keras.backend.backend()}.nn")
 

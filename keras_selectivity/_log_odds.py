@@ -7,7 +7,8 @@ def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
     """Log odds against a label, `logsumexp(other logits) - logit of the label`, in `keras.ops`.
 
     The cross-entropy is their softplus, so its gradient is theirs times the probability of the other classes: the same
-    direction, but float32 rounds that probability to zero at a margin of about 17, and the label drops out of the gradient.
+    direction, but float32 rounds that probability to zero at a margin of about 17, and the label drops out of the
+    gradient.
 
     Args:
         logits: `(n, classes)` floats, at least two classes.

@@ -65,7 +65,8 @@ class _Withheld:
 
 @contextlib.contextmanager
 def native_log_withheld() -> Iterator[_Withheld]:
-    """Drops what C++ code logs to the standard error; anything else appears at the end, and all of it after an error."""
+    """Drops what C++ code logs to the standard error; anything else appears at the end, and all of it after an
+    error."""
     withheld = _Withheld()
     try:
         terminal = os.dup(2)

@@ -16,8 +16,8 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         error: An exception.
 
     Returns:
-        `(message, exit code)`: 2 if another path will do, 1 if the machine lacks space, memory or TensorFlow; `None` for an
-        exception of another kind, which is a defect of ours.
+        `(message, exit code)`: 2 if another path will do, 1 if the machine lacks space, memory or TensorFlow; `None`
+        for an exception of another kind, which is a defect of ours.
     """
     if isinstance(error, ModuleNotFoundError) and str(error.name).startswith("tensorflow"):
         return "TensorFlow is not installed: pip install 'keras_selectivity[tensorflow]'.", 1

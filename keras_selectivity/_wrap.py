@@ -42,18 +42,18 @@ def wrap(
             as it is now: what is trained afterwards may or may not show, so wrap it again.
         pixel_range: What the network expects for pixels 0 and 1, for example `(0, 255)`. Evaluators then take pixels in
             [0, 1], and attacks stay in that range. `None` for inputs that have no range, which go in as they are.
-            Defaults to `"auto"`: `(0, 1)` for one input of floats of shape (height, width, channels), `(0, 255)` for one
-            of uint8, and `None` for anything else: features, sequences, tokens, text, several inputs.
+            Defaults to `"auto"`: `(0, 1)` for one input of floats of shape (height, width, channels), `(0, 255)` for
+            one of uint8, and `None` for anything else: features, sequences, tokens, text, several inputs.
         output: Which output holds the scores of the classes, by name or position, of a model that has several.
-        nonlinearities: Which hidden units a model that this package did not make has, as for `regularize`: `"rectifiers"`,
-            `"all"`, or `None` for rectifiers if there are any and all if there are none.
+        nonlinearities: Which hidden units a model that this package did not make has, as for `regularize`:
+            `"rectifiers"`, `"all"`, or `None` for rectifiers if there are any and all if there are none.
 
     Returns:
         An `Exported`. Its fingerprint is that of the weights, the layers' settings and these options.
 
     Raises:
-        InputError: The model is not a classifier, its weights are not finite, the pixel range is invalid, or the backend is
-            not TensorFlow.
+        InputError: The model is not a classifier, its weights are not finite, the pixel range is invalid, or the
+            backend is not TensorFlow.
     """
     import keras
 

@@ -98,16 +98,16 @@ def export(
         pixel_range: What the network expects for pixels 0 and 1, for example `(0, 255)`; the SavedModel takes pixels
             in [0, 1] all the same. `None` if values go in as they are. Defaults to `"auto"`, as for `wrap`.
         output: Which output holds the scores of the classes, by name or position, of a model that has several.
-        nonlinearities: Which hidden units a model that this package did not make has, as for `regularize`: `"rectifiers"`,
-            `"all"`, or `None` for rectifiers if there are any and all if there are none.
+        nonlinearities: Which hidden units a model that this package did not make has, as for `regularize`:
+            `"rectifiers"`, `"all"`, or `None` for rectifiers if there are any and all if there are none.
         seed: Seed of the training, for the record.
         history: Dict of lists, log -> value by epoch. Defaults to that of the last `fit`.
         protocol: Dict of JSON values: how the model was trained.
         overwrite: Replace an existing directory. Defaults to False.
 
     Raises:
-        InputError: The path exists, the model is not a classifier, the pixel range is invalid, seed, history or protocol are
-            not of their kind, or the backend is not TensorFlow.
+        InputError: The path exists, the model is not a classifier, the pixel range is invalid, seed, history or
+            protocol are not of their kind, or the backend is not TensorFlow.
     """
     import keras
 
@@ -194,8 +194,8 @@ def load(
             wrote knows its own.
         output: Which output of a foreign network or that of a file holds the scores of the classes, by name or, for a
             file, position, of several.
-        nonlinearities: Which hidden units a model that this package did not make has, as for `regularize`: `"rectifiers"`,
-            `"all"`, or `None` for rectifiers if there are any and all if there are none.
+        nonlinearities: Which hidden units a model that this package did not make has, as for `regularize`:
+            `"rectifiers"`, `"all"`, or `None` for rectifiers if there are any and all if there are none.
         outputs: What a foreign SavedModel returns: `"logits"`, or `"probabilities"`, whose logarithm is
             then taken. Defaults to what it turns out to return for varied inputs. Only for these.
 

@@ -1,4 +1,5 @@
-"""The private names of Keras and TensorFlow that `_keras_private.py` uses: each has a test, whose failure names what moved."""
+"""The private names of Keras and TensorFlow that `_keras_private.py` uses: each has a test, whose failure names what
+moved."""
 
 import os
 import subprocess

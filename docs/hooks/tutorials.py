@@ -1,8 +1,9 @@
 """Tutorials and how-tos that are executed when the site is built.
 
-One is a notebook, or a Markdown file whose blocks ```` ```python ```` and ```` ```bash ```` are its cells; one with a title
-becomes a file of this name, and ```` ```py ```` and ```` ```sh ```` are shown only. All cells run in order in one fresh kernel, in an empty folder; what they print and draw stands
-below them on the page. An error in a cell stops the build. `TUTORIALS=no` shows the code without running it.
+One is a notebook, or a Markdown file whose blocks ```` ```python ```` and ```` ```bash ```` are its cells; one with a
+title becomes a file of this name, and ```` ```py ```` and ```` ```sh ```` are shown only. All cells run in order in one
+fresh kernel, in an empty folder; what they print and draw stands below them on the page. An error in a cell stops the
+build. `TUTORIALS=no` shows the code without running it.
 """
 
 import base64

@@ -19,7 +19,8 @@ R18, R20, VGG, R50 = (("resnet18",), ("resnet20",), ("vgg16",), ("resnet50",))
 BOTH = R18 + R20
 ALL = (*BOTH, *VGG, *R50)
 
-# S (A.2) finds that training takes about as long for −2 to 0.7 (ResNet20) and −2 to 1 (ResNet18); W and A print no range.
+# S (A.2) finds that training takes about as long for −2 to 0.7 (ResNet20) and −2 to 1 (ResNet18); W and A print no
+# range.
 LESS, MORE = (-2.0, 0.0), (0.0, 2.0)
 
 

@@ -1,4 +1,5 @@
-"""Claims of "Selectivity considered harmful" (S, arXiv 2003.01262) on its controls: other bases, units, measures, layers."""
+"""Claims of "Selectivity considered harmful" (S, arXiv 2003.01262) on its controls: other bases, units, measures,
+layers."""
 
 from collections.abc import Callable
 
@@ -136,7 +137,8 @@ def _arm_signs(arm: str, theirs: float) -> Callable[[Rows], Check]:
 
 
 def _with_zero(rows: Rows, arm: str, get: Callable[..., Values] | None = None) -> Values:
-    """Accuracy (or another measure) of an arm; at alpha = 0 what is regularised does not matter: the main arm's will do."""
+    """Accuracy (or another measure) of an arm; at alpha = 0 what is regularised does not matter: the main arm's will
+    do."""
     get = get or rows.accuracy
     values = get(arm)
     if 0.0 in values.cells:

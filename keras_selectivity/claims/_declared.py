@@ -147,9 +147,9 @@ _LOSS = Setting(
 _OURS = "our protocol's "
 _LAYERS = _is(None, "layers {value}", "all")
 _SUBSET = {"balanced_subset": _is(1000, "{value} samples", f"{_OURS}1,000"), "of": _free()}
-# Settings of the measurements. Those of the dimensionality and of PGD's steps are the papers' ("On the relationship ...",
-# section 2 and appendix A.1), those of the search for axes and of distances too ("Selectivity considered harmful",
-# sections 3 and 4.2); where they state none, what this package takes for it.
+# Settings of the measurements. Those of the dimensionality and of PGD's steps are the papers' ("On the relationship
+# ...", section 2 and appendix A.1), those of the search for axes and of distances too ("Selectivity considered
+# harmful", sections 3 and 4.2); where they state none, what this package takes for it.
 MEASURED: dict[str, Mapping[str, Setting]] = {
     "clean": {},
     "corruptions": {

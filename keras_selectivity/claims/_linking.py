@@ -1,4 +1,5 @@
-"""Claims of the archival version (A, arXiv 2010.07693), of the authors' own summary of it (P), and of ours beyond them (O)."""
+"""Claims of the archival version (A, arXiv 2010.07693), of the authors' own summary of it (P), and of ours beyond them
+(O)."""
 
 from collections.abc import Callable
 

@@ -31,17 +31,18 @@ def mediation(table: Table) -> pl.DataFrame:
 
     Alpha changes clean accuracy and the logits' margin as well as selectivity, and each of them alone changes
     robustness. A linear regression of every measure on mean selectivity, within seeds (a seed's mean is taken from
-    all its networks), once alone and once with clean accuracy and the mean logit margin beside it; in standard deviations within
-    seeds. Intervals are t-intervals of the jackknife over seeds. Networks of the main arm that failed to learn are left out.
-    It is exploratory: a regression does not say what causes what, and the papers do none.
+    all its networks), once alone and once with clean accuracy and the mean logit margin beside it; in standard
+    deviations within seeds. Intervals are t-intervals of the jackknife over seeds. Networks of the main arm that failed
+    to learn are left out. It is exploratory: a regression does not say what causes what, and the papers do none.
 
     Args:
         table: The results of a study, from `keras_selectivity.results.read` or `scan`.
 
     Returns:
-        A frame, one measure of one architecture and data set a row: `population`, which; `measure`; `slope`, `low`, `high`, its dependence on selectivity with its 95 % interval;
-        `adjusted_slope`, `adjusted_low`, `adjusted_high`, the same with what `held` names held fixed; `seeds`
-        and `networks`. Without rows for measures that are absent, or of fewer than three seeds.
+        A frame, one measure of one architecture and data set a row: `population`, which; `measure`; `slope`, `low`,
+        `high`, its dependence on selectivity with its 95 % interval; `adjusted_slope`, `adjusted_low`, `adjusted_high`,
+        the same with what `held` names held fixed; `seeds` and `networks`. Without rows for measures that are absent,
+        or of fewer than three seeds.
 
     Raises:
         InputError: The rows mix protocols, or hold no accuracy on a test split.

@@ -15,7 +15,8 @@ _TEXTS = ("claim", "paper", "where", "statement", "theirs", "networks", "check")
 def outline() -> pl.DataFrame:
     """All claims, and how each is checked.
 
-    The kind of a check and its smallest effect of interest are those that it has on simulated studies by the papers' protocol.
+    The kind of a check and its smallest effect of interest are those that it has on simulated studies by the papers'
+    protocol.
 
     Returns:
         A frame, one claim a row: `claim`, `paper`, `where`, `statement`, `theirs`; `networks` that it is about; and

@@ -34,8 +34,8 @@ POPULATIONS = {
     "resnet50": Population("ResNet50 on Tiny ImageNet", "tiny_imagenet", "resnet50_tiny_imagenet"),
 }
 
-# Accuracy in per cent by alpha. ResNet18 up to |2|: the authors' figure (digitised, within 0.1 to 0.3 points). Else what S
-# prints (sections 4.1, 4.3, appendices A.9, A.12), and between and beyond that a guess that no claim uses.
+# Accuracy in per cent by alpha. ResNet18 up to |2|: the authors' figure (digitised, within 0.1 to 0.3 points). Else
+# what S prints (sections 4.1, 4.3, appendices A.9, A.12), and between and beyond that a guess that no claim uses.
 ACCURACY: dict[str, Curve] = {
     "resnet18": {
         **{

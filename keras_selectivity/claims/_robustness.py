@@ -25,8 +25,8 @@ from keras_selectivity.claims._tests import LEAST_SEEDS
 
 # W speaks of the first nine layers of ResNet18, and of all of ResNet20.
 _EARLY = {"resnet18": 9}
-# What the mean over a release is called: CIFAR-10-C has 19 corruptions, Tiny ImageNet-C has the benchmark's 15, also where
-# the four of its second archive, or generated ones, were measured beside them.
+# What the mean over a release is called: CIFAR-10-C has 19 corruptions, Tiny ImageNet-C has the benchmark's 15, also
+# where the four of its second archive, or generated ones, were measured beside them.
 _RELEASED = {
     "cifar10": ("all 19 corruptions",),
     "tiny_imagenet": ("benchmark corruptions", "all 15 corruptions"),

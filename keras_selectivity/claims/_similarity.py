@@ -17,7 +17,8 @@ def distances(rows: pl.DataFrame) -> pl.DataFrame:
 
     Returns:
         A frame with `low` and `high`, the alphas of a pair, its `layer`, `value`, the distance, `seed` and
-        `other_seed`, and `alpha`, that of `seed`; by alphas, layers of the input side first. Pairs with a network without alpha are left out.
+        `other_seed`, and `alpha`, that of `seed`; by alphas, layers of the input side first. Pairs with a network
+        without alpha are left out.
     """
     alphas = networks(rows).select("model", "alpha", "seed")
     found = rows.filter(pl.col("measure") == "pwcca_distance").select("model", "other", "layer", "value")

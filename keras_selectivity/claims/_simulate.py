@@ -65,7 +65,8 @@ def simulate(
     """The rows of a study that was never run.
 
     Every measure that a claim needs moves with alpha as in the papers, not at all, or the other way; claims of no
-    difference get a difference in place of the other way. Values of a seed share a shift, and each has an error of its own.
+    difference get a difference in place of the other way. Values of a seed share a shift, and each has an error of its
+    own.
 
     Args:
         network: One of those of the papers.
@@ -360,7 +361,8 @@ class _Study:
             self._add(of, "off_axis", "axis_aligned_selectivity", on, layer=layer)
 
     def _pairs(self, alphas: list[float]) -> None:
-        """PWCCA distances between networks of one alpha, and to those of alpha = 0; each network has an effect of its own."""
+        """PWCCA distances between networks of one alpha, and to those of alpha = 0; each network has an effect of its
+        own."""
         own = {(a, s): 0.01 * self.rng.standard_normal() for a in alphas for s in range(self.seeds)}
         rows = []
         for a in alphas:

@@ -152,8 +152,8 @@ def tiny_imagenet_c(
         candidates: Function that returns the images among which they are looked for otherwise, if there are any.
 
     Returns:
-        A `CorruptedImages`, with the corruptions whose folders are there; its source holds a digest of the pictures' names
-        and sizes, by which another folder is told from this one.
+        A `CorruptedImages`, with the corruptions whose folders are there; its source holds a digest of the pictures'
+        names and sizes, by which another folder is told from this one.
 
     Raises:
         InputError: One of the 15 benchmark corruptions is missing, a class folder is missing or

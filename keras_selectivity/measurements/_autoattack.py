@@ -33,7 +33,8 @@ class AutoAttack(Measurement):
     epsilons: Several[Annotated[float, Field(gt=0, le=1000)]] = _EPSILONS
     """Radii of the ball, in pixels of [0, 1]."""
     version: Literal["standard", "apgd", "apgd-ce"] = "apgd"
-    """'standard' for all four attacks, 'apgd' for the first two, which take a fraction of the time, 'apgd-ce' for the first."""
+    """'standard' for all four attacks, 'apgd' for the first two, which take a fraction of the time, 'apgd-ce' for the
+    first."""
     norm: Literal["linf", "l2"] = "linf"
     """Norm of the ball."""
     iterations: Positive = 100
@@ -82,7 +83,8 @@ class AutoAttack(Measurement):
         return {**protocol, "epsilons": [round(epsilon, 8) for epsilon in self.epsilons]}
 
     def _attack(self, context: Context, batch: slice, name: str, _: Any) -> dict[str, Array]:
-        """Numbers of images of a batch: all, those correct without an attack, and those that each attack leaves by radius.
+        """Numbers of images of a batch: all, those correct without an attack, and those that each attack leaves by
+        radius.
 
         An image that a ball holds an adversarial one of is not attacked in larger balls again.
         """

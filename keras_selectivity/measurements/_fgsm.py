@@ -30,7 +30,8 @@ class FGSM(Measurement):
     epsilons: Several[Annotated[float, Field(ge=0, le=1)]] = _EPSILONS
     """Strengths, in pixels of [0, 1]."""
     losses: Losses = LOSSES
-    """What is differentiated: 'log_odds' for the exact gradient, 'cross_entropy' for that of the papers and toolboxes."""
+    """What is differentiated: 'log_odds' for the exact gradient, 'cross_entropy' for that of the papers and
+    toolboxes."""
 
     name = "fgsm"
     reports = (Quantity("accuracy", "fraction", "{:.2%}"), Quantity("loss", "nats"))

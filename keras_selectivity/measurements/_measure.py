@@ -152,7 +152,8 @@ def evaluate_files(
 def _missing(
     measurement: Measurement, context: Context, results: Any, of_two: bool
 ) -> list[tuple[Piece, list[tuple[str, Row]]]]:
-    """Pieces (those of two networks, if that is asked for) that some network lacks, each with the names of these networks and the columns its rows share."""
+    """Pieces (those of two networks, if that is asked for) that some network lacks, each with the names of these
+    networks and the columns its rows share."""
     todo = []
     for piece in measurement.pieces(context.serving(measurement.needs)):
         if of_two and piece.other is None:

@@ -57,9 +57,10 @@ class Piece:
         networks: Names of the networks that the piece is about; `None` for all.
         prepare: Function that returns what all networks share, such as corrupted images. It is called in another
             thread, while the piece before is measured, and only if some network lacks the piece.
-        parts: What a piece that takes long is done in, name -> function of a network's name and of what `prepare` returned
-            that returns named arrays. Those are kept until the piece is finished, so that one that was interrupted
-            resumes with the next part. A name says which samples it is about and can stand in a file's name.
+        parts: What a piece that takes long is done in, name -> function of a network's name and of what `prepare`
+            returned that returns named arrays. Those are kept until the piece is finished, so that one that was
+            interrupted resumes with the next part. A name says which samples it is about and can stand in a file's
+            name.
     """
 
     measure: Callable[[str, Any], list[Row]]

@@ -35,7 +35,8 @@ class PGD(Measurement):
     norm: Literal["linf", "l2"] = "linf"
     """Norm of the steps and of the ball."""
     losses: Losses = LOSSES
-    """What is differentiated: 'log_odds' for the exact gradient, 'cross_entropy' for that of the papers and toolboxes."""
+    """What is differentiated: 'log_odds' for the exact gradient, 'cross_entropy' for that of the papers and
+    toolboxes."""
 
     name = "pgd"
     reports = (

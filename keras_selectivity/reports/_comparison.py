@@ -75,8 +75,8 @@ def write_comparison(
         Path of the page.
 
     Raises:
-        InputError: There are fewer than two studies or more than 26; rows mix protocols, or hold no accuracy on a test split; a
-            format is none of the three; or the folder holds another page or picture, which would be lost.
+        InputError: There are fewer than two studies or more than 26; rows mix protocols, or hold no accuracy on a test
+            split; a format is none of the three; or the folder holds another page or picture, which would be lost.
     """
     folder, formats = Path(folder), tuple(formats)
     check_page(folder)

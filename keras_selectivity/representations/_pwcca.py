@@ -24,8 +24,8 @@ def pwcca_distance(a: ArrayLike, b: ArrayLike, *, symmetric: bool = False, varia
     The code that is widely used for it, github.com/google/svcca, computes something else: it leaves
     the inverse square root of the covariance out of the variates, adds the mean back before it
     orthonormalises them, and weighs with activations that are not centred, so that a mere shift
-    changes the distance, and so do the arbitrary signs of singular vectors. `variant="google"` reproduces that, to compare with published numbers; it
-    takes the weights from the side with fewer units.
+    changes the distance, and so do the arbitrary signs of singular vectors. `variant="google"` reproduces that, to
+    compare with published numbers; it takes the weights from the side with fewer units.
 
     Args:
         a: `(samples, units_a)` activations.

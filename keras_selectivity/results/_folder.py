@@ -2,9 +2,9 @@
 
 `000017-DIGEST.parquet` holds the rows of networks and layers of the piece that was added as the 17th,
 `000017-DIGEST.units.parquet` those of units, if it has any, and is written before the other: a piece is there when
-the first file is. The digest is that of the piece's key. `pack-0001/` is a folder that appeared whole, with `rows.parquet`
-and `units.parquet`, in place of the pieces that it holds; those of its pieces that still lie beside it, since
-a process was killed before it had deleted them, do not count.
+the first file is. The digest is that of the piece's key. `pack-0001/` is a folder that appeared whole, with
+`rows.parquet` and `units.parquet`, in place of the pieces that it holds; those of its pieces that still lie beside it,
+since a process was killed before it had deleted them, do not count.
 """
 
 import hashlib
@@ -29,7 +29,8 @@ _OF_UNITS = pl.col("unit").is_not_null()
 
 
 def files_of(folder: Path) -> tuple[list[Path], list[Path]]:
-    """The files that hold the rows of a folder: those of networks and layers, and those of units, as they were added."""
+    """The files that hold the rows of a folder: those of networks and layers, and those of units, as they were
+    added."""
     packs = _packs(folder)
     pieces = sorted(path for path in folder.glob("*.parquet") if _PIECE_FILE.fullmatch(path.name))
     if packs and pieces:

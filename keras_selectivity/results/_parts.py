@@ -1,8 +1,8 @@
 """What an unfinished piece has found so far, beside the results that it will be added to.
 
-Results in `NAME` have a folder `.NAME.parts/DIGEST/` per unfinished piece, with an `.npz` file per part that is done. The
-digest is that of everything that the piece's rows share, so that nothing is taken over from another network, protocol
-or version.
+Results in `NAME` have a folder `.NAME.parts/DIGEST/` per unfinished piece, with an `.npz` file per part that is done.
+The digest is that of everything that the piece's rows share, so that nothing is taken over from another network,
+protocol or version.
 """
 
 import hashlib

@@ -83,8 +83,8 @@ def pick(
         without an alpha last; what is undefined is left out.
 
     Raises:
-        InputError: The rows mix protocols, so that the values cannot be compared; a model is of several studies, arms or
-            fingerprints; or there is no such column.
+        InputError: The rows mix protocols, so that the values cannot be compared; a model is of several studies, arms
+            or fingerprints; or there is no such column.
     """
     unknown = [name for name in (x, *columns) if name is not None and name not in COLUMNS]
     if unknown:

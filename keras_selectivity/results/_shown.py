@@ -16,8 +16,8 @@ class Column:
         where: Further columns of the results, and the value that they must have.
         format: How to show a value.
         evaluation: Which evaluation the rows must come from; `None` for any.
-        begins: What `perturbation` must begin with, for a column for every one that does; the rest of its name stands for
-            `{}` in the heading.
+        begins: What `perturbation` must begin with, for a column for every one that does; the rest of its name stands
+            for `{}` in the heading.
     """
 
     heading: str

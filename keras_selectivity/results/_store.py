@@ -185,7 +185,8 @@ class Results:
         return self.scan().collect()
 
     def pack(self) -> None:
-        """Writes the pieces of a folder together, as one file of rows of networks and layers, and one of those of units.
+        """Writes the pieces of a folder together, as one file of rows of networks and layers, and one of those of
+        units.
 
         For when nothing is to be added for the time being; more can be added, and packed, later.
         """

@@ -86,7 +86,8 @@ def write(path: str | Path, table: pl.DataFrame | pl.LazyFrame) -> None:
         table: Has columns of `COLUMNS`; those it lacks are empty.
 
     Raises:
-        InputError: The file exists and is no table of results, there is no such column, a value is of the wrong kind or out of its range, or a row is there twice.
+        InputError: The file exists and is no table of results, there is no such column, a value is of the wrong kind or
+            out of its range, or a row is there twice.
     """
     check_suffix(Path(path))
     lazy = as_lazy(table)

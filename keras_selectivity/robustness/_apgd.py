@@ -102,7 +102,8 @@ def apgd(exported: Exported, norm: str, targeted: bool) -> Any:
         state = remaining(correct, state)
 
         def look(state: dict[str, Tensor], interval: Tensor) -> dict[str, Tensor]:
-            """Halves the steps of images that rose too rarely, or not at all since the last look, and takes these back."""
+            """Halves the steps of images that rose too rarely, or not at all since the last look, and takes these
+            back."""
             stuck = ~state["reduced"] & (state["best_loss_before"] >= state["best_loss"])
             reduce = (state["rises"] <= tf.cast(interval, tf.float32) * _RISING) | stuck
             back = per_image(reduce, state["x"])

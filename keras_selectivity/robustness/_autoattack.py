@@ -98,8 +98,8 @@ def autoattack(
         version: `"standard"` for all four; `"apgd"` for the first two, which find nearly as much for a fraction of the
             time; or one alone: `"apgd-ce"`, `"apgd-t"`, `"fab-t"`, `"square"`. Defaults to `"standard"`.
         iterations: Of APGD and FAB, per target. Defaults to 100.
-        targets: Classes that APGD and FAB aim at, the likeliest first; at most as many as there are others. With fewer than
-            four classes there is no targeted APGD. Defaults to 9.
+        targets: Classes that APGD and FAB aim at, the likeliest first; at most as many as there are others. With fewer
+            than four classes there is no targeted APGD. Defaults to 9.
         queries: Of Square Attack. Defaults to 5,000.
         positions: `(n,)` whole numbers: where the images stand in the whole of which they are a part. Defaults to 0 to
             n - 1.
@@ -216,7 +216,8 @@ def _attacked(
     batch_size: int,
     verbose: int,
 ) -> tuple[Array, Array, Sequence[str], Array]:
-    """Adversarial images; which were classified correctly at first; the attacks; the number of that which fooled each, or -1."""
+    """Adversarial images; which were classified correctly at first; the attacks; the number of that which fooled each,
+    or -1."""
     images, labels = checked_samples(exported, images, labels)
     names = _attacks_for(exported, settings.version)
     positions = np.arange(len(images)) if positions is None else _positions(positions, len(images))

@@ -23,8 +23,8 @@ def to_hyperplane(
     """The smallest change, in a norm, that takes images to a hyperplane within [0, 1], or other bounds.
 
     Minimise the norm of `d` with `sum(normal * (x + d)) = offset` and `0 <= x + d <= 1`. Every pixel moves against the
-    hyperplane's side by a common length (`"linf"`) or in proportion to its weight (`"l2"`) until it meets the range. What
-    is gained is a concave function of that length, whose root Newton's method approaches from below. Where the
+    hyperplane's side by a common length (`"linf"`) or in proportion to its weight (`"l2"`) until it meets the range.
+    What is gained is a concave function of that length, whose root Newton's method approaches from below. Where the
     hyperplane cannot be reached, all pixels go as far as they can.
 
     Args:

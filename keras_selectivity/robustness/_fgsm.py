@@ -58,10 +58,11 @@ def fgsm(
 ) -> Array:
     """Adversarial images of the fast gradient sign method.
 
-    `x + epsilon * sign(d loss / d x)`, clipped to [0, 1] where the input has that range; the gradient at the clean image is computed once for all
-    strengths. Its sign is that of the cross-entropy's exact gradient; `loss="cross_entropy"` takes the gradient that
-    float32 has of it, as the papers and other toolboxes do, which is wrong where a prediction is confident. (Goodfellow et al. 2014; "On the relationship between class
-    selectivity, dimensionality, and robustness", appendix A.1.4.)
+    `x + epsilon * sign(d loss / d x)`, clipped to [0, 1] where the input has that range; the gradient at the clean
+    image is computed once for all strengths. Its sign is that of the cross-entropy's exact gradient;
+    `loss="cross_entropy"` takes the gradient that float32 has of it, as the papers and other toolboxes do, which is
+    wrong where a prediction is confident. (Goodfellow et al. 2014; "On the relationship between class selectivity,
+    dimensionality, and robustness", appendix A.1.4.)
 
     Args:
         exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.

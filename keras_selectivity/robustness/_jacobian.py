@@ -31,14 +31,15 @@ def jacobian_norm(
     Exact, from as many backward passes as there are classes; or estimated from `projections` random
     directions v of the logits, drawn for every sample and orthonormal as far as there are classes:
     `classes / projections * sum |J^T v|^2` is an unbiased estimate of the squared norm (its root is
-    slightly too small on average), and exact with as many projections as classes. (Hoffman et al. 2019, "Robust learning
-    with Jacobian regularization", section 2.3; "On the relationship between class selectivity,
-    dimensionality, and robustness", section 3.2.)
+    slightly too small on average), and exact with as many projections as classes. (Hoffman et al. 2019, "Robust
+    learning with Jacobian regularization", section 2.3; "On the relationship between class selectivity, dimensionality,
+    and robustness", section 3.2.)
 
     Args:
         exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
         images: `(n, ...)` floats; of images uint8, or floats in [0, 1].
-        projections: Number of random directions, at least 1, or `None` for the exact norm. 20 to 50 do for 200 classes. Defaults to `None`.
+        projections: Number of random directions, at least 1, or `None` for the exact norm. 20 to 50 do for 200 classes.
+            Defaults to `None`.
         seed: Seed of the directions; a sample's depend on it and on the sample's position.
         batch_size: Images at a time. Defaults to 100.
         verbose: 0 shows no progress bar.

@@ -74,9 +74,9 @@ def pgd(
     Every step moves by `step_size` along the gradient's sign (`"linf"`) or its direction (`"l2"`),
     returns to the ball of radius `epsilon` around the clean image if there is one, and clips to
     [0, 1] if the input has that range. The papers' are 25 steps of 0.0001 ("On the relationship between class
-    selectivity, dimensionality, and robustness", appendices A.1.4 and A.1.5); that these are signs of the gradient in pixels
-    of [0, 1], without a ball and a random start, is our reading, and the defaults. `loss="cross_entropy"` is the papers'.
-    (Kurakin et al. 2016; Madry et al. 2018.)
+    selectivity, dimensionality, and robustness", appendices A.1.4 and A.1.5); that these are signs of the gradient in
+    pixels of [0, 1], without a ball and a random start, is our reading, and the defaults. `loss="cross_entropy"` is the
+    papers'. (Kurakin et al. 2016; Madry et al. 2018.)
 
     Args:
         exported: What `keras_selectivity.load` or `wrap` returns, or a Keras model.
@@ -86,8 +86,8 @@ def pgd(
         step_size: Length of a step in the norm, in units of the input: pixels of [0, 1].
         epsilon: Radius of the ball in the norm, or `None`. Defaults to `None`.
         norm: `"linf"` or `"l2"`. Defaults to `"linf"`.
-        loss: `"log_odds"` for the exact gradient, or `"cross_entropy"` for that which float32 has, as the papers and other
-            toolboxes do; see `fgsm`. Defaults to `"log_odds"`.
+        loss: `"log_odds"` for the exact gradient, or `"cross_entropy"` for that which float32 has, as the papers and
+            other toolboxes do; see `fgsm`. Defaults to `"log_odds"`.
         random_start: Start from a point drawn uniformly from the ball.
         seed: Seed of the random start. An image's start depends on it and on the image's position.
             `None` starts somewhere else every time.

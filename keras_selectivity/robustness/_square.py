@@ -21,8 +21,8 @@ _HALVED = (11, 51, 201, 501, 1001, 2001, 4001, 6001, 8001)
 def spans(queries: int) -> Iterator[tuple[int, int, float]]:
     """Stretches of queries whose squares cover the same share: `(first, end, share)`.
 
-    Fewer queries shrink the squares sooner, as in the paper and in torchattacks; the code of AutoAttack's authors takes the
-    first 5,000 of 10,000.
+    Fewer queries shrink the squares sooner, as in the paper and in torchattacks; the code of AutoAttack's authors takes
+    the first 5,000 of 10,000.
     """
     halved = [-(-at * queries // 10_000) for at in _HALVED]
     for number, (first, end) in enumerate(zip([1, *halved], [*halved, queries], strict=True)):
@@ -44,7 +44,8 @@ def side(share: float, shape: tuple[int, ...], norm: str) -> int:
 def bump(size: int) -> Array:
     """Two opposite bumps that share a square, of length one in L2; the L2 attack's move.
 
-    Each is a sum of nested rectangles around its centre with weights `1 / k^2`. (Andriushchenko et al. 2020, section 3.4.)
+    Each is a sum of nested rectangles around its centre with weights `1 / k^2`. (Andriushchenko et al. 2020, section
+    3.4.)
     """
     found = np.zeros((size, size))
     half = size // 2
@@ -78,7 +79,8 @@ def first_images(
     positions: Array,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> Array:
-    """Where the search starts: vertical stripes (`"linf"`), or a grid of bumps (`"l2"`), on the surface of the balls."""
+    """Where the search starts: vertical stripes (`"linf"`), or a grid of bumps (`"l2"`), on the surface of the
+    balls."""
     _, height, width, channels = clean.shape
     if norm == "linf":
         return np.clip(clean + radius * signs(seed, positions, (1, width, channels)), *bounds)

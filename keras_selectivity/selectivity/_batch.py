@@ -15,7 +15,8 @@ from keras_selectivity.selectivity._index import selectivity_index
 METRICS = ("selectivity", "discriminability")
 """Names of the metrics that training can regularise; a function is another."""
 Metric: TypeAlias = str | Callable[[Tensor, Tensor], Tensor]
-"""One of `METRICS`, or a function of `(classes, units)` class means and `(classes,)` counts that returns `(units,)` values."""
+"""One of `METRICS`, or a function of `(classes, units)` class means and `(classes,)` counts that returns `(units,)`
+values."""
 
 
 def class_weights(labels: Tensor, classes: int, sample_weight: Tensor = None) -> Tensor:

@@ -29,7 +29,8 @@ def selectivity_index(class_means: Tensor, class_counts: Tensor = None, epsilon:
         epsilon: Added to the denominator. Defaults to 1e-7.
 
     Returns:
-        `(units,)` floats in [0, 1]; 0, with a gradient of 0, for a dead unit. All zeros if fewer than two classes are present.
+        `(units,)` floats in [0, 1]; 0, with a gradient of 0, for a dead unit. All zeros if fewer than two classes are
+        present.
     """
     xp = _namespace(class_means, class_counts)
     class_means = _as_float(xp, class_means)

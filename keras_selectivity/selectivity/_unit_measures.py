@@ -47,9 +47,9 @@ def precision(activations: ArrayLike, labels: ArrayLike, *, top: int | None = No
 def information_bins(labels: ArrayLike) -> int:
     """Bins into which `mutual_information` puts activations, by the samples per class.
 
-    As many as leave five samples of a class for each bin, from 2 to 100. More bins than that resolve chance: the bias of
-    the plain estimate grows with bins times classes over samples, and is 1.4 bits for 100 bins, 200 classes and 10,000
-    samples. Of 1,000 samples per class come 100 bins, of 50 come 10.
+    As many as leave five samples of a class for each bin, from 2 to 100. More bins than that resolve chance: the bias
+    of the plain estimate grows with bins times classes over samples, and is 1.4 bits for 100 bins, 200 classes and
+    10,000 samples. Of 1,000 samples per class come 100 bins, of 50 come 10.
     """
     labels = np.asarray(labels)
     return int(np.clip(len(labels) // len(np.unique(labels)) // 5, 2, 100))
@@ -117,7 +117,8 @@ def _checked(activations: ArrayLike, labels: ArrayLike) -> tuple[Array, Array]:
 
 
 def _bins(values: Array, bins: int) -> Array:
-    """Bin of every value, `(samples, units)` to `(units, samples)`: 0 for zeros, from 1 equally populated ones for others.
+    """Bin of every value, `(samples, units)` to `(units, samples)`: 0 for zeros, from 1 equally populated ones for
+    others.
 
     Equal values are in one bin.
     """

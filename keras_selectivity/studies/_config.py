@@ -89,11 +89,13 @@ class RunConfig(Settings):
     train_samples: Annotated[int, Field(ge=2, le=2**31 - 1)] | None = None
     """Size of a class-balanced subset of the remaining training samples; all if left out."""
     method: Literal["plain", "augmix", "pgd", "fgsm"] = "plain"
-    """Training for robustness: AugMix, or adversarial with 7 steps of PGD or with one of FGSM, with their published settings."""
+    """Training for robustness: AugMix, or adversarial with 7 steps of PGD or with one of FGSM, with their published
+    settings."""
     epsilon: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Radius of adversarial training, in pixels of [0, 1]; the data set's own if left out."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """Arithmetic of the layers; weights, statistics, unit means and loss stay float32, as does the network that is kept."""
+    """Arithmetic of the layers; weights, statistics, unit means and loss stay float32, as does the network that is
+    kept."""
     deterministic: bool = False
     """Deterministic kernels: the same seed gives the same weights."""
 

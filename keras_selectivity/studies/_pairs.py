@@ -25,10 +25,10 @@ def compare_runs(
 ) -> None:
     """PWCCA distances, and controls for gradient masking with another network's images.
 
-    Distances are between networks of the study's main arm of the same alpha, and to those with alpha = 0: the pairs that
-    the papers compare ("Selectivity considered harmful", appendix A.3.2). Every network of any arm is attacked with
-    images of the main arm's with alpha = 0 and its seed, and that one with images of another seed's. What was measured
-    already is left alone.
+    Distances are between networks of the study's main arm of the same alpha, and to those with alpha = 0: the pairs
+    that the papers compare ("Selectivity considered harmful", appendix A.3.2). Every network of any arm is attacked
+    with images of the main arm's with alpha = 0 and its seed, and that one with images of another seed's. What was
+    measured already is left alone.
 
     Args:
         study: A `Study`.

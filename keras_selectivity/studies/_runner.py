@@ -33,12 +33,13 @@ def run_study(
         networks: Folder of published networks, with which runs begin, see `adopt_networks`. Defaults to none.
 
     Returns:
-        Path of the results: one measurement per row, see `keras_selectivity.results.read`. Rows with an `epoch` (0-based)
-        are the training history. `None` if no run is done, with `only`, or if the engine does not measure.
+        Path of the results: one measurement per row, see `keras_selectivity.results.read`. Rows with an `epoch`
+        (0-based) are the training history. `None` if no run is done, with `only`, or if the engine does not measure.
 
     Raises:
-        InputError: `only` names no run, the file for the results exists and is no table of results, the folder belongs to another study, the engine is not available, or the networks
-            that are to be compared differ in their layers.
+        InputError: `only` names no run, the file for the results exists and is no table of results, the folder belongs
+            to another study, the engine is not available, or the networks that are to be compared differ in their
+            layers.
     """
     folder, names = engine.folder, study.names(only)
     if not only and engine.measures:

@@ -280,7 +280,8 @@ def _busy(name: str) -> InputError:
 
 
 def _is_another(config: RunConfig, folder: Path) -> bool:
-    """Whether a folder is that of a run with another configuration; a damaged one is seen to by whoever does the run."""
+    """Whether a folder is that of a run with another configuration; a damaged one is seen to by whoever does the
+    run."""
     try:
         return bool(changed_settings(config, folder))
     except DamagedError:

@@ -160,15 +160,15 @@ def tune(
 ) -> Search:
     """Searches alpha, training a run for every trial, and keeps the best network.
 
-    An interrupted search resumes where it stopped; with other settings it begins anew, and takes the runs that fit. Searches of several machines can share their trials
-    through Keras Tuner's own chief and workers (its variables `KERASTUNER_TUNER_ID`,
-    `KERASTUNER_ORACLE_IP`, `KERASTUNER_ORACLE_PORT`), whose connection has no authentication: on a
-    loopback device or a private network only.
+    An interrupted search resumes where it stopped; with other settings it begins anew, and takes the runs that fit.
+    Searches of several machines can share their trials through Keras Tuner's own chief and workers (its variables
+    `KERASTUNER_TUNER_ID`, `KERASTUNER_ORACLE_IP`, `KERASTUNER_ORACLE_PORT`), whose connection has no authentication: on
+    a loopback device or a private network only.
 
     Args:
         config: A `RunConfig`; its alpha and seed are those of no trial.
-        output: Folder for `runs/`, `tuner/` and `search.json` (state and settings of the search), `results.csv` (a row per trial, on the
-            validation split) and `best/`, the best network.
+        output: Folder for `runs/`, `tuner/` and `search.json` (state and settings of the search), `results.csv` (a row
+            per trial, on the validation split) and `best/`, the best network.
         alphas: A list to choose from, or `("range", low, high)` (not with a grid).
         seeds: A list of seeds to choose from.
         objective: `"val_accuracy"`; `"corrupted"`, the mean accuracy over all generated corruptions and
@@ -186,7 +186,8 @@ def tune(
         A `Search`: rows of the trials that were completed, the best first, and why others failed.
 
     Raises:
-        InputError: A value is not among the allowed, the output holds something else, or no trial was completed, with the reason.
+        InputError: A value is not among the allowed, the output holds something else, or no trial was completed, with
+            the reason.
     """
     for name, value, allowed in (("objective", objective, OBJECTIVES), ("search", search, SEARCHES)):
         if value not in allowed:

@@ -137,7 +137,8 @@ def finish(
     """Trains and measures one run; what is done already is left alone.
 
     What is damaged is named, set aside and done again: a SavedModel is made again from `run.keras`, if that is
-    there; a checkpoint, or both, mean the run; a file of rows the pieces that it held. On JAX, a run is trained only. The caller holds the run's lock.
+    there; a checkpoint, or both, mean the run; a file of rows the pieces that it held. On JAX, a run is trained only.
+    The caller holds the run's lock.
 
     Args:
         study: A `Study`.

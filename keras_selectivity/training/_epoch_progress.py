@@ -10,7 +10,8 @@ from keras_selectivity._progress import duration
 
 
 class EpochProgress(keras.callbacks.Callback):
-    """Prints one line per epoch (loss, accuracy, what is regularised, validation accuracy, times), and shows between them how far the training is.
+    """Prints one line per epoch (loss, accuracy, what is regularised, validation accuracy, times), and shows between
+    them how far the training is.
 
     Keras's own progress bar prints every log, which is a line of a thousand characters with those of
     `SelectivityMonitor`. Put this last, and pass `verbose=0` to `fit`:

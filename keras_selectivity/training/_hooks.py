@@ -1,4 +1,5 @@
-"""Taps in place: activations of a network's own layers are handed over while somebody collects, and at no other time."""
+"""Taps in place: activations of a network's own layers are handed over while somebody collects, and at no other
+time."""
 
 import contextlib
 import functools

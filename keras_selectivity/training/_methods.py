@@ -69,12 +69,12 @@ class Adversarial(_Method):
     """Trains on images that projected gradient descent makes of the batch (Madry et al. 2018).
 
     From a random start in the L-infinity ball; gradients are those of the network in inference mode, so
-    that making them leaves batch norm's statistics alone. Where the model was compiled with a cross-entropy from logits,
-    they are its exact ones, which float32 loses on confident predictions; else those of the compiled loss. One step of 1.25 epsilon is the fast variant
-    FGSM-RS (Wong et al. 2020).
+    that making them leaves batch norm's statistics alone. Where the model was compiled with a cross-entropy from
+    logits, they are its exact ones, which float32 loses on confident predictions; else those of the compiled loss. One
+    step of 1.25 epsilon is the fast variant FGSM-RS (Wong et al. 2020).
 
-    Training stops with an `InputError` where images lie outside their range. Where nothing can be raised, in data sets on
-    JAX and with `jit_compile=True`, no value moves farther from the clean one than the ball reaches all the same.
+    Training stops with an `InputError` where images lie outside their range. Where nothing can be raised, in data sets
+    on JAX and with `jit_compile=True`, no value moves farther from the clean one than the ball reaches all the same.
 
     Args:
         epsilon: Radius of the ball, as a share of the range: in pixels of [0, 1].

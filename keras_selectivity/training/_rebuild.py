@@ -95,7 +95,8 @@ def _zeros(shape: Any, dtype: Any) -> Array:
 
 
 def example_inputs(network: KerasObject, fill: Callable[[Any, Any], Array] = _zeros) -> Any:
-    """One sample of zeros (empty texts), or of what `fill(shape, dtype)` returns, in the structure of a built network's input.
+    """One sample of zeros (empty texts), or of what `fill(shape, dtype)` returns, in the structure of a built network's
+    input.
 
     Axes of any length have the first of some lengths that the network takes.
 
@@ -128,7 +129,8 @@ def example_inputs(network: KerasObject, fill: Callable[[Any, Any], Array] = _ze
 
 
 def random_inputs(network: KerasObject) -> Any:
-    """As `example_inputs`, with random numbers in [0, 1], of 0 and 1 if they are integers, or letters if they are texts."""
+    """As `example_inputs`, with random numbers in [0, 1], of 0 and 1 if they are integers, or letters if they are
+    texts."""
     rng = np.random.default_rng(0)
 
     def fill(shape: Any, dtype: Any) -> Array:

@@ -38,8 +38,8 @@ def regularize(
     """Puts class-selectivity regularisation on a Keras classifier.
 
     The result starts from the model's weights and is compiled and trained like any Keras model.
-    The model itself is not changed, unless it is tapped in place. ("Selectivity considered harmful", section 3.3: the loss is
-    cross-entropy - alpha * mean class selectivity of the hidden units.)
+    The model itself is not changed, unless it is tapped in place. ("Selectivity considered harmful", section 3.3: the
+    loss is cross-entropy - alpha * mean class selectivity of the hidden units.)
 
     Args:
         model: A built functional, Sequential or subclassed classifier, nested or from
@@ -47,10 +47,10 @@ def regularize(
         alpha: Scale of the regulariser: a finite number, or an `AlphaSchedule`. Negative values
             make units less class-selective, positive ones more; 0 trains as the plain model does.
         metric: `"selectivity"` (the class selectivity index), `"discriminability"` (d'), or a function of your own:
-            from the mean of every unit in every class of the batch, `(classes, units)` float32, and the number of samples
-            of each class, `(classes,)` float32, to `(units,)` float32 values, by `keras.ops`, so that they have a
-            gradient. Units that can be negative are shifted by their minimum before. Classes without samples have means of
-            0 and a number of 0. The name of the function is that of its logs; decorate it with
+            from the mean of every unit in every class of the batch, `(classes, units)` float32, and the number of
+            samples of each class, `(classes,)` float32, to `(units,)` float32 values, by `keras.ops`, so that they have
+            a gradient. Units that can be negative are shifted by their minimum before. Classes without samples have
+            means of 0 and a number of 0. The name of the function is that of its logs; decorate it with
             `keras.saving.register_keras_serializable()` if the model is to be loaded again.
         layers: Which layers to regularise: `None` for every tapped one; a list of names, which may be those of
             any layers but the output, and of whatever `nonlinearities` lists; a slice, or `"first 3"` /
@@ -82,8 +82,8 @@ def regularize(
         A `SelectivityModel`. Its `report` says which layers were found and which were skipped.
 
     Raises:
-        InputError: alpha is not finite, the metric is none, the model is not a classifier or regularised already, nothing is there to
-            regularise, `layers` matches nothing, or a part of the model cannot be copied.
+        InputError: alpha is not finite, the metric is none, the model is not a classifier or regularised already,
+            nothing is there to regularise, `layers` matches nothing, or a part of the model cannot be copied.
 
     Example:
 

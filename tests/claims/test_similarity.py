@@ -73,7 +73,8 @@ def test_the_jackknife_is_that_of_the_whole_statistic():
 
 
 def test_seeds_are_the_units():
-    """Networks that are as far from each other as from those of alpha = 0 are called farther in one of twenty tables."""
+    """Networks that are as far from each other as from those of alpha = 0 are called farther in one of twenty
+    tables."""
     rng = np.random.default_rng(0)
     draws = [against_zero(np.array(list(ratio_by_seed(table(8, rng))[-1.0].values()))) for _ in range(200)]
     assert np.mean(np.array(draws) < 0.05) < 0.1

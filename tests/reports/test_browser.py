@@ -1,4 +1,5 @@
-"""The page as a browser shows it: wide and narrow, light and dark, printed, without its script, and to a screen reader."""
+"""The page as a browser shows it: wide and narrow, light and dark, printed, without its script, and to a screen
+reader."""
 
 import io
 import re

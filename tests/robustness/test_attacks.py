@@ -61,7 +61,8 @@ def test_fgsm_of_a_linear_network_in_closed_form(linear):
 
 @pytest.fixture(name="confident", scope="module")
 def _confident():
-    """A linear network whose margins are far above 17, where the probability of the other classes is nothing in float32."""
+    """A linear network whose margins are far above 17, where the probability of the other classes is nothing in
+    float32."""
     inputs = keras.Input(SHAPE)
     network = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Flatten()(inputs)))
     network.set_weights([np.random.default_rng(3).normal(size=(192, 3)), np.array([60.0, 0.0, -5.0])])

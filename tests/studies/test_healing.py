@@ -60,7 +60,8 @@ def _stopped(tmp_path_factory):
     return folder
 
 
-# Damage to a finished study -> function of its folder of runs, what is said, what is set aside, whether there is a new model
+# Damage to a finished study -> function of its folder of runs, what is said, what is set aside, whether there is a new
+# model
 FINISHED = {
     "a bit in config.json": (
         lambda runs: flip(runs / NAME / "config.json"), "config.json is damaged", f"{NAME}.damaged-1", True),

@@ -14,7 +14,8 @@ def image(body, shape=(16, 16, 3)):
 
 
 def hub(name, num_classes=CLASSES, head=None, **options):
-    """A classifier task of Keras Hub around a backbone of this size, without a download; `head` is of the task alone."""
+    """A classifier task of Keras Hub around a backbone of this size, without a download; `head` is of the task
+    alone."""
 
     def build():
         import keras_hub.models as models

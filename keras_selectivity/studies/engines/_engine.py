@@ -18,8 +18,8 @@ class Engine(abc.ABC):
     """Does runs of a study.
 
     Runs that are finished are left alone, interrupted ones resume after their last whole epoch, and one that fails is
-    noted with its reason in the folder while the others continue. Several engines may work on the same folder at a time,
-    on one machine or on many that share it: a run is done by one of them.
+    noted with its reason in the folder while the others continue. Several engines may work on the same folder at a
+    time, on one machine or on many that share it: a run is done by one of them.
 
     Args:
         folder: Folder for the runs' folders: a path, or a `RunsFolder`.

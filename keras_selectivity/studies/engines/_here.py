@@ -11,8 +11,8 @@ from keras_selectivity.studies.engines._engine import Engine
 class Here(Engine):
     """Does runs one after the other in this process.
 
-    TensorFlow keeps what it traced for a run and the run's training data: take `Processes` with one worker for more than
-    a dozen runs.
+    TensorFlow keeps what it traced for a run and the run's training data: take `Processes` with one worker for more
+    than a dozen runs.
 
     Args:
         folder: As in `Engine`.

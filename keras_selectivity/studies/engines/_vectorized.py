@@ -52,8 +52,8 @@ class Vectorized(Engine):
     Args:
         folder: As in `Engine`.
         together: Most runs in one program; another number next time begins what is not finished anew.
-        minutes: Time after which to save and stop; `None` for none. An epoch that would not end in time is not begun, but
-            one is always done.
+        minutes: Time after which to save and stop; `None` for none. An epoch that would not end in time is not begun,
+            but one is always done.
         data_dir: As in `Engine`.
         verbose: As in `Engine`.
     """
