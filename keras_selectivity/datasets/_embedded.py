@@ -79,14 +79,17 @@ def _coordinates(rng: np.random.Generator, count: int) -> tuple[Array, Array]:
 
 def _texture(rng: np.random.Generator, count: int, strength: float) -> Array:
     """A few random plane waves of random wavelength, different in each channel."""
-    axis = np.arange(SIZE)
-    total = np.zeros((count, SIZE, SIZE, 3))
+    axis, rows, columns = np.arange(SIZE), [], []
     for _ in range(3):
-        frequency = rng.uniform(-0.6, 0.6, (2, count, 1, 1, 1))
-        phase = rng.uniform(0, 2 * np.pi, (count, 1, 1, 3))
-        wave = frequency[0] * axis[None, None, :, None] + frequency[1] * axis[None, :, None, None]
-        total += np.sin(wave + phase) * rng.uniform(0, strength / 3, (count, 1, 1, 3))
-    return total
+        frequency = rng.uniform(-0.6, 0.6, (2, count, 1, 1))
+        phase = rng.uniform(0, 2 * np.pi, (count, 3, 1))
+        amplitude = rng.uniform(0, strength / 3, (count, 3, 1))
+        x, y = frequency[0] * axis, frequency[1] * axis + phase
+        # sin(x + y) as a product of matrices: as many sines as rows and columns, instead of pixels
+        rows += [amplitude * np.cos(y), amplitude * np.sin(y)]
+        columns += [np.sin(x), np.cos(x)]
+    waves = np.stack(rows, axis=-1) @ np.stack(columns, axis=-2)
+    return np.ascontiguousarray(np.moveaxis(waves, 1, -1))
 
 
 def _disc(x: Array, y: Array) -> Array:

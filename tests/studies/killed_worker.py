@@ -1,6 +1,7 @@
-"""Runs the command line, and kills this process as soon as a file has appeared that no earlier one of them has written.
+"""Runs the command line in one process after the other, each killed as soon as a file appears that none before it wrote.
 
-Run by test_runner: started until it exits, it visits every boundary between two files of a study.
+Run by test_runner: until a process ends by itself, they visit every boundary between two files of a study. Each is
+forked from one that has imported TensorFlow and made the images, which would take most of its time.
 """
 
 import os
@@ -8,9 +9,25 @@ import signal
 import sys
 from pathlib import Path
 
+from keras_selectivity import SelectivityModel  # noqa: F401  TensorFlow with it
+from keras_selectivity import datasets
+from keras_selectivity.cli import main as run
+
 
 def main(seen, arguments):
-    """Runs a command; `seen` is the file with the names at which a process was killed already."""
+    """Exit code of the process that ended by itself; `seen` is a file for the names at which the others were killed."""
+    datasets.load("shapes")
+    while True:
+        child = os.fork()
+        if not child:
+            os._exit(to_the_next_file(seen, arguments))
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code != -signal.SIGKILL:
+            return code
+
+
+def to_the_next_file(seen, arguments):
+    """Runs the command in this process, which is killed after the first file that `seen` does not name."""
     replace = os.replace
 
     def replace_and_die(source, target, **options):
@@ -22,9 +39,10 @@ def main(seen, arguments):
             os.kill(os.getpid(), signal.SIGKILL)
 
     os.replace = replace_and_die
-    from keras_selectivity.cli import main as run
-
-    return run(arguments)
+    code = run(arguments)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
 
 
 if __name__ == "__main__":

@@ -345,12 +345,8 @@ def test_killed_between_any_two_files_a_study_ends_with_the_same_rows(tmp_path):
     assert run(command(whole, content)).returncode == 0
     seen = tmp_path / "seen"
     worker = [sys.executable, str(Path(__file__).with_name("killed_worker.py")), str(seen)]
-    arguments, codes = [*worker, *command(killed, content)[3:]], []
-    while not codes or codes[-1] == -signal.SIGKILL:
-        codes.append(run(arguments).returncode)
-    assert codes[-1] == 0
+    assert run([*worker, *command(killed, content)[3:]]).returncode == 0
     visited = set(seen.read_text().splitlines())
-    assert len(visited) == len(codes) - 1
     assert visited >= {
         "study.json", "config.json", "epoch-0001.keras", "progress.json", "epoch-0002.keras", "run.keras", "model",
         "rows.parquet", "pack-0001", f"{NAME}.json", "results.parquet",
