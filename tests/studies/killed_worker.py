@@ -1,4 +1,4 @@
-"""Runs the command line in one process after the other, each killed as soon as a file appears that none before it wrote.
+"""Runs the command line in one process after the other, each killed once a file appears that none before it wrote.
 
 Run by test_runner: until a process ends by itself, they visit every boundary between two files of a study. Each is
 forked from one that has imported TensorFlow and made the images, which would take most of its time.
