@@ -1,5 +1,4 @@
-"""A study of the papers' size: 1,320 runs of ResNet18, 37 million rows, joined, checked and drawn; and what appending
-costs.
+"""A study of the papers' size: 1,320 runs of ResNet18, 37 million rows, joined, checked, drawn; what appending costs.
 
 The runs are copies of one that was measured, with the names, alphas, seeds and arms of the study file, 90 epochs of
 history and noise on the values. Making them takes a few minutes and is no part of what is timed. Every part works in a

@@ -4,6 +4,7 @@ Run by test_runner: until a process ends by itself, they visit every boundary be
 forked from one that has imported TensorFlow and made the images, which would take most of its time.
 """
 
+import itertools
 import os
 import signal
 import sys
@@ -17,12 +18,13 @@ from keras_selectivity.cli import main as run
 def main(seen, arguments):
     """Exit code of the process that ended by itself; `seen` is a file for the names at which the others were killed."""
     datasets.load("shapes")
-    while True:
+    for killed in itertools.count():
         child = os.fork()
         if not child:
             os._exit(to_the_next_file(seen, arguments))
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if code != -signal.SIGKILL:
+            assert len(seen.read_text().splitlines()) == killed, "something else has killed a process"
             return code
 
 
