@@ -1,5 +1,6 @@
 """A search for the alpha that serves best, through Keras Tuner."""
 
+import itertools
 import json
 import logging
 import os
@@ -25,6 +26,7 @@ from keras_selectivity._files import set_aside
 from keras_selectivity._files import whole_directory
 from keras_selectivity._json_file import read_json
 from keras_selectivity._json_file import write_json
+from keras_selectivity._progress import Bar
 from keras_selectivity._types import KerasObject
 from keras_selectivity._types import StrPath
 from keras_selectivity.measurements import about
@@ -214,7 +216,7 @@ def tune(
             decides |= {"samples": int(samples)} | ({"weight": float(weight)} if objective == "mix" else {})
         trained_by = {k: v for k, v in config.to_dict().items() if k not in ("alpha", "seed")}
         _set_aside_unfit(output, {**decides, "run": trained_by})
-    judge = _Judge(config, objective, weight, samples, data_dir)
+    judge = _Judge(config, objective, weight, samples, data_dir, verbose)
     rows: dict[str, dict[str, Any]] = {}
 
     def run(hp: Any) -> float:
@@ -258,10 +260,16 @@ class _Judge:
     """The objective: what a trial's network reaches on the images that its training held out."""
 
     def __init__(
-        self, config: RunConfig, objective: str, weight: float, samples: int, data_dir: StrPath | None
+        self,
+        config: RunConfig,
+        objective: str,
+        weight: float,
+        samples: int,
+        data_dir: StrPath | None,
+        verbose: int | str,
     ) -> None:
         self.config, self.objective, self.weight, self.samples = config, objective, weight, samples
-        self.data_dir = data_dir
+        self.data_dir, self.verbose = data_dir, verbose
 
     def __call__(self, name: str, exported: Exported) -> dict[str, Any]:
         found, protocol = self._measure(exported)
@@ -285,23 +293,20 @@ class _Judge:
         if self.samples < len(held_out.labels):
             held_out = datasets.subset(held_out, self.samples, 0)
         images, labels = held_out.images, held_out.labels
-        corrupted: Any = np.mean(
-            [
-                robustness.accuracy(
-                    exported,
-                    datasets.corrupt(images, name, severity, seed=0),
-                    labels,
-                    perturbed=True,
-                    verbose=0,
-                )
-                for name in datasets.CORRUPTIONS
-                for severity in datasets.SEVERITIES
-            ]
-        )
+        versions = list(itertools.product(datasets.CORRUPTIONS, datasets.SEVERITIES))
+        shares = []
+        with Bar(len(versions), "corrupted version", self.verbose) as progress:
+            for version in versions:
+                changed = datasets.corrupt(images, *version, seed=0)
+                shares.append(robustness.accuracy(exported, changed, labels, perturbed=True, verbose=0))
+                progress.add()
+        corrupted: Any = np.mean(shares)
         used = {"samples": len(labels), "corruptions": len(datasets.CORRUPTIONS)}
         if self.objective == "corrupted":
             return corrupted, used
-        attacked = robustness.pgd_accuracy(exported, images, labels, steps=(25,), verbose=0).accuracy[-1]
+        attacked = robustness.pgd_accuracy(
+            exported, images, labels, steps=(25,), verbose=int(bool(self.verbose))
+        ).accuracy[-1]
         return self.weight * corrupted + (1 - self.weight) * attacked, {
             **used,
             "pgd_steps": 25,

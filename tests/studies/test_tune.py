@@ -8,6 +8,7 @@ import pytest
 from conftest import tiny_network
 
 import keras_selectivity as ks
+from keras_selectivity import _progress
 from keras_selectivity import datasets
 from keras_selectivity import robustness
 from keras_selectivity.cli import main
@@ -108,12 +109,14 @@ def test_a_trial_that_fails_is_told_and_tried_again(tmp_path, monkeypatch, capsy
     assert ks.load(tmp_path / "best").run["alpha"] in (-1, 0)
 
 
-def test_corruption_and_attack_on_validation_images(searched, tmp_path):
+def test_corruption_and_attack_on_validation_images(searched, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(_progress, "_MINUTE", 0.0)
     folder = searched[1]
     (tmp_path / "runs").symlink_to(folder / "runs")  # trained already
     ((row,), _) = tune(
-        CONFIG, tmp_path, alphas=[-1], seeds=[0], objective="mix", weight=0.25, samples=20, verbose=0
+        CONFIG, tmp_path, alphas=[-1], seeds=[0], objective="mix", weight=0.25, samples=20, verbose=1
     )  # fmt: skip
+    assert "95 of 95 corrupted versions" in capsys.readouterr().err
     exported = ks.load(folder / "runs" / "alpha-1_seed0" / "model")
     held_out = datasets.hold_out(datasets.load("shapes").train, 10, 0)[1]
     images, labels = datasets.subset(held_out, 20, 0)

@@ -48,10 +48,17 @@ RUNS = ["alpha-2_seed0", "alpha+0_seed5"]  # also trained alone
 pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="needs JAX")
 
 
-def on_jax(study, runs, *more):
+def on_jax(study, runs, *more, **variables):
     command = [sys.executable, "-m", "keras_selectivity", "study", "run", study, "--runs", runs, *more]
     environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
-    return subprocess.run([str(c) for c in command], env=environment, capture_output=True, text=True)
+    return subprocess.run(
+        [str(c) for c in command], env=environment | variables, capture_output=True, text=True
+    )
+
+
+def compiled(folder):
+    """Where the programs of the study that is trained together are kept."""
+    return folder / "together" / "_state" / "compiled"
 
 
 @pytest.fixture(scope="module", name="trained")
@@ -65,7 +72,8 @@ def _trained(tmp_path_factory):
     assert stopped.returncode == 0, stopped.stderr
     whole = on_jax(study, folder / "together", "--together", 4)
     assert whole.returncode == 0, whole.stderr
-    alone = on_jax(study, folder / "alone", "--only", ",".join(RUNS))
+    cache = {"JAX_COMPILATION_CACHE_DIR": str(compiled(folder))}
+    alone = on_jax(study, folder / "alone", "--only", ",".join(RUNS), **cache)
     assert alone.returncode == 0, alone.stderr
     return folder, stopped.stdout, whole.stdout
 
@@ -78,6 +86,7 @@ def test_stopped_in_time_and_went_on(trained):
     assert "epoch 2/3" in whole and "epoch 1/3" not in whole
     assert "4 of 4 runs are trained" in whole
     assert not list((trained[0] / "together" / "_state").glob("together-*.npz"))
+    assert list(compiled(trained[0]).glob("jit_train_steps-*"))
 
 
 @pytest.mark.slow
@@ -186,12 +195,16 @@ def test_what_cannot_be_trained_together_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_run_that_diverges_fails_with_the_epoch(tmp_path):
-    study = tmp_path / "study.toml"
-    study.write_text(STUDY.replace("0.003", "1e6").replace("seeds = [0, 5]", "seeds = [0]"))
+def test_a_run_that_diverges_fails_with_the_epoch(trained, tmp_path):
+    study, cache = tmp_path / "study.toml", compiled(trained[0])
+    study.write_text(STUDY.replace("0.003", "1e6").replace("epochs = 3\nmilestones = [2]", "epochs = 1"))
+    programs = {path.name for path in cache.glob("jit_train_steps-*")}
     for _ in range(2):  # the second start trains nothing again
-        done = on_jax(study, tmp_path / "runs", "--together", 2)
+        done = on_jax(study, tmp_path / "runs", "--together", 4, JAX_COMPILATION_CACHE_DIR=str(cache))
         assert done.returncode == 1, done.stderr
         lines = [line for line in done.stderr.splitlines() if line.startswith("alpha")]
-        assert len(lines) == 2 and all("failed" in line and "diverged in epoch" in line for line in lines)
+        assert len(lines) == 4 and all("failed" in line and "diverged in epoch" in line for line in lines)
         assert "Traceback" not in done.stderr
+    # A cache of the user's own is taken, and what is compiled does not depend on the learning rate.
+    assert not (tmp_path / "runs" / "_state" / "compiled").exists()
+    assert {path.name for path in cache.glob("jit_train_steps-*")} == programs

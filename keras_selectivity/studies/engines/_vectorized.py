@@ -85,9 +85,10 @@ class Vectorized(Engine):
         import jax
 
         # A piece of a few minutes should not spend them on compiling again.
-        jax.config.update(
-            "jax_compilation_cache_dir", str(self.folder.path.absolute() / "_state" / "compiled")
-        )
+        if not jax.config.jax_compilation_cache_dir:  # type: ignore[attr-defined]
+            jax.config.update(
+                "jax_compilation_cache_dir", str(self.folder.path.absolute() / "_state" / "compiled")
+            )
         start = time.monotonic()
         deadline = None if self.minutes is None else start + 60 * self.minutes
         # Groups are those of all runs, whatever is trained already: a checkpoint belongs to its group.
