@@ -122,6 +122,7 @@ def run(options: Options) -> int:
     from keras_selectivity.reports import show
     from keras_selectivity.reports import study_table
     from keras_selectivity.studies import RunsFolder
+    from keras_selectivity.studies import published_runs
     from keras_selectivity.studies import read_study
     from keras_selectivity.studies import run_study
 
@@ -129,9 +130,15 @@ def run(options: Options) -> int:
     engine = _engine(options, runs)
     if engine.measures and os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
         study.evaluation.check_folders()  # JAX trains only
+    networks = _published(options)
     if options.dry_run:
         wanted = set(study.names(options.only))
-        print(show(study_table([row for row in runs.status(study) if row["name"] in wanted], study.runs)))
+        status = [row for row in runs.status(study) if row["name"] in wanted]
+        published = published_runs(study, networks) if networks else []
+        for row in status:
+            if row["state"] == "waiting" and row["name"] in published:
+                row |= {"state": "trained", "epochs": row["of"]}
+        print(show(study_table(status, study.runs)))
         return 0
     if engine.local:
         for dataset in {config.dataset for config in study.runs.values()}:
@@ -147,7 +154,7 @@ def run(options: Options) -> int:
             output,
             only=options.only,
             accept_change=options.accept_change,
-            networks=_published(options),
+            networks=networks,
         )
     if results is not None:
         print(f"Results in {results}")

@@ -118,10 +118,10 @@ def _summary(status: Status, listed: int) -> Any:
     counts = Counter(row["state"] for row in status)
     states = ", ".join(f"{counts[state]:,} {state}" for state in reversed(_STATES) if counts[state])
     summary = f"{len(status):,} runs: {states}."
-    if counts["done"] < len(status):
-        seconds = time_left(status)
+    seconds, epochs = time_left(status), _epochs_left(status)
+    if counts["done"] < len(status) and (seconds or epochs):
         hours = f"about {duration(seconds)}" if seconds else "how long is known once a run is under way"
-        summary += f" {_epochs_left(status):,} epochs left, {hours}."
+        summary += f" {epochs:,} epochs left, {hours}."
     if listed < len(status):
         summary += " Listed are those that are neither done nor waiting."
     return Text(summary)

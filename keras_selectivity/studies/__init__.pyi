@@ -5,6 +5,7 @@ from ._join import clean_values as clean_values
 from ._join import join as join
 from ._networks import adopt_networks as adopt_networks
 from ._networks import publish_networks as publish_networks
+from ._networks import published_runs as published_runs
 from ._run import execute as execute
 from ._runner import run_study as run_study
 from ._runs_folder import RunsFolder as RunsFolder

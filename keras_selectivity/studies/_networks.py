@@ -96,9 +96,7 @@ def adopt_networks(study: Study, folder: RunsFolder, networks: StrPath) -> list[
         DamagedError: The index, or a file, is not what was published.
         InputError: A file is missing, or was trained with other settings than the study's.
     """
-    networks = Path(networks)
-    index = read_json(networks / INDEX, {"study": str, "networks": [_NETWORK]})
-    found = [entry for entry in index["networks"] if entry["name"] in study.runs]
+    networks, found = Path(networks), _listed(study, networks)
     for entry in found:
         run, path = folder.path / entry["name"], networks / f"{entry['name']}.keras"
         if run.exists():
@@ -108,6 +106,25 @@ def adopt_networks(study: Study, folder: RunsFolder, networks: StrPath) -> list[
             write_json(temporary / CONFIG, study.runs[entry["name"]].to_dict())
             shutil.copyfile(path, temporary / RUN_FILE)
     return [entry["name"] for entry in found]
+
+
+def published_runs(study: Study, networks: StrPath) -> list[str]:
+    """Names of the runs of a study that have a published network.
+
+    Args:
+        study: A `Study`.
+        networks: Folder with `index.json`, from `publish_networks`.
+
+    Raises:
+        DamagedError: The index is not what was published.
+        InputError: There is none.
+    """
+    return [entry["name"] for entry in _listed(study, networks)]
+
+
+def _listed(study: Study, networks: StrPath) -> list[dict[str, Any]]:
+    index = read_json(Path(networks) / INDEX, {"study": str, "networks": [_NETWORK]})
+    return [entry for entry in index["networks"] if entry["name"] in study.runs]
 
 
 def _entry(name: str, path: Path) -> dict[str, Any]:

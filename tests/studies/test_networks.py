@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -20,6 +21,7 @@ from keras_selectivity.studies import RunsFolder
 from keras_selectivity.studies import adopt_networks
 from keras_selectivity.studies import make_study
 from keras_selectivity.studies import publish_networks
+from keras_selectivity.studies import read_study
 from keras_selectivity.studies import run_study
 from keras_selectivity.studies.engines import Here
 
@@ -166,3 +168,14 @@ def test_publishing_on_the_command_line(published, tmp_path, capsys):
     assert main(arguments) in (0, None)
     assert f"{NAME}     epoch" in capsys.readouterr().out
     assert (tmp_path / f"{NAME}.keras").is_file() and (tmp_path / "index.json").is_file()
+
+
+def test_a_dry_run_counts_published_networks_as_trained(tmp_path, capsys):
+    study = Path(__file__).parents[2] / "experiments" / "resnet20_cifar10_30_epochs" / "study.toml"
+    command = ["study", "run", str(study), "--runs", str(tmp_path / "runs"), "--dry-run"]
+    count = len(read_study(study).runs)
+    assert main(command) == 0
+    assert f"{count} runs: {count} trained." in capsys.readouterr().out
+    assert main([*command, "--retrain"]) == 0
+    assert f"{count} runs: {count} waiting. {30 * count} epochs left" in capsys.readouterr().out
+    assert not (tmp_path / "runs").exists()
