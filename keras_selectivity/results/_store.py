@@ -21,6 +21,7 @@ from keras_selectivity.results._parts import folder_of_parts
 from keras_selectivity.results._sealed import SUFFIXES
 from keras_selectivity.results._sealed import write_checked
 from keras_selectivity.results._select import evaluation_in
+from keras_selectivity.results._table import check_output
 from keras_selectivity.results._table import read
 
 
@@ -64,7 +65,8 @@ class Results:
             then opened without it. Defaults to raising the error.
 
     Raises:
-        InputError: The file is of another kind or has other columns; `overwrite` for a folder.
+        InputError: The file is of another kind or has other columns; `overwrite` for a folder, or for a file that is no
+            table of results.
         DamagedError: A file is damaged.
     """
 
@@ -225,6 +227,8 @@ class _File(_Memory):
     def __init__(self, path: Path, overwrite: bool) -> None:
         if path.suffix not in SUFFIXES:
             raise InputError(f"Results are .csv or .parquet files, or a folder. Received: {path}.")
+        if overwrite:
+            check_output(path)
         self._path = path
         self._rows = read(path) if path.exists() and not overwrite else frame([])
 

@@ -174,6 +174,21 @@ def test_pieces_of_another_table_are_adopted_once(tmp_path):
     assert read(tmp_path / "rows").height == 9
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_is_overwritten_and_a_file_of_someone_else_is_not(tmp_path, suffix):
+    thesis, table = tmp_path / f"thesis{suffix}", tmp_path / f"table{suffix}"
+    thesis.write_text("subject,age\n1,52\n")
+    with pytest.raises(ks.InputError, match=r"thesis.* holds something else and is not overwritten"):
+        Results(thesis, overwrite=True)
+    assert thesis.read_text() == "subject,age\n1,52\n"
+    filled(table, 3)
+    filled(tmp_path / f"other{suffix}", 1)
+    results = Results(table, overwrite=True)
+    assert read(table).height == 9, "until there is a first piece"
+    results.add(piece(0))
+    assert read(table).equals(read(tmp_path / f"other{suffix}"))
+
+
 def test_a_folder_is_not_overwritten_and_a_table_of_another_kind_is_refused(tmp_path):
     with pytest.raises(ks.InputError, match="not overwritten"):
         Results(tmp_path / "rows", overwrite=True)
