@@ -75,6 +75,8 @@ def replace_directory(
 ) -> None:
     """Renames a directory; with `overwrite`, what lies at `path` is deleted once the new one has its place.
 
+    Of a link to a directory the link is, and what it points to stays.
+
     Raises:
         InputError: As `check_absent`; the new directory is left where it is.
     """
@@ -95,7 +97,10 @@ def replace_directory(
         except OSError:
             os.replace(old, path)
             raise
-        shutil.rmtree(old)
+        if old.is_symlink():
+            old.unlink()
+        else:
+            shutil.rmtree(old)
     finally:
         os.close(aside)
 

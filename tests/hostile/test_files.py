@@ -585,6 +585,17 @@ def test_a_folder_that_is_ours_is_replaced(tmp_path):
     assert [p.relative_to(tmp_path).as_posix() for p in sorted(tmp_path.rglob("*"))] == ["d", "d/new"]
 
 
+def test_a_link_to_a_folder_that_is_ours_is_replaced_and_the_folder_stays(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "old").touch()
+    (tmp_path / "d").symlink_to(tmp_path / "disk")
+    with whole_directory(tmp_path / "d", True, lambda _: True) as temporary:
+        (temporary / "new").touch()
+    assert not (tmp_path / "d").is_symlink()
+    found = [p.relative_to(tmp_path).as_posix() for p in sorted(tmp_path.rglob("*"))]
+    assert found == ["d", "d/new", "disk", "disk/old"]
+
+
 def test_names_of_writers_with_one_process_id_differ(tmp_path):
     with whole_file(tmp_path / "a.txt") as first, whole_file(tmp_path / "a.txt") as second:
         assert first != second
