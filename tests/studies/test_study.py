@@ -220,7 +220,7 @@ def test_every_study_that_ships_is_valid():
         "vit_cifar10_reduced": 3,
         "convnext_cifar10_reduced": 3,
         "resnet20_cifar10_five_seeds": 14 * 5,
-        "resnet20_cifar10_30_epochs": 5 * 3 + 2,
+        "resnet20_cifar10_30_epochs": 5 * 4 + 2,
     }
     config = runs["resnet18_tiny_imagenet"]["alpha-1_seed0"]
     assert (config.epochs, config.batch_size, config.milestones) == (90, 4096, (35, 50, 65, 80))
