@@ -4,6 +4,10 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Processes that a test starts know the network of `offered`, too.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(Path(__file__).with_name("offered")), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
 if "PYTEST_XDIST_WORKER" in os.environ:
     # A thread for each worker, and for what it starts: more only wait for each other.
     for _name in (
@@ -48,16 +52,10 @@ def tiny_data():
 def tiny_network(normalised=True, classes=4, seed=0):
     """A residual network of three ReLU layers with 4, 4 and 6 units on 8x8 images."""
     import keras
-    from keras import layers
+    from tiny_network import tiny
 
     keras.utils.set_random_seed(seed)
-    norm = layers.BatchNormalization if normalised else layers.Identity
-    inputs = keras.Input((8, 8, 3))
-    x = layers.ReLU(name="relu_a")(norm()(layers.Conv2D(4, 3, padding="same", name="conv_a")(inputs)))
-    y = norm()(layers.Conv2D(4, 3, padding="same", name="conv_b")(x))
-    x = layers.Activation("relu", name="relu_b")(layers.Add()([x, y]))
-    x = layers.Conv2D(6, 3, strides=2, activation="relu", name="conv_c")(x)
-    return keras.Model(inputs, layers.Dense(classes, name="logits")(layers.GlobalAveragePooling2D()(x)))
+    return tiny(classes, normalised=normalised)
 
 
 def compiled(model, learning_rate=0.05, **options):

@@ -2,7 +2,4 @@
 
 import lazy_loader
 
-NETWORKS = ("resnet20", "resnet8", "resnet18", "resnet50", "vgg16", "vit", "convnext")
-"""Names of the networks, for study files and the command line."""
-
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

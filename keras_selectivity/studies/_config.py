@@ -36,7 +36,7 @@ def _data_sets() -> Any:
 def _networks() -> Any:
     from keras_selectivity import networks
 
-    return networks.NETWORKS
+    return networks.names()
 
 
 def _layers(value: Any) -> Any:
@@ -59,7 +59,7 @@ class RunConfig(Settings):
     dataset: DataSet
     """Name of a data set."""
     network: Annotated[str, one_of(_networks, "network")]
-    """Name of a function of `keras_selectivity.networks`."""
+    """Name of a network."""
     alpha: Alpha
     """Scale of the regulariser; negative: less selective."""
     seed: Seed = 0

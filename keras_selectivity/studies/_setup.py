@@ -76,9 +76,7 @@ def build(
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32" if config.precision == "float32" else f"mixed_{config.precision}")
     try:
-        network = getattr(networks, config.network)(
-            classes=classes, input_shape=tuple(input_shape), negative_slope=config.negative_slope
-        )
+        network = networks.build(config.network, classes, input_shape, config.negative_slope)
     finally:
         keras.config.set_dtype_policy(before)
     model = regularize(

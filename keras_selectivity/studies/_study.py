@@ -261,7 +261,8 @@ def _evaluation(content: dict[str, Any], runs: dict[str, RunConfig]) -> Evaluati
                 "masking.transfer_from",
                 "unknown transfer_from; a study takes images of the network with alpha = 0 and the same seed.",
             )
-        check_measured_layers(evaluation, runs.values(), content["run"]["network"])
+        compared = content["run"]["network"], content["run"]["dataset"]
+        check_measured_layers(evaluation, runs.values(), compared)
     return evaluation
 
 

@@ -7,11 +7,12 @@ import pytest
 
 import keras_selectivity as ks
 from keras_selectivity.cli import main
+from keras_selectivity.networks._registry import OURS
 from keras_selectivity.selectivity import METRICS
 from keras_selectivity.studies import make_study
 from keras_selectivity.studies._config import RunConfig
 from keras_selectivity.studies._study_networks import WIDEST
-from keras_selectivity.studies._study_networks import layer_names
+from keras_selectivity.studies._study_networks import layers_of
 
 GOOD = {
     "study": {"name": '"tiny"', "title": '"A study"', "description": '"""\nepochs = 3\n[run]\n"""'},
@@ -247,8 +248,8 @@ def test_declared_names_and_widths_are_those_that_there_are():
     for network in ("resnet8", "vgg16"):
         model = ks.regularize(getattr(ks.networks, network)(), 0.0)
         assert max(tap.units for tap in model.report.found) == WIDEST[network]
-        assert layer_names(network) == tuple(tap.name for tap in model.report.found)
-    assert set(WIDEST) == set(ks.networks.NETWORKS)
+        assert layers_of(network, "shapes") == {tap.name: tap.units for tap in model.report.found}
+    assert set(WIDEST) == set(OURS)
 
 
 @pytest.mark.parametrize("name", ["corrupted_data", "clean_data", "frost"])

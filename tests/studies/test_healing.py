@@ -17,7 +17,7 @@ STUDY = make_study(
         "study": {"name": "tiny", "title": "t", "description": "d"},
         "grid": {"alphas": [-1], "seeds": [0]},
         "run": {
-            "dataset": "shapes", "network": "resnet8", "epochs": 2, "milestones": [1], "batch_size": 20,
+            "dataset": "shapes", "network": "tiny", "epochs": 2, "milestones": [1], "batch_size": 20,
             "validation_per_class": 10, "train_samples": 40, "pad": 0,
         },
         "evaluation": {"limit": 20},

@@ -19,10 +19,10 @@ from keras_selectivity.studies import _tune
 from keras_selectivity.studies import tune
 
 CONFIG = RunConfig(
-    "shapes", "resnet8", 0.0, epochs=1, milestones=(1,), batch_size=50, validation_per_class=10, train_samples=100, pad=0
+    "shapes", "tiny", 0.0, epochs=1, milestones=(1,), batch_size=50, validation_per_class=10, train_samples=100, pad=0
 )  # fmt: skip
 COMMAND = (
-    "tune --alphas=-1,0 --dataset shapes --network resnet8 --epochs 1 --milestones 1 --batch-size 50 "
+    "tune --alphas=-1,0 --dataset shapes --network tiny --epochs 1 --milestones 1 --batch-size 50 "
     "--validation-per-class 10 --train-samples 100 --pad 0"
 ).split()
 
