@@ -1,10 +1,13 @@
 """The networks by name: those of this package, those that a script registers, and those that other packages offer."""
 
+import functools
 import inspect
 from collections.abc import Callable
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.metadata import EntryPoint
 from importlib.metadata import entry_points
+from typing import cast
 
 from keras_selectivity._errors import InputError
 from keras_selectivity._types import KerasObject
@@ -39,8 +42,7 @@ def register(name: str, build: Callable[..., KerasObject]) -> None:
 
 def names() -> tuple[str, ...]:
     """Names of all networks. None is imported for it."""
-    offered = (entry.name for entry in entry_points(group=GROUP))
-    return tuple(dict.fromkeys((*OURS, *_registered, *offered)))
+    return tuple(dict.fromkeys((*OURS, *_registered, *_offered())))
 
 
 def build(name: str, classes: int, input_shape: Sequence[int], negative_slope: float = 0.0) -> KerasObject:
@@ -79,21 +81,26 @@ def build(name: str, classes: int, input_shape: Sequence[int], negative_slope: f
 
 def _find(name: str) -> Callable[..., KerasObject]:
     if name in OURS:
-        ours: Callable[..., KerasObject] = getattr(import_module(__package__), name)
-        return ours
+        return cast(Callable[..., KerasObject], getattr(import_module(__package__), name))
     if name in _registered:
         return _registered[name]
-    for entry in entry_points(group=GROUP, name=name):
-        try:
-            function = entry.load()
-        except Exception as error:
-            raise InputError(
-                f"The network {name!r} of {entry.value} cannot be used ({error}). Mend or uninstall it."
-            ) from error
-        if not callable(function):
-            raise InputError(f"The network {name!r} of {entry.value} is no function. Mend or uninstall it.")
-        return function
-    raise InputError(f"Unknown network {name!r}. Choose one of {', '.join(names())}.")
+    if name not in _offered():
+        raise InputError(f"Unknown network {name!r}. Choose one of {', '.join(names())}.")
+    entry = _offered()[name]
+    try:
+        function = entry.load()
+    except Exception as error:
+        raise InputError(
+            f"The network {name!r} of {entry.value} cannot be used ({error}). Mend or uninstall it."
+        ) from error
+    if not callable(function):
+        raise InputError(f"The network {name!r} of {entry.value} is no function. Mend or uninstall it.")
+    return cast(Callable[..., KerasObject], function)
+
+
+@functools.cache  # every configuration asks for it, and it looks through all that is installed
+def _offered() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
 
 
 def _fits(found: object, expected: tuple[int | None, ...]) -> bool:

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import keras
@@ -23,7 +22,6 @@ from keras_selectivity.studies.engines import _vectorized
 from keras_selectivity.studies.engines._vectorized import _Group
 from keras_selectivity.studies.engines._vectorized import _groups
 
-ROOT = Path(__file__).parents[2]
 STUDY = """
 [study]
 name = "tiny"
@@ -34,7 +32,7 @@ alphas = [-2.0, 0.0]
 seeds = [0, 5]
 [run]
 dataset = "shapes"
-network = "resnet8"
+network = "tiny"
 epochs = 3
 milestones = [2]
 learning_rate = 0.003
@@ -50,7 +48,8 @@ pytestmark = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason=
 
 def on_jax(study, runs, *more, **variables):
     command = [sys.executable, "-m", "keras_selectivity", "study", "run", study, "--runs", runs, *more]
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+    environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"  # else so small a program is not kept
     return subprocess.run(
         [str(c) for c in command], env=environment | variables, capture_output=True, text=True
     )
@@ -111,9 +110,7 @@ def test_a_run_learns_what_it_learns_alone(trained, run):
 def test_what_jax_has_trained_a_fresh_process_exports_and_measures(trained, tmp_path):
     def keras_selectivity(*command):
         command = [sys.executable, "-m", "keras_selectivity", *map(str, command)]
-        return subprocess.run(
-            command, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True
-        )
+        return subprocess.run(command, capture_output=True, text=True)
 
     study, runs = trained[0] / "study.toml", tmp_path / "runs"
     shutil.copytree(trained[0] / "together", runs)
