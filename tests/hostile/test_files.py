@@ -47,7 +47,7 @@ from keras_selectivity.training import _progress
 STUDY = {
     "study": {"name": "tiny", "title": "t", "description": "d"},
     "grid": {"alphas": [-1], "seeds": [0]},
-    "run": {"dataset": "shapes", "network": "resnet8", "validation_per_class": 10},
+    "run": {"dataset": "shapes", "network": "tiny", "validation_per_class": 10},
 }
 PROGRESS = {
     "epochs": 2, "last": "epoch-0002.keras", "best": "epoch-0001.keras", "best_epoch": 0,

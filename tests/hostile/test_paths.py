@@ -14,10 +14,12 @@ from keras_selectivity._system_errors import explain
 from keras_selectivity.cli import main
 
 EXPERIMENT = Path(__file__).parents[2] / "experiments" / "vit_cifar10_reduced"
-TINY = "--dataset shapes --network resnet8 --epochs 1 --batch-size 32 --validation-per-class 10 --train-samples 40"
+TINY = (
+    "--dataset shapes --network tiny --epochs 1 --batch-size 32 --validation-per-class 10 --train-samples 40"
+)
 TRAIN = f"train {TINY} --alpha 0"
 TUNE = f"tune {TINY} --alphas 0"
-CIFAR = "train --alpha 0 --output OUT --network resnet8"
+CIFAR = "train --alpha 0 --output OUT --network tiny"
 STUDY = """
 [study]
 name = "tiny"
@@ -28,7 +30,7 @@ alphas = [0]
 seeds = [0]
 [run]
 dataset = "shapes"
-network = "resnet8"
+network = "tiny"
 epochs = 1
 batch_size = 32
 validation_per_class = 10

@@ -35,7 +35,7 @@ alphas = [-1, 0]
 seeds = [0]
 [run]
 dataset = "shapes"
-network = "resnet8"
+network = "tiny"
 epochs = 1
 validation_per_class = 10
 batch_size = 50
