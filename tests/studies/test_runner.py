@@ -41,7 +41,7 @@ CONTENT = {
     "study": {"name": "tiny", "title": "t", "description": "d"},
     "grid": {"alphas": [-1], "seeds": [0]},
     "run": {
-        "dataset": "shapes", "network": "resnet8", "epochs": 2, "milestones": [1], "batch_size": 50,
+        "dataset": "shapes", "network": "tiny", "epochs": 2, "milestones": [1], "batch_size": 50,
         "validation_per_class": 10, "train_samples": 100, "pad": 0, "deterministic": False,
     },
     "evaluation": {"limit": 50, "jacobian": {"projections": 1}},
@@ -326,11 +326,11 @@ def test_time_left_is_that_at_the_median_speed():
 @pytest.mark.slow
 def test_a_full_disk_is_named_and_nothing_is_lost(tmp_path):
     # No file may grow beyond 200 kB: checkpoints of the network are larger.
-    limit = 200_000
-    arguments = command(tmp_path, CONTENT)
+    limit, content = 200_000, changed("run", network="resnet8")
+    arguments = command(tmp_path, content)
     full = run(arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
     assert full.returncode == 1 and "File too large" in full.stderr, full.stderr[-2000:]
-    (status,) = RunsFolder(tmp_path / "runs").status(make_study(CONTENT))
+    (status,) = RunsFolder(tmp_path / "runs").status(make_study(content))
     assert status["state"] == "failed" and "File too large" in status["reason"]
     assert run(arguments).returncode == 0
     assert read(tmp_path / "results.parquet").to_dicts()

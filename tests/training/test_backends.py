@@ -21,7 +21,7 @@ TESTS = Path(__file__).parents[1]
 
 
 def environment(backend, **more):
-    path = os.pathsep.join([str(TESTS), str(TESTS.parent)])
+    path = os.pathsep.join([str(TESTS), str(TESTS.parent), os.environ["PYTHONPATH"]])
     return {**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": path, "JAX_PLATFORMS": "cpu", **more}
 
 
@@ -97,7 +97,7 @@ alphas = [-1.0]
 seeds = [3]
 [run]
 dataset = "shapes"
-network = "resnet8"
+network = "tiny"
 epochs = 2
 batch_size = 50
 train_samples = 100
@@ -145,7 +145,7 @@ def test_damaged_files_are_named(tmp_path, content, message, capsys):
 
 @pytest.mark.slow
 def test_what_jax_does_not_do_is_said(tmp_path):
-    found = on_jax("train", "--dataset", "shapes", "--network", "resnet8", "--alpha", 0, "--strategy", "mirrored",
+    found = on_jax("train", "--dataset", "shapes", "--network", "tiny", "--alpha", 0, "--strategy", "mirrored",
                    "--validation-per-class", 5, "--output", tmp_path / "a")  # fmt: skip
     assert found.returncode == 2 and "needs the TensorFlow backend" in found.stderr
     found = on_jax(
