@@ -1,6 +1,7 @@
 """One replica and N replicas on the same global batch must take the same step."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -29,7 +30,7 @@ def start(replicas, folder, *variants, **environment):
     # process collide.
     folder.mkdir()
     environment = {
-        "PYTHONPATH": str(WORKER.parents[1]),
+        "PYTHONPATH": os.pathsep.join([str(WORKER.parents[1]), os.environ["PYTHONPATH"]]),
         "PATH": "",
         "CUDA_VISIBLE_DEVICES": "",
         **environment,
