@@ -65,7 +65,7 @@ def build(name: str, classes: int, input_shape: Sequence[int], negative_slope: f
 
     function, shape = _find(name), tuple(input_shape)
     slope = {"negative_slope": negative_slope} if negative_slope else {}
-    if slope and not {"negative_slope", "kwargs"} & inspect.signature(function).parameters.keys():
+    if slope and "negative_slope" not in inspect.signature(function).parameters:
         raise InputError(f"{name} takes no negative_slope. Leave out negative_slope = {negative_slope}.")
     model = function(classes=classes, input_shape=shape, **slope)
     if not isinstance(model, keras.Model) or not model.built:
